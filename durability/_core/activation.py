@@ -1,0 +1,86 @@
+"""The contract between the runtime and a workflow instance: activations in, commands out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from durability._core.history import Command, ExecutionReference, Input, WorkflowExecutionStarted
+from durability._core.payload import Payload
+
+
+@dataclass(frozen=True)
+class Activation:
+    """All inputs of one workflow task.
+
+    Attributes:
+        time: Milliseconds since the epoch, frozen for the length of the activation.
+        inputs: In the order in which they are recorded; the instance puts them in the order of ``determinism.md``.
+        is_replaying: Whether the outcome is already in the history.
+        patches: Ids of the patch markers among the recorded commands of this very task (replay only).
+        history_length: Events in the history so far, counted as Temporal counts them.
+        history_size: Bytes of history so far.
+        continue_as_new_suggested: Whether the history has grown long.
+        build: Build id of the code that decides, or decided, this task.
+    """
+
+    time: int
+    inputs: list[Input]
+    is_replaying: bool = False
+    patches: tuple[str, ...] = ()
+    history_length: int = 0
+    history_size: int = 0
+    continue_as_new_suggested: bool = False
+    build: str = ""
+
+
+@dataclass(frozen=True)
+class RunDetails:
+    """What an instance knows of its run before the first activation."""
+
+    namespace: str
+    workflow_id: str
+    run_id: str
+    started: WorkflowExecutionStarted
+    extern_functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+
+    @property
+    def parent(self) -> ExecutionReference | None:
+        """The execution that started this one as its child."""
+        return self.started.parent
+
+
+@dataclass(frozen=True)
+class QueryRequest:
+    """A query to be answered by an instance."""
+
+    name: str
+    arguments: list[Payload]
+    headers: Mapping[str, Payload] = field(default_factory=dict)
+    id: str = ""
+
+
+class WorkflowInstance(Protocol):
+    """One run of a workflow, alive in this process."""
+
+    def activate(self, activation: Activation) -> list[Command]:
+        """Apply the inputs, run until nothing is ready, and return the commands in program order.
+
+        Raises:
+            Exception: Whatever user code raised that is not a workflow failure. It fails the workflow task, and
+                the instance must not be used again.
+        """
+
+    def query(self, request: QueryRequest) -> Payload | None:
+        """Answer a query; read-only.
+
+        Raises:
+            Exception: What the handler raised, or a ``WorkflowQueryRejected``-like error for an unknown query.
+        """
+
+    def stack_trace(self) -> str:
+        """Where the workflow's tasks stand, as text."""
+
+    def close(self) -> None:
+        """Cancel what still hangs in the instance's loop, without any command and without any warning."""

@@ -1,0 +1,85 @@
+"""Failures as they are recorded: the fields of Temporal's ``temporal.api.failure.v1.Failure``."""
+
+from __future__ import annotations
+
+import msgspec
+
+from durability._core.payload import Payload
+
+
+class ApplicationFailureInfo(msgspec.Struct, array_like=True, tag=1):
+    """An error that application code raised."""
+
+    type: str = ""
+    non_retryable: bool = False
+    details: list[Payload] | None = None
+    next_retry_delay: int | None = None  # milliseconds
+    category: int = 0
+
+
+class TimeoutFailureInfo(msgspec.Struct, array_like=True, tag=2):
+    """Something took longer than its timeout; ``timeout_type`` as in ``durability.exceptions.TimeoutType``."""
+
+    timeout_type: int = 0
+    last_heartbeat_details: list[Payload] | None = None
+
+
+class CanceledFailureInfo(msgspec.Struct, array_like=True, tag=3):
+    """Something was cancelled."""
+
+    details: list[Payload] | None = None
+
+
+class TerminatedFailureInfo(msgspec.Struct, array_like=True, tag=4):
+    """A workflow execution was terminated."""
+
+
+class ServerFailureInfo(msgspec.Struct, array_like=True, tag=5):
+    """The engine itself failed the operation."""
+
+    non_retryable: bool = False
+
+
+class ActivityFailureInfo(msgspec.Struct, array_like=True, tag=6):
+    """An activity failed; the failure's cause says why."""
+
+    scheduled_event_id: int = 0
+    started_event_id: int = 0
+    identity: str = ""
+    activity_type: str = ""
+    activity_id: str = ""
+    retry_state: int = 0
+
+
+class ChildWorkflowFailureInfo(msgspec.Struct, array_like=True, tag=7):
+    """A child workflow failed; the failure's cause says why."""
+
+    namespace: str = ""
+    workflow_id: str = ""
+    run_id: str = ""
+    workflow_type: str = ""
+    initiated_event_id: int = 0
+    started_event_id: int = 0
+    retry_state: int = 0
+
+
+FailureInfo = (
+    ApplicationFailureInfo
+    | TimeoutFailureInfo
+    | CanceledFailureInfo
+    | TerminatedFailureInfo
+    | ServerFailureInfo
+    | ActivityFailureInfo
+    | ChildWorkflowFailureInfo
+)
+
+
+class Failure(msgspec.Struct, array_like=True):
+    """An exception in recorded form, with its chain of causes."""
+
+    message: str = ""
+    source: str = ""
+    stack_trace: str = ""
+    cause: Failure | None = None
+    info: FailureInfo | None = None
+    encoded_attributes: Payload | None = None

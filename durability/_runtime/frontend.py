@@ -1,0 +1,198 @@
+"""What clients may ask of the engine, independent of how they reach it.
+
+Two implementations: over the table and the queues (``durability._runtime.gateway``), and over the HTTP API
+(``durability.client._http``). Everything is asynchronous and raises ``durability.service.RPCError`` with the status
+that Temporal's server would give, or a more specific error of ``durability.exceptions`` where the method says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from enum import IntEnum
+from typing import Protocol
+
+import msgspec
+
+from durability._core.failure import Failure
+from durability._core.history import Delta, RetryPolicyRecord
+from durability._core.payload import Payload
+
+
+class Status(IntEnum):
+    """Status of a workflow execution; the numbers of Temporal's ``WorkflowExecutionStatus``."""
+
+    RUNNING = 1
+    COMPLETED = 2
+    FAILED = 3
+    CANCELED = 4
+    TERMINATED = 5
+    CONTINUED_AS_NEW = 6
+    TIMED_OUT = 7
+
+
+class StartRequest(msgspec.Struct, kw_only=True):
+    """Everything needed to start a run. Durations are milliseconds, 0 meaning "not set".
+
+    ``request_id`` makes a start idempotent: a second start with the same one answers with the first one's run.
+    ``id_reuse_policy`` and ``id_conflict_policy`` are the numbers of the enums in ``durability.common``.
+    """
+
+    workflow_id: str
+    workflow_type: str
+    task_queue: str
+    arguments: list[Payload]
+    request_id: str
+    headers: dict[str, Payload] = {}
+    memo: dict[str, Payload] = {}
+    search_attributes: dict[str, Payload] = {}
+    execution_timeout: int = 0
+    run_timeout: int = 0
+    task_timeout: int = 0
+    id_reuse_policy: int = 1
+    id_conflict_policy: int = 0
+    retry_policy: RetryPolicyRecord | None = None
+    cron_schedule: str = ""
+    start_delay: int = 0
+    identity: str = ""
+    static_summary: Payload | None = None
+    static_details: Payload | None = None
+    priority: list[Payload] | None = None
+    signal_name: str = ""  # signal-with-start when set
+    signal_arguments: list[Payload] = []
+
+
+class Started(msgspec.Struct, kw_only=True):
+    """Outcome of a start. ``existing`` tells that the run was there already (same request, or USE_EXISTING)."""
+
+    workflow_id: str
+    run_id: str
+    existing: bool = False
+
+
+class PendingActivity(msgspec.Struct, kw_only=True):
+    """An activity that has not ended. Times are milliseconds since the epoch, 0 meaning unknown."""
+
+    activity_id: str
+    activity_type: str
+    state: str  # "scheduled" or "started"
+    attempt: int = 1
+    scheduled: int = 0
+    next_attempt: int = 0
+    last_failure: Failure | None = None
+    last_heartbeat_details: list[Payload] | None = None
+
+
+class Description(msgspec.Struct, kw_only=True):
+    """A workflow execution as it stands. Times are milliseconds since the epoch, 0 meaning "not yet".
+
+    ``task_attempts`` and ``task_failure`` are set while the workflow task keeps failing (a bug in workflow code);
+    ``next_wake_up`` is when the run will be woken if nothing comes before.
+    """
+
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+    task_queue: str
+    status: Status
+    start_time: int
+    close_time: int = 0
+    execution_time: int = 0
+    history_length: int = 0
+    parent_workflow_id: str = ""
+    parent_run_id: str = ""
+    first_run_id: str = ""
+    memo: dict[str, Payload] = {}
+    search_attributes: dict[str, Payload] = {}
+    task_attempts: int = 0
+    task_failure: str = ""
+    next_wake_up: int = 0
+    pending_activities: list[PendingActivity] = []
+
+
+class Outcome(msgspec.Struct, kw_only=True):
+    """How a run ended: ``result`` when completed, ``failure`` otherwise, ``new_run_id`` when it goes on in another run."""
+
+    run_id: str
+    status: Status
+    result: Payload | None = None
+    failure: Failure | None = None
+    new_run_id: str = ""
+
+
+class ListFilter(msgspec.Struct, kw_only=True):
+    """Which executions to list. Times are milliseconds since the epoch; 0 and "" mean "any"."""
+
+    workflow_type: str = ""
+    status: int = 0
+    workflow_id: str = ""
+    started_after: int = 0
+    started_before: int = 0
+    page_size: int = 100
+    page_token: str = ""
+
+
+class Page(msgspec.Struct, kw_only=True):
+    """A page of a listing, newest start first; ``next_page_token`` is empty on the last one."""
+
+    executions: list[Description]
+    next_page_token: str = ""
+
+
+class Frontend(Protocol):
+    """See the module's text. ``run_id=None`` means the workflow id's current run."""
+
+    async def start(self, request: StartRequest) -> Started:
+        """Raises WorkflowAlreadyStartedError, RPCError(INVALID_ARGUMENT)."""
+        ...
+
+    async def signal(
+        self,
+        workflow_id: str,
+        run_id: str | None,
+        name: str,
+        arguments: list[Payload],
+        *,
+        request_id: str,
+        headers: dict[str, Payload] | None = None,
+        identity: str = "",
+    ) -> None:
+        """Deliver a signal once per ``request_id``. Raises RPCError(NOT_FOUND) for an unknown or closed execution."""
+        ...
+
+    async def cancel(
+        self, workflow_id: str, run_id: str | None, *, request_id: str, reason: str = "", identity: str = ""
+    ) -> None: ...
+
+    async def terminate(
+        self,
+        workflow_id: str,
+        run_id: str | None,
+        *,
+        reason: str = "",
+        details: list[Payload] | None = None,
+        identity: str = "",
+    ) -> None: ...
+
+    async def query(
+        self,
+        workflow_id: str,
+        run_id: str | None,
+        name: str,
+        arguments: list[Payload],
+        *,
+        headers: dict[str, Payload] | None = None,
+    ) -> Payload | None:
+        """Raises WorkflowQueryFailedError from the handler, RPCError(INVALID_ARGUMENT) for an unknown query."""
+        ...
+
+    async def describe(self, workflow_id: str, run_id: str | None) -> Description: ...
+
+    async def outcome(self, workflow_id: str, run_id: str | None, *, wait: float) -> Outcome | None:
+        """How the run ended, or None if it is still open after ``wait`` seconds."""
+        ...
+
+    def history(self, workflow_id: str, run_id: str | None) -> AsyncIterator[Delta]: ...
+
+    async def list(self, filter: ListFilter) -> Page: ...
+
+    async def close(self) -> None: ...
