@@ -7,7 +7,11 @@ import msgspec
 from durability._core.payload import Payload
 
 
-class ApplicationFailureInfo(msgspec.Struct, array_like=True, tag=1):
+class FailureInfoRecord(msgspec.Struct, array_like=True, tag_field="kind"):
+    """Base of what distinguishes one kind of failure from another."""
+
+
+class ApplicationFailureInfo(FailureInfoRecord, tag=1):
     """An error that application code raised."""
 
     type: str = ""
@@ -17,30 +21,30 @@ class ApplicationFailureInfo(msgspec.Struct, array_like=True, tag=1):
     category: int = 0
 
 
-class TimeoutFailureInfo(msgspec.Struct, array_like=True, tag=2):
+class TimeoutFailureInfo(FailureInfoRecord, tag=2):
     """Something took longer than its timeout; ``timeout_type`` as in ``durability.exceptions.TimeoutType``."""
 
     timeout_type: int = 0
     last_heartbeat_details: list[Payload] | None = None
 
 
-class CanceledFailureInfo(msgspec.Struct, array_like=True, tag=3):
+class CanceledFailureInfo(FailureInfoRecord, tag=3):
     """Something was cancelled."""
 
     details: list[Payload] | None = None
 
 
-class TerminatedFailureInfo(msgspec.Struct, array_like=True, tag=4):
+class TerminatedFailureInfo(FailureInfoRecord, tag=4):
     """A workflow execution was terminated."""
 
 
-class ServerFailureInfo(msgspec.Struct, array_like=True, tag=5):
+class ServerFailureInfo(FailureInfoRecord, tag=5):
     """The engine itself failed the operation."""
 
     non_retryable: bool = False
 
 
-class ActivityFailureInfo(msgspec.Struct, array_like=True, tag=6):
+class ActivityFailureInfo(FailureInfoRecord, tag=6):
     """An activity failed; the failure's cause says why."""
 
     scheduled_event_id: int = 0
@@ -51,7 +55,7 @@ class ActivityFailureInfo(msgspec.Struct, array_like=True, tag=6):
     retry_state: int = 0
 
 
-class ChildWorkflowFailureInfo(msgspec.Struct, array_like=True, tag=7):
+class ChildWorkflowFailureInfo(FailureInfoRecord, tag=7):
     """A child workflow failed; the failure's cause says why."""
 
     namespace: str = ""

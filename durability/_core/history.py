@@ -40,7 +40,7 @@ class ExecutionReference(msgspec.Struct, array_like=True, frozen=True):
     sequence: int = 0
 
 
-class Record(msgspec.Struct, array_like=True):
+class Record(msgspec.Struct, array_like=True, tag_field="event"):
     """Base of everything a delta holds."""
 
 
