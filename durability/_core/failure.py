@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import msgspec
 
 from durability._core.payload import Payload
@@ -87,3 +89,38 @@ class Failure(msgspec.Struct, array_like=True):
     cause: Failure | None = None
     info: FailureInfo | None = None
     encoded_attributes: Payload | None = None
+
+    def CopyFrom(self, other: Failure) -> None:
+        """Take over the fields of another failure. Payloads are shared, everything above them is copied."""
+        for name in self.__struct_fields__:
+            setattr(self, name, getattr(other, name))
+        self.info = copy(other.info)
+        if other.cause is not None:
+            self.cause = Failure()
+            self.cause.CopyFrom(other.cause)
+
+
+_TIMEOUT_NAMES = {1: "StartToClose", 2: "ScheduleToStart", 3: "ScheduleToClose", 4: "Heartbeat"}
+
+
+def timeout_name(timeout_type: int) -> str:
+    """Name of a timeout type, as Temporal's server writes it."""
+    return _TIMEOUT_NAMES.get(timeout_type, "Unspecified")
+
+
+def timeout_failure(
+    timeout_type: int, *, last_heartbeat_details: list[Payload] | None = None, cause: Failure | None = None
+) -> Failure:
+    """Failure of an activity that took too long, with the message of Temporal's server.
+
+    Args:
+        timeout_type: A number of ``durability.exceptions.TimeoutType``.
+        last_heartbeat_details: What the activity reported last.
+        cause: Failure of the attempt before, for timeouts that end the retries.
+    """
+    return Failure(
+        message=f"activity {timeout_name(timeout_type)} timeout",
+        source="Server",
+        cause=cause,
+        info=TimeoutFailureInfo(timeout_type=timeout_type, last_heartbeat_details=last_heartbeat_details),
+    )

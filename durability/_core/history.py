@@ -476,6 +476,9 @@ class Delta(msgspec.Struct, array_like=True):
         build: Build id of the code that decided.
         identity: Who wrote the delta: function, process and invocation.
         python: Minor version of the interpreter, as ``"3.12"``; asyncio's own behaviour differs between them.
+        supersedes: The delta before this one closed the run, but a message had been accepted in the meantime: that
+            delta never took effect and this one, which consumes its inputs again and the message, stands in its
+            place (Temporal: a workflow task that failed with "unhandled command").
     """
 
     format: int
@@ -485,3 +488,4 @@ class Delta(msgspec.Struct, array_like=True):
     build: str = ""
     identity: str = ""
     python: str = ""
+    supersedes: bool = False

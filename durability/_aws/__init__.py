@@ -1,0 +1,1 @@
+"""Adapters: the ports on DynamoDB, SQS, EventBridge Scheduler and Lambda."""

@@ -1,0 +1,135 @@
+"""How a request reaches AWS: through boto3 in a function, through aioboto3 in a client with wide fan-out.
+
+The adapters are written once, over this one method; which library carries their requests is decided where they are made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from typing import Any, Final, Protocol
+
+CONNECT_TIMEOUT: Final = 2
+READ_TIMEOUT: Final = 10
+ATTEMPTS: Final = 8
+POOL: Final = 32
+"""Seconds, seconds, tries of a request (standard mode: jittered exponential backoff), connections."""
+
+
+class AwsError(Exception):
+    """A request that AWS answered with an error. ``code`` is AWS's own; ``response`` the parsed answer."""
+
+    def __init__(self, code: str, message: str, response: dict[str, Any]) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.response = response
+
+
+class Caller(Protocol):
+    """Carries requests."""
+
+    async def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        """Send a request; ``operation`` by its name in boto3. Raises AwsError."""
+        ...
+
+    async def close(self) -> None:
+        """Close the connections."""
+        ...
+
+
+def _translate(error: Any) -> AwsError:
+    details = error.response.get("Error", {})
+    return AwsError(details.get("Code", ""), details.get("Message", str(error)), error.response)
+
+
+class BotoCaller:
+    """Requests through boto3, in threads, so that a function's event loop goes on meanwhile."""
+
+    def __init__(self, *, threads: int = 8) -> None:
+        import boto3
+        from botocore.config import Config
+        from botocore.exceptions import ClientError
+
+        self._client_error = ClientError
+        self._session = boto3.session.Session()
+        self._config = Config(
+            connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=READ_TIMEOUT,
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            max_pool_connections=POOL,
+        )
+        self._clients: dict[str, Any] = {}
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="aws")
+
+    def client(self, service: str) -> Any:
+        """The boto3 client of a service."""
+        client = self._clients.get(service)
+        if client is None:
+            client = self._clients[service] = self._session.client(service, config=self._config)  # type: ignore[call-overload]
+        return client
+
+    async def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        """See ``Caller.call``."""
+        method = getattr(self.client(service), operation)
+        try:
+            answer: dict[str, Any] = await asyncio.get_running_loop().run_in_executor(
+                self._threads, lambda: method(**parameters)
+            )
+        except self._client_error as error:
+            raise _translate(error) from error
+        return answer
+
+    async def close(self) -> None:
+        """See ``Caller.close``."""
+        self._threads.shutdown(wait=False)
+        for client in self._clients.values():
+            client.close()
+
+
+class AioCaller:
+    """Requests through aioboto3."""
+
+    def __init__(self) -> None:
+        import aioboto3
+        from aiobotocore.config import AioConfig
+        from botocore.exceptions import ClientError
+
+        self._client_error = ClientError
+        self._session = aioboto3.Session()
+        self._config = AioConfig(
+            connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=READ_TIMEOUT,
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            max_pool_connections=POOL,
+        )
+        self._stack = AsyncExitStack()
+        self._clients: dict[str, Any] = {}
+        self._opening = asyncio.Lock()
+
+    async def _client(self, service: str) -> Any:
+        client = self._clients.get(service)
+        if client is None:
+            async with self._opening:
+                client = self._clients.get(service)
+                if client is None:
+                    context = self._session.client(service, config=self._config)
+                    client = self._clients[service] = await self._stack.enter_async_context(context)
+        return client
+
+    async def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        """See ``Caller.call``."""
+        client = await self._client(service)
+        try:
+            answer: dict[str, Any] = await getattr(client, operation)(**parameters)
+            payload = answer.get("Payload")
+            if payload is not None:
+                answer["Payload"] = await payload.read()
+        except self._client_error as error:
+            raise _translate(error) from error
+        return answer
+
+    async def close(self) -> None:
+        """See ``Caller.close``."""
+        await self._stack.aclose()
+        self._clients.clear()

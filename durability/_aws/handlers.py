@@ -1,0 +1,80 @@
+"""The Lambda handlers: event shapes in, tasks out.
+
+Batches answer with partial failures, so that one message that failed does not bring the others back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from durability._aws.connect import milliseconds
+from durability._aws.queues import decode_attempt, decode_wake_up
+from durability._runtime import queries
+from durability._runtime.workflow_task import execute
+
+if TYPE_CHECKING:
+    from durability._runtime.engine import Engine
+
+logger = logging.getLogger("durability.functions")
+
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
+Handler = Callable[[Any, Any], Any]
+
+
+def workflow_handler(engine: Engine, run: Run) -> Handler:
+    """The workflow function: wake-ups from its queue, or one query by direct invocation."""
+
+    async def handle(event: dict[str, Any], deadline: int) -> Any:
+        if queries.EVENT_KEY in event:
+            from durability._runtime.query_task import answer
+
+            return queries.encode_answer(await answer(engine, queries.decode(event)))
+
+        async def one(body: str) -> None:
+            await execute(engine, decode_wake_up(body), deadline=deadline)
+
+        return await _batch(event, one)
+
+    return lambda event, context: run(handle(event, _deadline(context)))
+
+
+def activity_handler(engine: Engine, run: Run) -> Handler:
+    """The activity function: attempts from its queue."""
+    from durability._runtime.activity_task import execute_attempt
+
+    async def handle(event: dict[str, Any]) -> Any:
+        async def one(body: str) -> None:
+            await execute_attempt(engine, decode_attempt(body))
+
+        return await _batch(event, one)
+
+    return lambda event, context: run(handle(event))
+
+
+def reconciler_handler(engine: Engine, run: Run) -> Handler:
+    """The reconciler: invoked by a schedule, whatever the event says."""
+    from durability._runtime.reconciler import reconcile
+
+    async def handle() -> dict[str, int]:
+        return {"woken": await reconcile(engine)}
+
+    return lambda event, context: run(handle())
+
+
+async def _batch(event: dict[str, Any], work: Callable[[str], Awaitable[None]]) -> dict[str, Any]:
+    """Do the work of every record; name those that failed, to have them delivered again."""
+    records = event["Records"]
+    outcomes = await asyncio.gather(*(work(record["body"]) for record in records), return_exceptions=True)
+    failures = []
+    for record, outcome in zip(records, outcomes, strict=True):
+        if isinstance(outcome, BaseException):
+            logger.error("message %s failed and will come again", record["messageId"], exc_info=outcome)
+            failures.append({"itemIdentifier": record["messageId"]})
+    return {"batchItemFailures": failures}
+
+
+def _deadline(context: Any) -> int:
+    return milliseconds() + int(context.get_remaining_time_in_millis())

@@ -1,0 +1,130 @@
+"""Finding runs by index: never by a scan. Indexes are eventually consistent."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from durability._aws import items
+from durability._aws.items import number, string
+from durability._runtime.frontend import ListFilter, Status
+from durability._runtime.ports import Head, WorkflowKey
+from durability.service import RPCError, RPCStatusCode
+
+_END_OF_TIME: Final = 10**15 - 1
+
+Request = Callable[..., Awaitable[dict[str, Any]]]
+
+
+class Listing:
+    """Queries on the indexes."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+
+    async def overdue(self, namespace: str, before: int, limit: int) -> list[tuple[WorkflowKey, str]]:
+        """Runs that should have been looked at before a time, oldest first in each shard."""
+        found: list[tuple[int, WorkflowKey, str]] = []
+        for shard in range(items.SHARDS):
+            answer = await self._request(
+                "query",
+                IndexName=items.ATTENTION_INDEX,
+                KeyConditionExpression="#shard = :shard AND #at <= :before",
+                ExpressionAttributeNames={"#shard": items.ATTENTION_SHARD, "#at": items.ATTENTION_AT},
+                ExpressionAttributeValues={":shard": string(f"{namespace}#{shard}"), ":before": number(before)},
+                Limit=limit,
+            )
+            for item in answer["Items"]:
+                key = WorkflowKey(item["namespace"]["S"], item["workflow_id"]["S"])
+                found.append((int(item[items.ATTENTION_AT]["N"]), key, item["run_id"]["S"]))
+        found.sort(key=lambda entry: entry[0])
+        return [(key, run_id) for _, key, run_id in found[:limit]]
+
+    async def page(self, namespace: str, filter: ListFilter) -> tuple[list[Head], str]:
+        """A page, newest start first: the partitions that can hold answers, merged."""
+        cursor = _read_token(filter.page_token)
+        before = min(filter.started_before - 1 if filter.started_before else _END_OF_TIME, cursor[0])
+        after = filter.started_after
+        if filter.workflow_id:
+            heads = await self._by_id(WorkflowKey(namespace, filter.workflow_id))
+            heads = [head for head in heads if after <= head.start_time <= before and _wanted(head, filter)]
+        else:
+            heads = []
+            for status in [Status(filter.status)] if filter.status else list(Status):
+                heads += await self._partition(namespace, filter, status, after, before)
+        heads = [head for head in heads if (head.start_time, head.run_id) < cursor]
+        heads.sort(key=lambda head: (head.start_time, head.run_id), reverse=True)
+        page = heads[: filter.page_size]
+        token = f"{page[-1].start_time}:{page[-1].run_id}" if len(heads) >= filter.page_size and page else ""
+        return page, token
+
+    async def _by_id(self, key: WorkflowKey) -> list[Head]:
+        heads: list[Head] = []
+        for condition, value in (("#sk = :sk", items.HEAD), ("begins_with(#sk, :sk)", items.run_key(""))):
+            parameters = _query(f"#pk = :pk AND {condition}", {"#pk": items.PARTITION, "#sk": items.SORT})
+            values = {":pk": string(items.partition(key)), ":sk": string(value)}
+            heads += await self._all(parameters | {"ExpressionAttributeValues": values}, None)
+        return heads
+
+    async def _partition(
+        self, namespace: str, filter: ListFilter, status: Status, after: int, before: int
+    ) -> list[Head]:
+        """The newest runs of one status, of one type or of all, as many as the page may need."""
+        if filter.workflow_type:
+            parameters = _query(
+                "#hash = :hash AND #range BETWEEN :after AND :before",
+                {"#hash": items.TYPE_KEY, "#range": items.TYPE_RANGE},
+            )
+            parameters["IndexName"] = items.TYPE_INDEX
+            values = {
+                ":hash": string(items.type_key(namespace, filter.workflow_type)),
+                ":after": string(items.type_range(status, after)),
+                ":before": string(items.type_range(status, before)),
+            }
+        else:
+            parameters = _query(
+                "#hash = :hash AND #range BETWEEN :after AND :before",
+                {"#hash": items.STATUS_KEY, "#range": items.START_TIME},
+            )
+            parameters["IndexName"] = items.STATUS_INDEX
+            values = {
+                ":hash": string(items.status_key(namespace, status)),
+                ":after": number(after),
+                ":before": number(before),
+            }
+        parameters |= {"ExpressionAttributeValues": values, "ScanIndexForward": False}
+        cursor = _read_token(filter.page_token)
+        return await self._all(parameters, filter.page_size, cursor)
+
+    async def _all(
+        self, parameters: dict[str, Any], limit: int | None, cursor: tuple[int, str] = (_END_OF_TIME + 1, "")
+    ) -> list[Head]:
+        heads: list[Head] = []
+        while True:
+            answer = await self._request("query", **parameters)
+            heads += [items.read_head(item) for item in answer["Items"]]
+            useful = sum((head.start_time, head.run_id) < cursor for head in heads)
+            if "LastEvaluatedKey" not in answer or (limit is not None and useful >= limit):
+                return heads
+            parameters = parameters | {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+
+def _query(condition: str, names: dict[str, str]) -> dict[str, Any]:
+    return {"KeyConditionExpression": condition, "ExpressionAttributeNames": names}
+
+
+def _wanted(head: Head, filter: ListFilter) -> bool:
+    return (not filter.status or head.status == Status(filter.status)) and (
+        not filter.workflow_type or head.workflow_type == filter.workflow_type
+    )
+
+
+def _read_token(token: str) -> tuple[int, str]:
+    if not token:
+        return (_END_OF_TIME + 1, "")
+    time, separator, run_id = token.partition(":")
+    if not separator or not time.isdigit():
+        raise RPCError("the page token is not one that a listing gave", RPCStatusCode.INVALID_ARGUMENT, b"")
+    return (int(time), run_id)
+
+

@@ -1,0 +1,45 @@
+"""Reading history in Temporal's JSON format."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from durability._core.events_view import EVENT_TYPES, EventAttributes, HistoryEvent
+from durability._core.temporal_json import time_from_json
+
+_NAMES_BY_ENUM: Final = {re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper(): name for name in EVENT_TYPES}
+
+
+def events_from_json(document: str | Mapping[str, Any]) -> list[HistoryEvent]:
+    """Read the events of a document.
+
+    Raises:
+        ValueError: The document is not a history, or has an event type that is not known.
+    """
+    parsed = json.loads(document) if isinstance(document, str) else document
+    if not isinstance(parsed, Mapping) or not isinstance(parsed.get("events"), list):
+        raise ValueError("a history in Temporal's JSON format is an object with a list of events")
+    return [_event(event) for event in parsed["events"]]
+
+
+def _event(event: Mapping[str, Any]) -> HistoryEvent:
+    given = str(event.get("eventType", ""))
+    name = _NAMES_BY_ENUM.get(given.removeprefix("EVENT_TYPE_"), given)
+    if name not in EVENT_TYPES:
+        raise ValueError(f"the history has an event of unknown type {given!r}")
+    key = f"{name[0].lower()}{name[1:]}EventAttributes"
+    return HistoryEvent(
+        event_id=int(event.get("eventId", 0)),
+        time=time_from_json(_milliseconds(str(event.get("eventTime", "1970-01-01T00:00:00Z")))),
+        name=name,
+        attributes=EventAttributes(event.get(key, {})),
+        user_metadata=event.get("userMetadata", {}),
+    )
+
+
+def _milliseconds(time: str) -> str:
+    """Cut a time to microseconds: Temporal writes nanoseconds, which ``datetime`` does not have."""
+    return re.sub(r"(\.\d{6})\d+", r"\1", time)

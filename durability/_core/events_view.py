@@ -1,0 +1,208 @@
+"""History as Temporal shows it: events with ids, derived from the deltas of a run.
+
+What Temporal records and this engine does not store (workflow task events, activity started events, event ids)
+follows from the deltas. A delta is one workflow task: its inputs come first, then the task's three events,
+then the events of its commands. Attributes have the names of Temporal's JSON history format, so ``to_json`` is a
+document that Temporal's tools and SDKs read.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from durability._core.events_attributes import EventsBuilder
+from durability._core.history import Delta
+from durability._core.temporal_json import time_json
+
+EVENT_TYPES: Final[Mapping[str, int]] = {
+    "WorkflowExecutionStarted": 1,
+    "WorkflowExecutionCompleted": 2,
+    "WorkflowExecutionFailed": 3,
+    "WorkflowExecutionTimedOut": 4,
+    "WorkflowTaskScheduled": 5,
+    "WorkflowTaskStarted": 6,
+    "WorkflowTaskCompleted": 7,
+    "ActivityTaskScheduled": 10,
+    "ActivityTaskStarted": 11,
+    "ActivityTaskCompleted": 12,
+    "ActivityTaskFailed": 13,
+    "ActivityTaskTimedOut": 14,
+    "ActivityTaskCancelRequested": 15,
+    "ActivityTaskCanceled": 16,
+    "TimerStarted": 17,
+    "TimerFired": 18,
+    "TimerCanceled": 19,
+    "WorkflowExecutionCancelRequested": 20,
+    "WorkflowExecutionCanceled": 21,
+    "RequestCancelExternalWorkflowExecutionInitiated": 22,
+    "RequestCancelExternalWorkflowExecutionFailed": 23,
+    "ExternalWorkflowExecutionCancelRequested": 24,
+    "MarkerRecorded": 25,
+    "WorkflowExecutionSignaled": 26,
+    "WorkflowExecutionTerminated": 27,
+    "WorkflowExecutionContinuedAsNew": 28,
+    "StartChildWorkflowExecutionInitiated": 29,
+    "StartChildWorkflowExecutionFailed": 30,
+    "ChildWorkflowExecutionStarted": 31,
+    "ChildWorkflowExecutionCompleted": 32,
+    "ChildWorkflowExecutionFailed": 33,
+    "ChildWorkflowExecutionCanceled": 34,
+    "ChildWorkflowExecutionTimedOut": 35,
+    "ChildWorkflowExecutionTerminated": 36,
+    "SignalExternalWorkflowExecutionInitiated": 37,
+    "SignalExternalWorkflowExecutionFailed": 38,
+    "ExternalWorkflowExecutionSignaled": 39,
+    "UpsertWorkflowSearchAttributes": 40,
+    "WorkflowExecutionUpdateAccepted": 41,
+    "WorkflowExecutionUpdateRejected": 42,
+    "WorkflowExecutionUpdateCompleted": 43,
+    "WorkflowPropertiesModified": 46,
+}
+"""Numbers of ``temporal/api/enums/v1/event_type.proto`` by name."""
+
+_CAPITALS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _snake(name: str) -> str:
+    return _CAPITALS.sub("_", name).lower()
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(part.title() for part in rest)
+
+
+class EventAttributes(Mapping[str, Any]):
+    """Attributes of an event: a mapping with the names of the JSON format, readable as ``snake_case`` attributes too."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            value = self._values[_camel(name)]
+        except KeyError:
+            raise AttributeError(f"the event has no attribute {name!r}; it has {', '.join(self._values)}") from None
+        return EventAttributes(value) if isinstance(value, Mapping) else value
+
+    def __repr__(self) -> str:
+        return f"EventAttributes({dict(self._values)!r})"
+
+
+@dataclass(frozen=True)
+class HistoryEvent:
+    """One event of a run's history.
+
+    Attributes:
+        event_id: Position in the history, from 1.
+        time: Milliseconds since the epoch.
+        name: Name of the event's type, such as ``ActivityTaskScheduled``.
+        attributes: Its attributes, in Temporal's JSON naming.
+        user_metadata: Summary and details given by the workflow's author, as JSON payloads.
+    """
+
+    event_id: int
+    time: int
+    name: str
+    attributes: EventAttributes
+    user_metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def event_type(self) -> int:
+        """Number of the event's type."""
+        return EVENT_TYPES[self.name]
+
+    @property
+    def event_time(self) -> datetime:
+        """When it happened, in UTC."""
+        return _EPOCH + timedelta(milliseconds=self.time)
+
+    @property
+    def attributes_name(self) -> str:
+        """Name under which the event's attributes are found."""
+        return f"{_snake(self.name)}_event_attributes"
+
+    def HasField(self, name: str) -> bool:
+        """Whether the event has the attributes of a certain type, as in protobuf."""
+        return name == self.attributes_name
+
+    def WhichOneof(self, group: str) -> str:
+        """Name of the event's attributes, as in protobuf; ``group`` is ``"attributes"``."""
+        if group != "attributes":
+            raise ValueError(f"a history event has no field group {group!r}")
+        return self.attributes_name
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self.attributes_name:
+            return self.attributes
+        raise AttributeError(f"a {self.name} event has no {name!r}; its attributes are {self.attributes_name!r}")
+
+    def to_json(self) -> dict[str, Any]:
+        """The event in Temporal's JSON history format."""
+        camel = self.name[0].lower() + self.name[1:]
+        body: dict[str, Any] = {
+            "eventId": str(self.event_id),
+            "eventTime": time_json(self.time),
+            "eventType": f"EVENT_TYPE_{_snake(self.name).upper()}",
+            "taskId": str(self.event_id),
+            f"{camel}EventAttributes": dict(self.attributes),
+        }
+        if self.user_metadata:
+            body["userMetadata"] = dict(self.user_metadata)
+        return body
+
+
+def to_events(
+    deltas: Iterable[Delta],
+    *,
+    workflow_id: str = "",
+    run_id: str = "",
+    namespace: str = "default",
+    task_queue: str = "",
+    new_run_id: str = "",
+) -> list[HistoryEvent]:
+    """Derive the events of a run.
+
+    Args:
+        deltas: The run's deltas from the first on. A delta that the next one supersedes is left out.
+        workflow_id: Id of the workflow, for events that name it.
+        run_id: Id of the run; the first run's id from the history if empty.
+        namespace: Namespace of the run.
+        task_queue: Task queue of workflow tasks; the one that the run was started with if empty.
+        new_run_id: Run that goes on after this one, for the closing event.
+
+    Returns:
+        The events, numbered from 1.
+    """
+    builder = EventsBuilder(workflow_id, run_id, namespace, task_queue, new_run_id)
+    held: Delta | None = None
+    for delta in deltas:
+        if held is not None and not delta.supersedes:
+            builder.add(held)
+        held = delta
+    if held is not None:
+        builder.add(held)
+    return [
+        HistoryEvent(number, event.time, event.name, EventAttributes(event.attributes), event.user_metadata)
+        for number, event in enumerate(builder.events, 1)
+    ]
+
+
+def to_json(events: Iterable[HistoryEvent]) -> str:
+    """A history as a document in Temporal's JSON format."""
+    return json.dumps({"events": [event.to_json() for event in events]})

@@ -1,0 +1,494 @@
+"""One run of a workflow, alive in this process: activations in, commands out.
+
+How it behaves follows the Python SDK of Temporal, in the mode that is its default in version 1.35: the inputs of an
+activation are applied in two sets, signals and updates first, and after each set the loop runs until nothing is
+ready.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, NoReturn
+
+from durability._core import history
+from durability._core.activation import Activation, QueryRequest, RunDetails
+from durability._core.activities import Activities
+from durability._core.attributes import Memo, SearchAttributesOfRun
+from durability._core.chain import InboundEnd, OutboundEnd
+from durability._core.children import Children
+from durability._core.commands import CommandBuffer
+from durability._core.conversion import RunConverters
+from durability._core.deadlock import DeadlockDetector
+from durability._core.external import ExternalWorkflows
+from durability._core.failure import Failure
+from durability._core.handlers import Signals, Updates, warn_unfinished
+from durability._core.history import Command, Input
+from durability._core.interceptors import (
+    ContinueAsNewInput,
+    ExecuteWorkflowInput,
+    WorkflowInboundInterceptor,
+    WorkflowOutboundInterceptor,
+)
+from durability._core.loop import DeterministicLoop, InstanceClosedError
+from durability._core.metrics import ReplaySafeMeter
+from durability._core.options import milliseconds
+from durability._core.payload import Payload
+from durability._core.queries import Queries
+from durability._core.randomness import Randomness
+from durability._core.run_info import build_info
+from durability.common import MetricMeter, RawValue, SearchAttributePair
+from durability.converter import FailureConverter, PayloadConverter
+from durability.converter._search_attributes import search_attributes_to_payloads
+from durability.exceptions import CancelledError, FailureError, is_cancelled_exception
+from durability.workflow._definition import DynamicWorkflowConfig, _Definition
+from durability.workflow._exceptions import ContinueAsNewError
+from durability.workflow._info import Info
+
+_CLOSING_ROUNDS: Final = 100
+"""How often tasks are cancelled again that catch their cancellation, before they are given up."""
+
+
+def create_instance(
+    definition: _Definition,
+    details: RunDetails,
+    *,
+    payload_converter: PayloadConverter,
+    failure_converter: FailureConverter,
+    interceptors: Sequence[type[WorkflowInboundInterceptor]] = (),
+    failure_exception_types: Sequence[type[BaseException]] = (),
+    disable_eager_activity_execution: bool = False,
+    metric_meter: MetricMeter | None = None,
+    deadlock_detector: DeadlockDetector | None = None,
+    patch_activation_callback: Callable[[Info, str], bool] | None = None,
+) -> Instance:
+    """Create the instance of a run, ready for its first activation.
+
+    Args:
+        definition: The workflow class, as ``@workflow.defn`` describes it.
+        details: The run.
+        payload_converter: Converts values.
+        failure_converter: Converts exceptions.
+        interceptors: Classes of inbound interceptors, outermost first.
+        failure_exception_types: Exceptions that fail any workflow instead of its workflow task, besides those that
+            the definition names.
+        disable_eager_activity_execution: Have every activity dispatched.
+        metric_meter: Where ``workflow.metric_meter()`` records; nowhere by default.
+        deadlock_detector: Watches for code that does not yield; nobody does by default.
+        patch_activation_callback: Asked whether a patch that the history knows nothing of is to be taken; always by
+            default.
+
+    Returns:
+        The instance.
+    """
+    return Instance(
+        definition,
+        details,
+        payload_converter,
+        failure_converter,
+        interceptors=interceptors,
+        failure_exception_types=failure_exception_types,
+        disable_eager_activity_execution=disable_eager_activity_execution,
+        metric_meter=metric_meter,
+        deadlock_detector=deadlock_detector,
+        patch_activation_callback=patch_activation_callback,
+    )
+
+
+class Instance:
+    """See the module's text. The attributes are what the parts of an instance and ``durability.workflow`` work with.
+
+    Attributes:
+        details: The run.
+        activation: The current activation, or the last one.
+        loop: The event loop.
+        commands: What was decided.
+        object: The instance of the user's class; None until the first activation.
+        info: What ``workflow.info()`` answers.
+        cancel_reason: Reason of the request to cancel the workflow; None if there was none.
+        is_live: Whether a query or an update validator runs, which replay does not repeat.
+    """
+
+    info: Info
+    memo: Memo
+    search_attributes: SearchAttributesOfRun
+    inbound: WorkflowInboundInterceptor
+    outbound: WorkflowOutboundInterceptor
+
+    def __init__(
+        self,
+        definition: _Definition,
+        details: RunDetails,
+        payload_converter: PayloadConverter,
+        failure_converter: FailureConverter,
+        *,
+        interceptors: Sequence[type[WorkflowInboundInterceptor]],
+        failure_exception_types: Sequence[type[BaseException]],
+        disable_eager_activity_execution: bool,
+        metric_meter: MetricMeter | None,
+        deadlock_detector: DeadlockDetector | None,
+        patch_activation_callback: Callable[[Info, str], bool] | None,
+    ) -> None:
+        self.definition = definition
+        self.details = details
+        self.namespace = details.namespace
+        self.task_queue = details.started.task_queue
+        self.metric_meter: MetricMeter = (
+            MetricMeter.noop if metric_meter is None else ReplaySafeMeter(metric_meter, self.is_replaying_history)
+        )
+        self.disable_eager_activity_execution = disable_eager_activity_execution
+        self.activation = Activation(time=0, inputs=[])
+        self.commands = CommandBuffer()
+        self.loop = DeterministicLoop(self.commands, self)
+        self.object: Any = None
+        self.cancel_reason: str | None = None
+        self.is_live = False
+        self.current_details = ""
+        self.converters = RunConverters(
+            payload_converter,
+            failure_converter,
+            self.is_failure_exception,
+            namespace=details.namespace,
+            workflow_id=details.workflow_id,
+            workflow_type=details.started.workflow_type,
+        )
+        self.activities = Activities(self)
+        self.children = Children(self)
+        self.external = ExternalWorkflows(self)
+        self.signals = Signals(self, definition.signals)
+        self.updates = Updates(self, definition.updates)
+        self.queries = Queries(self, definition.queries)
+        self._interceptors = interceptors
+        self._failure_types = (
+            FailureError,
+            asyncio.TimeoutError,
+            *definition.failure_exception_types,
+            *failure_exception_types,
+        )
+        self._general_failure_types = tuple(failure_exception_types)
+        self._deadlock_detector = deadlock_detector
+        self._patch_activation_callback = patch_activation_callback
+        self._input: ExecuteWorkflowInput | None = None
+        self._main: asyncio.Task[None] | None = None
+        self._patches_in_history: set[str] = set()
+        self._patches: dict[str, bool] = {}
+        self._deferred: list[Callable[[], None]] = []
+        self._only_updates = False
+        self.randomness = Randomness(details.run_id)
+
+    # --- activations ------------------------------------------------------------------------------------------------
+
+    def activate(self, activation: Activation) -> list[Command]:
+        """Apply inputs, run until nothing is ready, and return the commands in program order.
+
+        Raises:
+            Exception: Whatever user code raised that is not a workflow failure; the instance must not be used again.
+        """
+        self.activation = activation
+        self.loop.now = activation.time
+        self.updates.accepted = False
+        with self._watched():
+            try:
+                self._apply(activation)
+            except Exception as error:
+                if not self.is_failure_exception(error):
+                    raise
+                self._fail_workflow(error)
+        if self.commands.closed:
+            warn_unfinished(self.signals, self.updates)
+        return self.commands.take()
+
+    def _apply(self, activation: Activation) -> None:
+        first: list[Input] = []
+        rest: list[Input] = []
+        for message in activation.inputs:
+            kind = message.__class__
+            if kind is history.WorkflowExecutionSignaled or kind is history.WorkflowExecutionUpdateAdmitted:
+                first.append(message)
+            elif kind is history.WorkflowExecutionStarted:
+                rest.insert(0, message)
+                self._begin()
+            elif kind is not history.ActivityRetryScheduled:
+                rest.append(message)
+        if len(rest) > 1:
+            rest.sort(key=self.activities.is_local)
+        self._only_updates = not rest and not activation.patches and all(map(_is_update, first))
+        if activation.patches:
+            self._patches_in_history.update(activation.patches)
+            self.loop.run(self._instantiate, _never)
+        if first:
+            for message in first:
+                self._apply_one(message)
+            self.loop.run(self._instantiate, self._may_check_conditions)
+        if rest:
+            for message in rest:
+                self._apply_one(message)
+            self.loop.run(self._instantiate, self._may_check_conditions)
+        while self._deferred and not self.commands.closed:
+            deferred, self._deferred = self._deferred, []
+            for resolve in deferred:
+                resolve()
+            self.loop.run(self._instantiate, self._may_check_conditions)
+
+    def _apply_one(self, message: Input) -> None:
+        match message:
+            case history.ActivityOutcome():
+                self.activities.resolve(message)
+            case history.TimerFired(sequence=sequence):
+                self.loop.fire(sequence)
+            case history.WorkflowExecutionSignaled():
+                self.signals.receive(message)
+            case history.WorkflowExecutionUpdateAdmitted():
+                self.updates.receive(message)
+            case history.WorkflowExecutionStarted():
+                self._start()
+            case history.WorkflowExecutionCancelRequested(reason=reason):
+                self._cancel(reason)
+            case (
+                history.ExternalWorkflowExecutionSignaled()
+                | history.SignalExternalWorkflowExecutionFailed()
+                | history.ExternalWorkflowExecutionCancelRequested()
+                | history.RequestCancelExternalWorkflowExecutionFailed()
+            ):
+                self.external.resolve(message)
+            case history.WorkflowExecutionTerminated() | history.WorkflowExecutionTimedOut():
+                raise RuntimeError(f"{type(message).__name__} ends a run without its code; it must not get here")
+            case _:
+                self.children.resolve(message)
+
+    def defer(self, resolve: Callable[[], None]) -> None:
+        """Have something resolved once nothing is ready any more: what the engine itself decides at once."""
+        self._deferred.append(resolve)
+
+    def _may_check_conditions(self) -> bool:
+        # A rejected update leaves no history, so a condition that it made true would not be true on replay.
+        return not self._only_updates or self.updates.accepted
+
+    def _begin(self) -> None:
+        """Prepare what needs the time of the first workflow task: information, interceptors, arguments."""
+        self.info = build_info(self.details, self.activation.time)
+        raw_memo, untyped, typed = self.info.raw_memo, self.info.search_attributes, self.info.typed_search_attributes
+        assert isinstance(raw_memo, dict)
+        assert isinstance(untyped, dict)
+        pairs: Any = typed.search_attributes
+        assert isinstance(pairs, list)
+        self.memo = Memo(self, raw_memo)
+        self.search_attributes = SearchAttributesOfRun(self, untyped, pairs)
+        self.loop.run(self._build_chains, _never)
+        definition, started = self.definition, self.details.started
+        arguments: list[Any] = (
+            self.converters.decode(started.arguments, definition.arg_types)
+            if definition.name is not None
+            else [self.converters.decode(started.arguments, [RawValue] * len(started.arguments))]
+        )
+        self._input = ExecuteWorkflowInput(
+            type=definition.cls, run_fn=definition.run_fn, args=arguments, headers=started.headers
+        )
+
+    def _build_chains(self) -> None:
+        self.inbound = InboundEnd(self)
+        for interceptor in reversed(self._interceptors):
+            self.inbound = interceptor(self.inbound)
+        self.inbound.init(OutboundEnd(self))
+
+    def _instantiate(self) -> None:
+        """Create the user's object: after the first inputs were applied, before any callback runs."""
+        if self.object is not None:
+            return
+        if self._input is None:
+            raise RuntimeError(f"run {self.details.run_id} was activated before it was started")
+        definition = self.definition
+        self.object = definition.cls(*self._input.args) if definition.has_init else definition.cls()
+        if definition.name is None and definition.dynamic_config_fn is not None:
+            with self.read_only(live=False):
+                config: DynamicWorkflowConfig = definition.dynamic_config_fn(self.object)
+            if config is not None and config.failure_exception_types is not None:
+                self._failure_types = (
+                    FailureError,
+                    asyncio.TimeoutError,
+                    *config.failure_exception_types,
+                    *self._general_failure_types,
+                )
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        if self._deadlock_detector is None:
+            yield
+        else:
+            with self._deadlock_detector.watch(self.details.workflow_id):
+                yield
+
+    # --- the workflow's own task ------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        assert self._input is not None
+        self._main = self.loop.create_task(self.run_top_level(self._run(self._input)), name="run")
+
+    async def _run(self, input: ExecuteWorkflowInput) -> None:
+        result = await self.inbound.execute_workflow(input)
+        if not self.loop.closing:
+            self.commands.close(history.WorkflowExecutionCompleted(self.converters.encode_one(result)))
+
+    def _cancel(self, reason: str) -> None:
+        self.cancel_reason = reason
+        if self._main is not None:
+            # Not at once: the task may not have begun, and then could not see its cancellation.
+            self.loop.call_soon(self._main.cancel)
+
+    async def run_top_level(self, work: Awaitable[None]) -> None:
+        """Run ``run`` or a signal handler, and turn how it ends into what becomes of the workflow."""
+        try:
+            await work
+        except ContinueAsNewError as error:
+            assert isinstance(error, _ContinueAsNew)
+            self.commands.close(self._continued_as_new(error.input))
+        except (Exception, asyncio.CancelledError) as raised:
+            if self.loop.closing:
+                return
+            error: BaseException = (
+                CancelledError(str(raised)) if isinstance(raised, asyncio.CancelledError) else raised
+            )
+            if self.cancel_reason is not None and is_cancelled_exception(error):
+                self.commands.close(history.WorkflowExecutionCanceled())
+            elif self.is_failure_exception(error):
+                try:
+                    self._fail_workflow(error)
+                except Exception as problem:
+                    self.loop.failure = problem
+            else:
+                self.loop.failure = error
+
+    def is_failure_exception(self, error: BaseException) -> bool:
+        """Whether an exception fails the workflow; any other one fails the workflow task."""
+        return isinstance(error, self._failure_types)
+
+    def _fail_workflow(self, error: BaseException) -> None:
+        try:
+            failure: Failure = self.converters.to_failure(error)
+        except Exception as problem:
+            raise ValueError("Failed converting workflow exception") from problem
+        self.commands.close(history.WorkflowExecutionFailed(failure))
+
+    def continue_as_new(self, input: ContinueAsNewInput) -> NoReturn:
+        """Leave the workflow by an exception that becomes a command when it has passed through user code."""
+        raise _ContinueAsNew(input)
+
+    def _continued_as_new(self, input: ContinueAsNewInput) -> history.WorkflowExecutionContinuedAsNew:
+        return history.WorkflowExecutionContinuedAsNew(
+            workflow_type=input.workflow or self.details.started.workflow_type,
+            task_queue=input.task_queue or "",
+            arguments=self.converters.encode(input.args),
+            headers=dict(input.headers),
+            memo=self.converters.encode_mapping(input.memo) if input.memo else None,
+            search_attributes=search_attributes_to_payloads(input.search_attributes)
+            if input.search_attributes
+            else None,
+            run_timeout=milliseconds(input.run_timeout) or None,
+            task_timeout=milliseconds(input.task_timeout) or None,
+            retry_policy=input.retry_policy._to_record() if input.retry_policy is not None else None,
+            backoff_start_interval=milliseconds(input.backoff_start_interval),
+        )
+
+    # --- what workflow code asks of its instance --------------------------------------------------------------------
+
+    @property
+    def is_replaying(self) -> bool:
+        """Whether the history already says what comes of the current activation."""
+        return self.activation.is_replaying or self.loop.closing
+
+    def is_replaying_history(self) -> bool:
+        """As ``is_replaying``, but not in queries and update validators, which are never repeated."""
+        return self.is_replaying and not self.is_live
+
+    @contextmanager
+    def read_only(self, *, live: bool) -> Iterator[None]:
+        """Have every change refused for a while; ``live`` if replay does not repeat what runs."""
+        before = self.loop.read_only, self.is_live
+        self.loop.read_only, self.is_live = True, live
+        try:
+            yield
+        finally:
+            self.loop.read_only, self.is_live = before
+
+    def patch(self, patch_id: str, deprecated: bool) -> bool:
+        """Whether to take the code path of a patch; decided once per run and recorded by a marker."""
+        self.loop.refuse_changes("patch")
+        known = self._patches.get(patch_id)
+        if known is not None:
+            return known
+        in_history = patch_id in self._patches_in_history
+        if deprecated or self.activation.is_replaying or in_history or self._patch_activation_callback is None:
+            taken = in_history or not self.activation.is_replaying
+        else:
+            with self.read_only(live=False):
+                taken = self._patch_activation_callback(self.info, patch_id)
+            if type(taken) is not bool:
+                raise TypeError("Patch activation callback must return true or false")
+        self._patches[patch_id] = taken
+        if taken:
+            self.commands.add(history.PatchMarkerRecorded(patch_id, deprecated))
+        return taken
+
+    @property
+    def extern_functions(self) -> Mapping[str, Callable[..., Any]]:
+        """Functions that the worker lends to workflow code."""
+        return self.details.extern_functions
+
+    def all_handlers_finished(self) -> bool:
+        """Whether no signal or update is being handled."""
+        return not self.signals.running and not self.updates.running
+
+    # --- queries and the end ----------------------------------------------------------------------------------------
+
+    def query(self, request: QueryRequest) -> Payload | None:
+        """Answer a query.
+
+        Raises:
+            QueryNotFoundError: There is no handler for it.
+            Exception: What the handler raised.
+        """
+        with self._watched():
+            task = self.loop.create_task(self.queries.answer(request), name=f"query: {request.name}")
+            self.loop.run(self._instantiate, _never)
+        if not task.done():
+            task.cancel()
+            self.loop.run(self._instantiate, _never)
+            raise RuntimeError(f"query {request.name!r} waits for something; a query handler has to answer at once")
+        return task.result()
+
+    def stack_trace(self) -> str:
+        """Where the workflow's tasks stand, as text."""
+        return self.queries.stack_trace()
+
+    def close(self) -> None:
+        """Cancel what still hangs in the loop, without any command and without any warning."""
+        loop = self.loop
+        loop.closing = True
+        for _ in range(_CLOSING_ROUNDS):
+            if not loop.tasks:
+                return
+            for task in list(loop.tasks):
+                task.cancel()
+            try:
+                loop.run(_nothing, _never)
+            except (Exception, InstanceClosedError):
+                continue
+
+
+class _ContinueAsNew(ContinueAsNewError):
+    def __init__(self, input: ContinueAsNewInput) -> None:
+        super().__init__("Continue as new")
+        self.input = input
+
+
+def _never() -> bool:
+    return False
+
+
+def _nothing() -> None:
+    pass
+
+
+def _is_update(message: Input) -> bool:
+    return message.__class__ is history.WorkflowExecutionUpdateAdmitted

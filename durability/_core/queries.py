@@ -1,0 +1,120 @@
+"""Queries: the handlers, and the ones that every workflow has."""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+import traceback
+import warnings
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from durability._core.activation import QueryRequest
+from durability._core.handlers import Registry, decode_arguments
+from durability._core.interceptors import HandleQueryInput
+from durability._core.payload import Payload
+from durability.workflow._handlers import _HandlerDefinition, _QueryDefinition, _warn_varargs
+
+if TYPE_CHECKING:
+    from durability._core.instance import Instance
+
+
+class QueryNotFoundError(RuntimeError):
+    """The workflow has no handler for this query."""
+
+
+class Queries:
+    """Query handlers of a run."""
+
+    def __init__(self, instance: Instance, definitions: Mapping[str | None, _QueryDefinition]) -> None:
+        self.handlers: Registry[_QueryDefinition] = Registry(definitions)
+        self._instance = instance
+        for name, fn in (
+            ("__stack_trace", self.stack_trace),
+            ("__enhanced_stack_trace", self._enhanced_stack_trace),
+            ("__temporal_workflow_metadata", self._metadata),
+        ):
+            self.handlers[name] = _QueryDefinition(name=name, fn=fn, is_method=False, arg_types=[])
+
+    def set_handler(self, name: str | None, fn: Callable[..., Any] | None) -> None:
+        """Register or remove a handler."""
+        self._instance.loop.refuse_changes("set query handler")
+        if fn is None:
+            self.handlers.pop(name, None)
+            return
+        if inspect.iscoroutinefunction(fn):
+            warnings.warn("Queries as async def functions are deprecated", DeprecationWarning, stacklevel=3)
+        definition = self.handlers[name] = _QueryDefinition(name=name, fn=fn, is_method=False)
+        _warn_varargs(definition, "queries")
+
+    async def answer(self, request: QueryRequest) -> Payload:
+        """Call the handler and encode what it returns; nothing may be changed meanwhile.
+
+        Raises:
+            QueryNotFoundError: There is no handler.
+            Exception: Whatever the handler raised.
+        """
+        instance = self._instance
+        with instance.read_only(live=True):
+            definition = self.handlers.for_name(request.name)
+            if definition is None:
+                known = " ".join(sorted(name for name in self.handlers if name is not None))
+                raise QueryNotFoundError(
+                    f"Query handler for '{request.name}' expected but not found, known queries: [{known}]"
+                )
+            arguments = decode_arguments(instance, definition, request.name, request.arguments)
+            result = await instance.inbound.handle_query(
+                HandleQueryInput(id=request.id, query=request.name, args=arguments, headers=request.headers)
+            )
+            return instance.converters.encode_one(result)
+
+    def stack_trace(self) -> str:
+        """Where every task of the workflow stands."""
+        stacks = []
+        for task in self._instance.loop.tasks:
+            frames = [
+                traceback.FrameSummary(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+                for frame in task.get_stack()
+            ]
+            stacks.append(
+                f"Stack for {task!r} (most recent call last):\n" + "\n".join(traceback.format_list(frames))
+            )
+        return "\n\n".join(stacks)
+
+    def _enhanced_stack_trace(self) -> dict[str, Any]:
+        """The same for tools, in the JSON form of Temporal's ``EnhancedStackTrace``."""
+        sources: dict[str, dict[str, Any]] = {}
+        stacks = []
+        for task in self._instance.loop.tasks:
+            locations = []
+            for frame in task.get_stack():
+                code = frame.f_code
+                if code.co_filename not in sources:
+                    text = "".join(linecache.getlines(code.co_filename))
+                    sources[code.co_filename] = {"lineOffset": 0, "content": text}
+                locations.append(
+                    {"filePath": code.co_filename, "line": frame.f_lineno, "functionName": code.co_name}
+                )
+            stacks.append({"locations": locations})
+        return {"sdk": {"name": "durability"}, "sources": sources, "stacks": stacks}
+
+    def _metadata(self) -> dict[str, Any]:
+        """What the workflow can be asked and told, in the JSON form of Temporal's ``WorkflowMetadata``."""
+        instance = self._instance
+        return {
+            "definition": {
+                "type": instance.details.started.workflow_type,
+                "queryDefinitions": _describe(self.handlers),
+                "signalDefinitions": _describe(instance.signals.handlers),
+                "updateDefinitions": _describe(instance.updates.handlers),
+            },
+            "currentDetails": instance.current_details,
+        }
+
+
+def _describe(handlers: Mapping[str | None, _HandlerDefinition]) -> list[dict[str, str]]:
+    described = [
+        {"name": definition.name or "", "description": definition.description or ""}
+        for definition in handlers.values()
+    ]
+    return sorted(described, key=lambda entry: entry["name"])

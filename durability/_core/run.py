@@ -1,0 +1,346 @@
+"""One run in memory: its history so far, what it waits for, and the workflow instance that the history brought forth.
+
+Pure: time and messages come in as arguments, deltas come out. The runtime makes the deltas durable.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+import msgspec
+
+from durability._core import history
+from durability._core.activation import Activation, QueryRequest, RunDetails, WorkflowInstance
+from durability._core.failure import Failure
+from durability._core.history import Command, Delta, Input
+from durability._core.matching import match_commands
+from durability._core.payload import Payload
+
+SUGGEST_CONTINUE_AS_NEW_EVENTS: Final = 4096
+"""Temporal's default ``limit.historyCount.suggestContinueAsNew``."""
+SUGGEST_CONTINUE_AS_NEW_BYTES: Final = 4 * 1024 * 1024
+"""Temporal's default ``limit.historySize.suggestContinueAsNew``."""
+
+PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+InstanceFactory = Callable[[RunDetails], WorkflowInstance]
+
+
+class OpenActivity(msgspec.Struct):
+    """An activity that was scheduled and has not ended. Times are milliseconds since the epoch.
+
+    Attributes:
+        record: The command that scheduled it.
+        scheduled: When.
+        attempt: The attempt that is running or comes next, as far as the history knows (eager attempts only).
+        due: When that attempt may begin.
+        deadline: When it counts as lost if nothing was heard of it; 0 while nobody has begun it.
+        failure: How the attempt before it failed.
+        eager: Whether attempts run inside workflow tasks, with retries in the history, or on the activity queue.
+        cancel_requested: Whether the workflow asked for cancellation.
+    """
+
+    record: history.ActivityTaskScheduled
+    scheduled: int
+    attempt: int
+    due: int
+    deadline: int
+    eager: bool
+    failure: Failure | None = None
+    cancel_requested: bool = False
+
+
+class Run:
+    """A run as one process holds it: replayed up to delta ``last`` and ready to advance."""
+
+    def __init__(self, namespace: str, workflow_id: str, run_id: str, factory: InstanceFactory) -> None:
+        self.namespace: Final = namespace
+        self.workflow_id: Final = workflow_id
+        self.run_id: Final = run_id
+        self._factory = factory
+        self._instance: WorkflowInstance | None = None
+        self.started: history.WorkflowExecutionStarted | None = None
+        self.last = 0
+        self.time = 0
+        self.history_length = 0
+        self.history_size = 0
+        self.activities: dict[int, OpenActivity] = {}
+        self.timers: dict[int, int] = {}
+        self.children: dict[int, history.StartChildWorkflowExecutionInitiated] = {}
+        self.child_runs: dict[int, str] = {}
+        self.signals_out: dict[int, history.SignalExternalWorkflowExecutionInitiated] = {}
+        self.cancels_out: dict[int, history.RequestCancelExternalWorkflowExecutionInitiated] = {}
+        self.search_attributes: dict[str, Payload] = {}
+        self.memo: dict[str, Payload] = {}
+        self.closing: Command | Input | None = None
+        self._keys: set[str] = set()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the last delta ended the run."""
+        return self.closing is not None
+
+    # --- moving forward ---------------------------------------------------------------------------------------------
+
+    def replay(self, deltas: Iterable[tuple[int, Delta, int]]) -> None:
+        """Apply recorded deltas: triples of sequence number, delta, stored bytes.
+
+        Raises:
+            NondeterminismError: The code does not decide what the history says it decided.
+            Exception: What user code raised.
+        """
+        for sequence, delta, size in _effective(deltas):
+            self._absorb_inputs(delta.inputs, delta.time)
+            if _activates(delta.inputs):
+                patches = tuple(c.patch_id for c in delta.commands if isinstance(c, history.PatchMarkerRecorded))
+                commands = self._activate(delta.inputs, delta.time, True, patches, delta.build)
+                match_commands(commands, delta.commands, sequence)
+            self._absorb_commands(delta.commands, delta.time)
+            self.committed(sequence, delta, size)
+
+    def advance(self, inputs: list[Input], now: int, *, build: str = "", identity: str = "") -> Delta:
+        """Consume inputs and return the delta that says what was consumed and decided.
+
+        The delta is not durable yet: call ``committed`` when it is, and drop this object if it never will be.
+
+        Raises:
+            Exception: What user code raised; the run must be dropped and its workflow task failed.
+        """
+        time = max(now, self.time)
+        self._absorb_inputs(inputs, time)
+        commands = self._activate(inputs, time, False, (), build) if _activates(inputs) else []
+        kept = [command for command in commands if not isinstance(command, history.WorkflowExecutionUpdateRejected)]
+        self._absorb_commands(kept, time)
+        return Delta(history.FORMAT, time, inputs, commands, build, identity, PYTHON)
+
+    def committed(self, sequence: int, delta: Delta, size: int) -> None:
+        """Note that a delta is part of the history."""
+        self.last = sequence
+        self.time = delta.time
+        self.history_size += size
+        self.history_length += count_events(delta)
+
+    def query(self, request: QueryRequest) -> Payload | None:
+        """Answer a query from the instance's state."""
+        if self._instance is None:
+            raise RuntimeError("the run has not had its first workflow task yet")
+        return self._instance.query(request)
+
+    def close(self) -> None:
+        """Let go of the instance."""
+        if self._instance is not None:
+            self._instance.close()
+            self._instance = None
+
+    def _activate(
+        self, inputs: list[Input], time: int, replaying: bool, patches: tuple[str, ...], build: str
+    ) -> list[Command]:
+        if self._instance is None:
+            if self.started is None:
+                raise RuntimeError(f"run {self.run_id}: its first delta does not start it")
+            self._instance = self._factory(RunDetails(self.namespace, self.workflow_id, self.run_id, self.started))
+        length = self.history_length + 2
+        return self._instance.activate(
+            Activation(
+                time=time,
+                inputs=inputs,
+                is_replaying=replaying,
+                patches=patches,
+                history_length=length,
+                history_size=self.history_size,
+                continue_as_new_suggested=length >= SUGGEST_CONTINUE_AS_NEW_EVENTS
+                or self.history_size >= SUGGEST_CONTINUE_AS_NEW_BYTES,
+                build=build,
+            )
+        )
+
+    # --- what the run waits for -------------------------------------------------------------------------------------
+
+    def accepts(self, message: Input) -> bool:
+        """Whether a message is news: not consumed before, and about something that is still open."""
+        match message:
+            case history.WorkflowExecutionStarted():
+                return self.last == 0 and self.started is None
+            case history.ActivityOutcome(sequence=sequence, attempt=attempt):
+                activity = self.activities.get(sequence)
+                return activity is not None and (not activity.eager or activity.attempt == attempt)
+            case history.ActivityRetryScheduled(sequence=sequence, attempt=attempt):
+                activity = self.activities.get(sequence)
+                return activity is not None and activity.attempt <= attempt
+            case history.TimerFired(sequence=sequence):
+                return sequence in self.timers
+            case history.ChildWorkflowExecutionStarted() | history.StartChildWorkflowExecutionFailed():
+                return message.sequence in self.children and message.sequence not in self.child_runs
+            case (
+                history.ChildWorkflowExecutionCompleted()
+                | history.ChildWorkflowExecutionFailed()
+                | history.ChildWorkflowExecutionCanceled()
+                | history.ChildWorkflowExecutionTimedOut()
+                | history.ChildWorkflowExecutionTerminated()
+            ):
+                return message.sequence in self.children
+            case history.ExternalWorkflowExecutionSignaled() | history.SignalExternalWorkflowExecutionFailed():
+                return message.sequence in self.signals_out
+            case (
+                history.ExternalWorkflowExecutionCancelRequested()
+                | history.RequestCancelExternalWorkflowExecutionFailed()
+            ):
+                return message.sequence in self.cancels_out
+            case _:
+                return message.key not in self._keys
+
+    def due_inputs(self, now: int) -> list[Input]:
+        """What time alone brings: timers that fire, and the end of the run's own time, in the order of their due times."""
+        deadline = self.run_deadline
+        if deadline and deadline <= now:
+            return [history.WorkflowExecutionTimedOut(time=now)]
+        due = sorted((when, sequence) for sequence, when in self.timers.items() if when <= now)
+        return [history.TimerFired(time=now, sequence=sequence) for _, sequence in due]
+
+    @property
+    def run_deadline(self) -> int:
+        """When the run times out, in milliseconds since the epoch; 0 for never."""
+        started = self.started
+        if started is None:
+            return 0
+        begin = started.time + started.start_delay
+        limits = [begin + started.run_timeout] if started.run_timeout else []
+        if started.execution_deadline:
+            limits.append(started.execution_deadline)
+        elif started.execution_timeout:
+            limits.append(begin + started.execution_timeout)
+        return min(limits, default=0)
+
+    # --- bookkeeping ------------------------------------------------------------------------------------------------
+
+    def _absorb_inputs(self, inputs: list[Input], time: int) -> None:
+        for message in inputs:
+            kind = message.__class__
+            if kind is history.TimerFired:
+                self.timers.pop(message.sequence, None)  # type: ignore[union-attr]
+            elif isinstance(message, history.ActivityOutcome):
+                self.activities.pop(message.sequence, None)
+            elif kind is history.ActivityRetryScheduled:
+                self._absorb_retry(message)  # type: ignore[arg-type]
+            elif isinstance(message, _KEYED):
+                self._keys.add(message.key)
+            elif isinstance(message, history.WorkflowExecutionStarted):
+                self.started = message
+                self.memo = dict(message.memo)
+                self.search_attributes = dict(message.search_attributes)
+            elif isinstance(message, history.ChildWorkflowExecutionStarted):
+                self.child_runs[message.sequence] = message.run_id
+            elif isinstance(message, _CHILD_ENDS):
+                self.children.pop(message.sequence, None)
+                self.child_runs.pop(message.sequence, None)
+            elif isinstance(message, _SIGNAL_ENDS):
+                self.signals_out.pop(message.sequence, None)
+            elif isinstance(message, _CANCEL_ENDS):
+                self.cancels_out.pop(message.sequence, None)
+            elif isinstance(message, _CLOSING_INPUTS):
+                self.closing = message
+
+    def _absorb_retry(self, retry: history.ActivityRetryScheduled) -> None:
+        activity = self.activities.get(retry.sequence)
+        if activity is not None:
+            activity.attempt = retry.attempt
+            activity.due = retry.due
+            activity.deadline = retry.deadline
+            activity.failure = retry.failure
+
+    def _absorb_commands(self, commands: list[Command], time: int) -> None:
+        for command in commands:
+            kind = command.__class__
+            if isinstance(command, history.ActivityTaskScheduled):
+                self.activities[command.sequence] = OpenActivity(command, time, 1, time, 0, False)
+            elif isinstance(command, history.TimerStarted):
+                self.timers[command.sequence] = time + command.duration
+            elif kind is history.TimerCanceled:
+                self.timers.pop(command.sequence, None)  # type: ignore[union-attr]
+            elif isinstance(command, history.ActivityTaskCancelRequested):
+                activity = self.activities.get(command.sequence)
+                if activity is not None:
+                    activity.cancel_requested = True
+            elif isinstance(command, history.StartChildWorkflowExecutionInitiated):
+                self.children[command.sequence] = command
+            elif isinstance(command, history.SignalExternalWorkflowExecutionInitiated):
+                self.signals_out[command.sequence] = command
+            elif isinstance(command, history.SignalExternalWorkflowExecutionCanceled):
+                self.signals_out.pop(command.sequence, None)
+            elif isinstance(command, history.RequestCancelExternalWorkflowExecutionInitiated):
+                self.cancels_out[command.sequence] = command
+            elif isinstance(command, history.SearchAttributesUpserted):
+                self.search_attributes.update(command.search_attributes)
+            elif isinstance(command, history.WorkflowPropertiesModified):
+                for key, value in command.memo.items():
+                    if value is None:
+                        self.memo.pop(key, None)
+                    else:
+                        self.memo[key] = value
+            elif isinstance(command, history.CLOSING_COMMANDS):
+                self.closing = command
+        for command in commands:
+            if command.__class__ is history.ActivityTaskScheduled:
+                self.note_eager(command)  # type: ignore[arg-type]
+
+    def note_eager(self, record: history.ActivityTaskScheduled) -> None:
+        """Take over who runs an activity's first attempt, from the record's ``eager_deadline``."""
+        activity = self.activities.get(record.sequence)
+        if activity is not None and record.eager_deadline:
+            activity.eager = True
+            activity.deadline = record.eager_deadline
+
+
+def count_events(delta: Delta) -> int:
+    """Events that Temporal's history would have for a delta: started events and workflow task events included."""
+    inputs = 0
+    for message in delta.inputs:
+        if isinstance(message, history.ActivityOutcome):
+            inputs += 2
+        elif message.__class__ is not history.ActivityRetryScheduled:
+            inputs += 1
+    return inputs + len(delta.commands) + (3 if _activates(delta.inputs) else 0)
+
+
+def _activates(inputs: list[Input]) -> bool:
+    """Whether the workflow gets to see any of the inputs."""
+    seen = False
+    for message in inputs:
+        if isinstance(message, _CLOSING_INPUTS):
+            return False
+        seen = seen or message.__class__ is not history.ActivityRetryScheduled
+    return seen
+
+
+def _effective(deltas: Iterable[tuple[int, Delta, int]]) -> Iterator[tuple[int, Delta, int]]:
+    """Leave out deltas that the next one supersedes."""
+    held: tuple[int, Delta, int] | None = None
+    for entry in deltas:
+        if held is not None and not entry[1].supersedes:
+            yield held
+        held = entry
+    if held is not None:
+        yield held
+
+
+_KEYED = (
+    history.WorkflowExecutionSignaled,
+    history.WorkflowExecutionCancelRequested,
+    history.WorkflowExecutionUpdateAdmitted,
+)
+_CLOSING_INPUTS = (history.WorkflowExecutionTerminated, history.WorkflowExecutionTimedOut)
+_CHILD_ENDS = (
+    history.StartChildWorkflowExecutionFailed,
+    history.ChildWorkflowExecutionCompleted,
+    history.ChildWorkflowExecutionFailed,
+    history.ChildWorkflowExecutionCanceled,
+    history.ChildWorkflowExecutionTimedOut,
+    history.ChildWorkflowExecutionTerminated,
+)
+_SIGNAL_ENDS = (history.ExternalWorkflowExecutionSignaled, history.SignalExternalWorkflowExecutionFailed)
+_CANCEL_ENDS = (
+    history.ExternalWorkflowExecutionCancelRequested,
+    history.RequestCancelExternalWorkflowExecutionFailed,
+)

@@ -1,0 +1,180 @@
+"""One attempt of a dispatched activity: claim, run, report.
+
+What may crash: before the claim, the message comes again. After it, nobody else may begin the same attempt: the run
+that waits notices at the attempt's timeout and decides the next one. Between the decision to retry and the message for
+the next attempt, the redelivered message finds the decision and sends again.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import msgspec
+
+from durability._core import history
+from durability._core.encoding import decode_command
+from durability._core.failure import Failure
+from durability._core.history import ActivityTaskScheduled, Input
+from durability._core.payload import Payload
+from durability._runtime.attempts import activity_task, cancelled, decide_retry, ended_badly, outcome_key
+from durability._runtime.engine import Engine
+from durability._runtime.ports import ActivityAttempt, TaskState, WorkflowKey
+from durability.activity._runner import (
+    ActivityCancelled,
+    ActivityCompleted,
+    ActivityCompletesLater,
+    ActivityFailed,
+    Cancellation,
+)
+from durability.exceptions import RetryState
+
+logger = logging.getLogger("durability.runtime")
+
+_failure_encoder = msgspec.msgpack.Encoder()
+_details_encoder = msgspec.msgpack.Encoder()
+_details_decoder = msgspec.msgpack.Decoder(list[Payload])
+
+
+async def execute_attempt(engine: Engine, attempt: ActivityAttempt) -> None:
+    """Run an attempt if nobody else has begun it.
+
+    Raises:
+        Exception: A port failed. The message must not be acknowledged.
+    """
+    command = decode_command(attempt.body)
+    if not isinstance(command, ActivityTaskScheduled):
+        raise TypeError(f"an activity message holds a {type(command).__name__}")
+    await _AttemptExecution(engine, attempt, command).execute()
+
+
+@dataclass(slots=True)
+class _AttemptExecution:
+    engine: Engine
+    attempt: ActivityAttempt
+    record: ActivityTaskScheduled
+
+    @property
+    def key(self) -> WorkflowKey:
+        return WorkflowKey(self.engine.namespace, self.attempt.workflow_id)
+
+    async def execute(self) -> None:
+        engine, attempt = self.engine, self.attempt
+        now = engine.clock()
+        if attempt.due - now > 0:
+            if attempt.due - now > engine.settings.linger:
+                await self._send(attempt, attempt.due - now)
+                return
+            await engine.sleep((attempt.due - now) / 1000)
+            now = engine.clock()
+        mine, state = await engine.store.claim(
+            self.key, attempt.run_id, attempt.sequence, attempt.attempt, now
+        )
+        if not mine:
+            if state.next_attempt > attempt.attempt and state.attempt == attempt.attempt:
+                await self._send_next(state.next_attempt, state.next_due)
+            return
+        await self._run(state, now)
+
+    async def _run(self, state: TaskState, started: int) -> None:
+        engine, attempt, record = self.engine, self.attempt, self.record
+        cancellation = Cancellation()
+        task = activity_task(
+            engine.namespace,
+            attempt.workflow_id,
+            attempt.run_id,
+            attempt.workflow_type,
+            record.task_queue,
+            record,
+            attempt=attempt.attempt,
+            scheduled=attempt.scheduled,
+            started=started,
+            current_scheduled=attempt.due,
+            heartbeat_details=_details_decoder.decode(state.details) if state.details else None,
+        )
+
+        async def heartbeat(details: list[Payload]) -> None:
+            now_state = await engine.store.heartbeat(
+                self.key,
+                attempt.run_id,
+                attempt.sequence,
+                attempt.attempt,
+                _details_encoder.encode(details),
+                engine.clock(),
+            )
+            if now_state is None or now_state.cancel_requested:
+                cancellation.request()
+
+        result = await engine.runner.run(task, heartbeat=heartbeat, cancellation=cancellation)
+        now = engine.clock()
+        common = (
+            now,
+            outcome_key(record.sequence, attempt.attempt),
+            record.sequence,
+            attempt.attempt,
+            started,
+            engine.identity,
+        )
+        match result:
+            case ActivityCompleted(payload):
+                await self._report(history.ActivityTaskCompleted(*common, payload))
+            case ActivityCancelled(failure):
+                await self._report(cancelled(record.sequence, attempt.attempt, now, failure))
+            case ActivityFailed(failure):
+                await self._failed(failure, started, now)
+            case ActivityCompletesLater():
+                return
+
+    async def _failed(self, failure: Failure, started: int, now: int) -> None:
+        engine, attempt, record = self.engine, self.attempt, self.record
+        decision = decide_retry(record, attempt.attempt, failure, now=now, scheduled=attempt.scheduled)
+        retry_state = decision.retry_state
+        if decision.delay_ms is not None:
+            due = now + decision.delay_ms
+            encoded = _failure_encoder.encode(failure)
+            if await engine.store.retry(
+                self.key, attempt.run_id, attempt.sequence, attempt.attempt + 1, due, encoded
+            ):
+                await self._send_next(attempt.attempt + 1, due)
+                return
+            state = await engine.store.task(self.key, attempt.run_id, attempt.sequence)
+            if not state.cancel_requested:
+                return
+            retry_state = RetryState.CANCEL_REQUESTED
+        await self._report(
+            ended_badly(
+                record,
+                failure,
+                retry_state,
+                attempt=attempt.attempt,
+                started=started,
+                now=now,
+                identity=engine.identity,
+            )
+        )
+
+    async def _report(self, outcome: Input) -> None:
+        assert isinstance(outcome, history.ActivityOutcome)
+        if not await self.engine.gateway.deliver(self.key, self.attempt.run_id, outcome.key, outcome):
+            logger.info(
+                "activity %r of workflow %r ended after its run had closed",
+                self.record.activity_type,
+                self.attempt.workflow_id,
+            )
+
+    async def _send_next(self, number: int, due: int) -> None:
+        attempt = self.attempt
+        following = ActivityAttempt(
+            attempt.workflow_id,
+            attempt.run_id,
+            attempt.workflow_type,
+            attempt.sequence,
+            number,
+            due,
+            attempt.scheduled,
+            attempt.body,
+        )
+        await self._send(following, max(0, due - self.engine.clock()))
+
+    async def _send(self, attempt: ActivityAttempt, delay: int) -> None:
+        await self.engine.queue.send_activities([attempt], delay=min(delay, self.engine.settings.queue_delay))

@@ -1,0 +1,128 @@
+"""Attempts of activities: what an attempt needs to run, and what follows from how it ended."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from durability._core import history
+from durability._core.failure import CanceledFailureInfo, Failure, TimeoutFailureInfo
+from durability._core.history import ActivityTaskScheduled, Input, RetryPolicyRecord
+from durability._core.payload import Payload
+from durability._core.retry import RetryDecision, next_retry
+from durability.activity._runner import ActivityTask
+from durability.exceptions import RetryState, TimeoutType
+
+DEFAULT_RETRY_POLICY: Final = RetryPolicyRecord()
+
+
+def start_to_close(record: ActivityTaskScheduled) -> int:
+    """How long one attempt may take, in milliseconds."""
+    limits = [limit for limit in (record.start_to_close_timeout, record.schedule_to_close_timeout) if limit]
+    return min(limits, default=0)
+
+
+def decide_retry(
+    record: ActivityTaskScheduled, attempt: int, failure: Failure, *, now: int, scheduled: int
+) -> RetryDecision:
+    """What follows a failed attempt."""
+    return next_retry(
+        record.retry_policy or DEFAULT_RETRY_POLICY,
+        attempt,
+        failure,
+        now=now,
+        scheduled=scheduled,
+        schedule_to_close=record.schedule_to_close_timeout,
+    )
+
+
+def timeout_failure(
+    kind: TimeoutType, cause: Failure | None = None, details: list[Payload] | None = None
+) -> Failure:
+    """The failure of an attempt, or of all of them, that took too long."""
+    name = {
+        TimeoutType.START_TO_CLOSE: "StartToClose",
+        TimeoutType.SCHEDULE_TO_START: "ScheduleToStart",
+        TimeoutType.SCHEDULE_TO_CLOSE: "ScheduleToClose",
+        TimeoutType.HEARTBEAT: "Heartbeat",
+    }[kind]
+    return Failure(
+        message=f"activity {name} timeout",
+        cause=cause,
+        info=TimeoutFailureInfo(timeout_type=int(kind), last_heartbeat_details=details),
+    )
+
+
+def cancelled(sequence: int, attempt: int, now: int, failure: Failure | None = None) -> history.ActivityTaskCanceled:
+    """The outcome of an activity that was cancelled."""
+    return history.ActivityTaskCanceled(
+        time=now,
+        key=outcome_key(sequence, attempt),
+        sequence=sequence,
+        attempt=attempt,
+        started=now,
+        identity="",
+        failure=failure or Failure(message="Cancelled", info=CanceledFailureInfo()),
+    )
+
+
+def ended_badly(
+    record: ActivityTaskScheduled,
+    failure: Failure,
+    state: RetryState,
+    *,
+    attempt: int,
+    started: int,
+    now: int,
+    identity: str,
+    last_failure: Failure | None = None,
+) -> Input:
+    """The outcome of an activity whose last attempt failed or timed out for good."""
+    common = (now, outcome_key(record.sequence, attempt), record.sequence, attempt, started, identity)
+    if isinstance(failure.info, TimeoutFailureInfo):
+        if failure.cause is None:
+            failure.cause = last_failure
+        return history.ActivityTaskTimedOut(*common, failure, int(state))
+    return history.ActivityTaskFailed(*common, failure, int(state))
+
+
+def outcome_key(sequence: int, attempt: int) -> str:
+    """The inbox key of an attempt's outcome."""
+    return f"activity:{sequence}:{attempt}"
+
+
+def activity_task(
+    namespace: str,
+    workflow_id: str,
+    run_id: str,
+    workflow_type: str,
+    task_queue: str,
+    record: ActivityTaskScheduled,
+    *,
+    attempt: int,
+    scheduled: int,
+    started: int,
+    current_scheduled: int = 0,
+    heartbeat_details: list[Payload] | None = None,
+) -> ActivityTask:
+    """Everything that an attempt is run with."""
+    return ActivityTask(
+        namespace=namespace,
+        workflow_id=workflow_id,
+        run_id=run_id,
+        workflow_type=workflow_type,
+        activity_id=record.activity_id,
+        activity_type=record.activity_type,
+        task_queue=record.task_queue or task_queue,
+        arguments=record.arguments,
+        headers=record.headers,
+        attempt=attempt,
+        scheduled_time=scheduled,
+        started_time=started,
+        current_attempt_scheduled_time=current_scheduled or scheduled,
+        schedule_to_close_timeout=record.schedule_to_close_timeout,
+        start_to_close_timeout=start_to_close(record),
+        heartbeat_timeout=record.heartbeat_timeout,
+        heartbeat_details=heartbeat_details or [],
+        is_local=record.local,
+        retry_policy=record.retry_policy or DEFAULT_RETRY_POLICY,
+    )

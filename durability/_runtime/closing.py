@@ -1,0 +1,207 @@
+"""The end of a run.
+
+The closing delta is appended like any other, but takes effect only when the head is closed, on the condition that
+no message was accepted in between. If one was, the delta is superseded: its inputs are consumed again together with the message
+(Temporal's server does the same when it answers "unhandled command"). So a sender who was told "accepted" finds its message
+in the history, and nothing that a superseded delta decided was ever visible.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, Final
+
+from durability._core import history
+from durability._core.encoding import decode_delta, encode_delta
+from durability._core.history import FORMAT, Command, Delta, Input
+from durability._core.run import PYTHON, Run
+from durability._runtime.frontend import Status
+from durability._runtime.gateway import first_head, waiting_messages
+from durability._runtime.identifiers import successor_run_id
+from durability._runtime.outcomes import report_to_parent, status_of, stored_outcome
+from durability._runtime.ports import FencedError, Head, Settlement, WorkflowKey
+
+if TYPE_CHECKING:
+    from durability._runtime.workflow_task import WorkflowTask
+
+HEAD_OUTCOME_LIMIT: Final = 2_000
+"""Bytes: a larger result is not copied into the head but read from the last delta."""
+
+
+def closes(delta: Delta) -> bool:
+    """Whether a delta ends its run."""
+    return any(isinstance(command, history.CLOSING_COMMANDS) for command in delta.commands) or any(
+        isinstance(message, _CLOSING_INPUTS) for message in delta.inputs
+    )
+
+
+def identity(message: Input) -> tuple[Any, ...]:
+    """What makes two messages the same."""
+    match message:
+        case history.ActivityOutcome():
+            return ("activity", message.sequence)
+        case history.ActivityRetryScheduled():
+            return ("retry", message.sequence)
+        case history.TimerFired():
+            return ("timer", message.sequence)
+        case history.WorkflowExecutionStarted():
+            return ("start",)
+        case history.ChildWorkflowExecutionStarted() | history.StartChildWorkflowExecutionFailed():
+            return ("child-start", message.sequence)
+        case history.WorkflowExecutionTimedOut():
+            return ("timeout",)
+        case _:
+            return (message.key,)
+
+
+def inbox_name(message: Input) -> str:
+    """The inbox key of an eager outcome that is reported after the release."""
+    if isinstance(message, history.ActivityRetryScheduled):
+        return f"retry:{message.sequence}:{message.attempt}"
+    assert isinstance(message, history.ActivityOutcome)
+    return message.key
+
+
+async def close(task: WorkflowTask, commands: list[Command]) -> str:
+    """Give effect to a closing delta. Returns the id of the run that follows, or nothing.
+
+    Raises:
+        FencedError: A message had come; on reloading, the closing delta is superseded.
+    """
+    run, head, engine = task.run, task.head, task.engine
+    ending = run.closing
+    assert ending is not None
+    if isinstance(ending, history.WorkflowExecutionContinuedAsNew) and head.open:
+        return await _continue_as_new(task, ending, commands)
+    leaves = task.dispatcher.has_work_at_close(run, commands)
+    if head.open:
+        settlement = Settlement(
+            dispatched=run.last - 1 if leaves else run.last,
+            wake_up=0,
+            history_length=run.history_length,
+            status=status_of(ending),
+            close_time=run.time,
+            outcome=stored_outcome(ending, HEAD_OUTCOME_LIMIT),
+            attention=engine.clock() if leaves else 0,
+            awake=engine.clock() if leaves else 0,
+        )
+        if await engine.store.settle(head, settlement, drop=list(head.inbox)) is not None:
+            raise FencedError
+    if leaves:
+        await task.dispatcher.dispatch_close(run, commands, successor=False)
+        await engine.store.finish(task.key, run.run_id, run.last)
+    run.close()
+    return ""
+
+
+async def _continue_as_new(
+    task: WorkflowTask, ending: history.WorkflowExecutionContinuedAsNew, commands: list[Command]
+) -> str:
+    run, head, engine = task.run, task.head, task.engine
+    leaves = task.dispatcher.leaves_commands(commands)
+    run_id = successor_run_id(run.run_id, run.last, run.time)
+    successor = _successor_head(task, ending, run_id)
+    summary = dataclasses.replace(
+        head,
+        status=Status.CONTINUED_AS_NEW,
+        close_time=run.time,
+        dispatched=run.last - 1 if leaves else run.last,
+        outcome=stored_outcome(ending, HEAD_OUTCOME_LIMIT),
+        next_run_id=run_id,
+        history_length=run.history_length,
+        inbox={},
+        awake=0,
+        attention=0,
+        wake_up=0,
+    )
+    if await engine.store.replace(successor, head, summary) is not None:
+        raise FencedError
+    if leaves:
+        await _dispatch_predecessor(task, run, commands)
+    run.close()
+    return run_id
+
+
+async def _dispatch_predecessor(task: WorkflowTask, run: Run, commands: list[Command]) -> None:
+    await task.dispatcher.dispatch_close(run, commands, successor=True)
+    await task.engine.store.finish_closed(task.key, run.run_id, run.last)
+
+
+async def finish_predecessor(task: WorkflowTask, run_id: str) -> None:
+    """Dispatch what a run left behind whose executor died after the run that follows had taken its place."""
+    summary = await task.engine.store.closed_run(task.key, run_id)
+    if summary is None or summary.status != Status.CONTINUED_AS_NEW:
+        return
+    bodies = await task.engine.store.deltas(task.key, run_id)
+    if not bodies or summary.dispatched >= bodies[-1][0]:
+        return
+    run = Run(task.key.namespace, task.key.workflow_id, run_id, task.engine.factory)
+    deltas = [(sequence, decode_delta(body), len(body)) for sequence, body in bodies]
+    run.replay(deltas)
+    await _dispatch_predecessor(task, run, deltas[-1][1].commands)
+    run.close()
+
+
+def _successor_head(task: WorkflowTask, ending: history.WorkflowExecutionContinuedAsNew, run_id: str) -> Head:
+    run = task.run
+    first = run.started
+    assert first is not None
+    now = max(run.time, task.engine.clock())
+    started = history.WorkflowExecutionStarted(
+        time=now,
+        key=f"continued:{run.run_id}",
+        workflow_type=ending.workflow_type,
+        task_queue=ending.task_queue or first.task_queue,
+        arguments=ending.arguments,
+        headers=ending.headers,
+        memo=run.memo if ending.memo is None else ending.memo,
+        search_attributes=run.search_attributes if ending.search_attributes is None else ending.search_attributes,
+        execution_timeout=first.execution_timeout,
+        run_timeout=first.run_timeout if ending.run_timeout is None else ending.run_timeout,
+        task_timeout=first.task_timeout if ending.task_timeout is None else ending.task_timeout,
+        retry_policy=ending.retry_policy or first.retry_policy,
+        cron_schedule=first.cron_schedule,
+        start_delay=ending.backoff_start_interval,
+        parent=first.parent,
+        root=first.root,
+        first_run_id=first.first_run_id or run.run_id,
+        continued_run_id=run.run_id,
+        identity=first.identity,
+        priority=first.priority,
+        execution_deadline=first.execution_deadline,
+    )
+    return first_head(task.key, run_id, started, {"start": started}, now)
+
+
+async def end_unseen(task: WorkflowTask, error: Exception) -> bool:
+    """Terminate a run whose code or history fails, if somebody asked for that: it must always be possible."""
+    head = task.head
+    if not head.open:
+        return False
+    messages = [message for _, message in waiting_messages(head)]
+    if not any(isinstance(message, history.WorkflowExecutionTerminated) for message in messages):
+        return False
+    bodies = await task.engine.store.deltas(task.key, head.run_id)
+    sequence = (bodies[-1][0] if bodies else 0) + 1
+    now = task.engine.clock()
+    delta = Delta(FORMAT, now, messages, [], task.engine.build, task.engine.identity, PYTHON)
+    await task.engine.store.append(task.key, head.run_id, sequence, encode_delta(delta))
+    settlement = Settlement(
+        dispatched=sequence,
+        wake_up=0,
+        history_length=head.history_length + len(messages),
+        status=Status.TERMINATED,
+        close_time=now,
+    )
+    if await task.engine.store.settle(head, settlement, drop=list(head.inbox)) is not None:
+        raise FencedError
+    record = head.record
+    if record.parent_workflow_id:
+        ended = next(m for m in messages if isinstance(m, history.WorkflowExecutionTerminated))
+        report = report_to_parent(ended, record.parent_sequence, now)
+        parent = WorkflowKey(task.key.namespace, record.parent_workflow_id)
+        await task.engine.gateway.deliver(parent, record.parent_run_id, report.key, report)
+    return True
+
+
+_CLOSING_INPUTS: Final = (history.WorkflowExecutionTerminated, history.WorkflowExecutionTimedOut)

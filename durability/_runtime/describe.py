@@ -1,0 +1,83 @@
+"""Runs as others see them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from durability._core import history
+from durability._core.failure import Failure
+from durability._core.history import Delta
+from durability._core.payload import Payload
+from durability._runtime.frontend import Description, PendingActivity
+from durability._runtime.ports import Head, HistoryStore
+
+_failure_decoder = msgspec.msgpack.Decoder(Failure)
+_details_decoder = msgspec.msgpack.Decoder(list[Payload])
+
+
+def describe_head(head: Head) -> Description:
+    """Everything that the head alone tells."""
+    return Description(
+        workflow_id=head.key.workflow_id,
+        run_id=head.run_id,
+        workflow_type=head.workflow_type,
+        task_queue=head.task_queue,
+        status=head.status,
+        start_time=head.start_time,
+        close_time=head.close_time,
+        execution_time=head.record.execution_time,
+        history_length=head.history_length,
+        parent_workflow_id=head.record.parent_workflow_id,
+        parent_run_id=head.record.parent_run_id,
+        first_run_id=head.record.first_run_id,
+        memo=head.record.memo,
+        search_attributes=head.record.search_attributes,
+        task_attempts=head.task_attempts,
+        task_failure=head.task_failure,
+        next_wake_up=head.wake_up,
+    )
+
+
+async def pending_activities(store: HistoryStore, head: Head, deltas: Iterable[Delta]) -> list[PendingActivity]:
+    """The activities of a run that have not ended, with what their attempts have left behind."""
+    scheduled: dict[int, PendingActivity] = {}
+    dispatched: set[int] = set()
+    for delta in deltas:
+        for message in delta.inputs:
+            if isinstance(message, history.ActivityOutcome):
+                scheduled.pop(message.sequence, None)
+            elif isinstance(message, history.ActivityRetryScheduled) and message.sequence in scheduled:
+                activity = scheduled[message.sequence]
+                activity.attempt = message.attempt
+                activity.last_failure = message.failure
+                activity.state = "started" if message.deadline else "scheduled"
+                activity.next_attempt = 0 if message.deadline else message.due
+        for command in delta.commands:
+            if isinstance(command, history.ActivityTaskScheduled):
+                scheduled[command.sequence] = PendingActivity(
+                    activity_id=command.activity_id,
+                    activity_type=command.activity_type,
+                    state="started" if command.eager_deadline > 0 else "scheduled",
+                    scheduled=delta.time,
+                )
+                if command.eager_deadline == 0:
+                    dispatched.add(command.sequence)
+    for sequence in dispatched & scheduled.keys():
+        await _add_attempts(store, head, sequence, scheduled[sequence])
+    return list(scheduled.values())
+
+
+async def _add_attempts(store: HistoryStore, head: Head, sequence: int, activity: PendingActivity) -> None:
+    state = await store.task(head.key, head.run_id, sequence)
+    if state.next_attempt > state.attempt:
+        activity.attempt = state.next_attempt
+        activity.next_attempt = state.next_due
+    elif state.attempt:
+        activity.attempt = state.attempt
+        activity.state = "started"
+    if state.failure:
+        activity.last_failure = _failure_decoder.decode(state.failure)
+    if state.details:
+        activity.last_heartbeat_details = _details_decoder.decode(state.details)

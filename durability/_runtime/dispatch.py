@@ -1,0 +1,199 @@
+"""Making decisions visible: what a delta's commands cause outside of the run.
+
+Only called for deltas that are durable. Everything here may happen twice, after a crash, and then changes nothing: attempts are
+claimed, starts carry a request id, messages carry a key, all of them computed from run id and sequence number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from durability._core import history
+from durability._core.history import Command, Input
+from durability._core.run import Run
+from durability._runtime.attempts import cancelled
+from durability._runtime.dispatched import DispatchedActivities
+from durability._runtime.eager import EagerActivities
+from durability._runtime.engine import Engine
+from durability._runtime.frontend import StartRequest
+from durability._runtime.outcomes import report_to_parent
+from durability._runtime.ports import ActivityAttempt, WorkflowKey
+from durability.exceptions import WorkflowAlreadyStartedError
+from durability.service import RPCError, RPCStatusCode
+
+ALREADY_EXISTS = 1
+NOT_FOUND = 1
+TERMINATE, ABANDON, REQUEST_CANCEL = 1, 2, 3
+"""``durability.workflow.ParentClosePolicy``."""
+
+
+@dataclass(slots=True)
+class Dispatcher:
+    """Dispatches the commands of one run."""
+
+    engine: Engine
+    eager: EagerActivities
+    dispatched: DispatchedActivities
+
+    async def dispatch(self, run: Run, commands: Iterable[Command]) -> list[Input]:
+        """Carry out those commands that are still open; what that brings the run at once."""
+        attempts: list[ActivityAttempt] = []
+        calls = []
+        for command in commands:
+            match command:
+                case history.ActivityTaskScheduled():
+                    activity = run.activities.get(command.sequence)
+                    if activity is not None and not activity.eager:
+                        attempts.append(self.dispatched.message(run, activity, 1, activity.scheduled))
+                case history.ActivityTaskCancelRequested():
+                    if command.sequence in run.activities:
+                        calls.append(self._cancel_activity(run, command.sequence))
+                case history.StartChildWorkflowExecutionInitiated():
+                    if command.sequence in run.children and command.sequence not in run.child_runs:
+                        calls.append(self._start_child(run, command))
+                case history.CancelChildWorkflowExecutionRequested():
+                    if command.sequence in run.children:
+                        calls.append(self._cancel_child(run, command))
+                case history.SignalExternalWorkflowExecutionInitiated():
+                    if command.sequence in run.signals_out:
+                        calls.append(self._signal(run, command))
+                case history.RequestCancelExternalWorkflowExecutionInitiated():
+                    if command.sequence in run.cancels_out:
+                        calls.append(self._request_cancel(run, command))
+        if attempts:
+            await self.engine.queue.send_activities(attempts)
+        news = await asyncio.gather(*calls)
+        return [message for message in news if message is not None]
+
+    def has_work_at_close(self, run: Run, commands: Iterable[Command]) -> bool:
+        """Whether anything is to be dispatched when the run has closed."""
+        assert run.started is not None
+        if run.children and any(child.parent_close_policy != ABANDON for child in run.children.values()):
+            return True
+        if run.started.parent is not None:
+            return True
+        return self.leaves_commands(commands)
+
+    def leaves_commands(self, commands: Iterable[Command]) -> bool:
+        """Whether a closing delta decided anything besides the end."""
+        return any(isinstance(command, _LEFT_BEHIND) for command in commands)
+
+    async def dispatch_close(self, run: Run, commands: Iterable[Command], *, successor: bool) -> None:
+        """Carry out what a closed run leaves behind: last messages, the children's fate, the report to the parent."""
+        await self.dispatch(run, [command for command in commands if isinstance(command, _LEFT_BEHIND)])
+        if successor:
+            return
+        await asyncio.gather(*(self._close_child(run, child) for child in run.children.values()))
+        assert run.started is not None and run.closing is not None
+        parent = run.started.parent
+        if parent is not None:
+            report = report_to_parent(run.closing, parent.sequence, self.engine.clock())
+            key = WorkflowKey(parent.namespace, parent.workflow_id)
+            await self.engine.gateway.deliver(key, parent.run_id, report.key, report)
+
+    async def _cancel_activity(self, run: Run, sequence: int) -> Input | None:
+        if self.eager.owns(sequence):
+            self.eager.cancel(sequence)
+            return None
+        activity = run.activities[sequence]
+        if activity.eager and not activity.deadline > 0:
+            return None
+        key = WorkflowKey(run.namespace, run.workflow_id)
+        state = await self.engine.store.request_cancel(key, run.run_id, sequence)
+        begun = activity.eager or (state.attempt and state.next_attempt <= state.attempt)
+        return None if begun else cancelled(sequence, max(state.attempt, 1), self.engine.clock())
+
+    async def _start_child(self, run: Run, command: history.StartChildWorkflowExecutionInitiated) -> Input | None:
+        assert run.started is not None
+        now = self.engine.clock()
+        key = f"child-start:{command.sequence}"
+        me = history.ExecutionReference(run.namespace, run.workflow_id, run.run_id, command.sequence)
+        request = StartRequest(
+            workflow_id=command.workflow_id,
+            workflow_type=command.workflow_type,
+            task_queue=command.task_queue or run.started.task_queue,
+            arguments=command.arguments,
+            request_id=f"{run.run_id}:{command.sequence}",
+            headers=command.headers,
+            memo=command.memo,
+            search_attributes=command.search_attributes,
+            execution_timeout=command.execution_timeout,
+            run_timeout=command.run_timeout,
+            task_timeout=command.task_timeout,
+            id_reuse_policy=command.id_reuse_policy,
+            retry_policy=command.retry_policy,
+            cron_schedule=command.cron_schedule,
+            static_summary=command.static_summary,
+            static_details=command.static_details,
+            priority=command.priority,
+        )
+        try:
+            started = await self.engine.gateway.start_as(request, parent=me, root=run.started.root or me)
+        except WorkflowAlreadyStartedError:
+            return history.StartChildWorkflowExecutionFailed(now, key, command.sequence, ALREADY_EXISTS)
+        return history.ChildWorkflowExecutionStarted(now, key, command.sequence, started.run_id)
+
+    async def _cancel_child(self, run: Run, command: history.CancelChildWorkflowExecutionRequested) -> None:
+        child = run.children[command.sequence]
+        await self._deliver_cancel(
+            run, WorkflowKey(run.namespace, child.workflow_id), run.child_runs.get(command.sequence), command.sequence,
+            command.reason,
+        )
+
+    async def _deliver_cancel(
+        self, run: Run, key: WorkflowKey, run_id: str | None, sequence: int, reason: str
+    ) -> bool:
+        name = f"cancel:{run.run_id}:{sequence}"
+        request = history.WorkflowExecutionCancelRequested(self.engine.clock(), name, reason)
+        return await self.engine.gateway.deliver(key, run_id, name, request)
+
+    async def _signal(self, run: Run, command: history.SignalExternalWorkflowExecutionInitiated) -> Input:
+        now = self.engine.clock()
+        if command.child_sequence:
+            child = run.children.get(command.child_sequence)
+            workflow_id = child.workflow_id if child else command.workflow_id
+            run_id = run.child_runs.get(command.child_sequence)
+        else:
+            workflow_id, run_id = command.workflow_id, command.run_id or None
+        name = f"signal:{run.run_id}:{command.sequence}"
+        message = history.WorkflowExecutionSignaled(now, name, command.name, command.arguments, command.headers)
+        key = WorkflowKey(command.namespace or run.namespace, workflow_id)
+        if await self.engine.gateway.deliver(key, run_id, name, message):
+            return history.ExternalWorkflowExecutionSignaled(now, name, command.sequence)
+        return history.SignalExternalWorkflowExecutionFailed(now, name, command.sequence, NOT_FOUND)
+
+    async def _request_cancel(
+        self, run: Run, command: history.RequestCancelExternalWorkflowExecutionInitiated
+    ) -> Input:
+        key = WorkflowKey(command.namespace or run.namespace, command.workflow_id)
+        done = await self._deliver_cancel(run, key, command.run_id or None, command.sequence, command.reason)
+        now = self.engine.clock()
+        name = f"cancel-external:{command.sequence}"
+        if done:
+            return history.ExternalWorkflowExecutionCancelRequested(now, name, command.sequence)
+        return history.RequestCancelExternalWorkflowExecutionFailed(now, name, command.sequence, NOT_FOUND)
+
+    async def _close_child(self, run: Run, child: history.StartChildWorkflowExecutionInitiated) -> None:
+        key = WorkflowKey(run.namespace, child.workflow_id)
+        run_id = run.child_runs.get(child.sequence)
+        if child.parent_close_policy == REQUEST_CANCEL:
+            await self._deliver_cancel(run, key, run_id, child.sequence, "parent closed")
+        elif child.parent_close_policy != ABANDON:
+            try:
+                await self.engine.gateway.terminate(
+                    child.workflow_id, run_id, reason="by parent close policy"
+                )
+            except RPCError as error:
+                if error.status != RPCStatusCode.NOT_FOUND:
+                    raise
+
+
+_LEFT_BEHIND = (
+    history.SignalExternalWorkflowExecutionInitiated,
+    history.RequestCancelExternalWorkflowExecutionInitiated,
+    history.StartChildWorkflowExecutionInitiated,
+    history.CancelChildWorkflowExecutionRequested,
+    history.ActivityTaskCancelRequested,
+)

@@ -1,0 +1,153 @@
+"""Activities on the activity queue, as the run that waits for them sees them.
+
+Their attempts and retries are the activity executors' business; the run only looks after attempts of which nothing is heard:
+it has a wake-up at the time by which an attempt must have given a sign, reads the item on which attempts are
+claimed, and declares the attempt timed out or waits on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from durability._core.encoding import encode_command
+from durability._core.failure import Failure
+from durability._core.history import ActivityTaskScheduled, Input
+from durability._core.payload import Payload
+from durability._core.run import OpenActivity, Run
+from durability._runtime.attempts import decide_retry, ended_badly, start_to_close, timeout_failure
+from durability._runtime.engine import Engine
+from durability._runtime.ports import ActivityAttempt, TaskState, WorkflowKey
+from durability.exceptions import RetryState, TimeoutType
+
+_failure_codec = (msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(Failure))
+_details_decoder = msgspec.msgpack.Decoder(list[Payload])
+
+
+@dataclass(slots=True)
+class DispatchedActivities:
+    """Looks after the dispatched activities of one run. ``_checks`` holds when each is to be looked at next."""
+
+    engine: Engine
+    _checks: dict[int, int] = field(default_factory=dict)
+
+    def message(self, run: Run, activity: OpenActivity, attempt: int, due: int) -> ActivityAttempt:
+        """What goes on the activity queue for an attempt."""
+        assert run.started is not None
+        return ActivityAttempt(
+            workflow_id=run.workflow_id,
+            run_id=run.run_id,
+            workflow_type=run.started.workflow_type,
+            sequence=activity.record.sequence,
+            attempt=attempt,
+            due=due,
+            scheduled=activity.scheduled,
+            body=encode_command(activity.record),
+        )
+
+    def next_due(self, run: Run) -> int:
+        """When the next dispatched activity is to be looked at; 0 for never."""
+        times = [self._check_at(activity) for activity in run.activities.values() if not activity.eager]
+        return min(times, default=0)
+
+    async def overdue(self, run: Run, now: int) -> list[Input]:
+        """Look at the activities that must have given a sign by now; what their timing out means for the run."""
+        inputs: list[Input] = []
+        for activity in list(run.activities.values()):
+            if not activity.eager and self._check_at(activity) <= now:
+                outcome = await self._look_at(run, activity, now)
+                if outcome is not None:
+                    inputs.append(outcome)
+        return inputs
+
+    def _check_at(self, activity: OpenActivity) -> int:
+        record = activity.record
+        known = self._checks.get(record.sequence)
+        if known is not None:
+            return known
+        limits = (
+            record.schedule_to_start_timeout,
+            record.schedule_to_close_timeout,
+            record.start_to_close_timeout,
+            record.heartbeat_timeout,
+        )
+        return activity.scheduled + min((limit for limit in limits if limit), default=0)
+
+    async def _look_at(self, run: Run, activity: OpenActivity, now: int) -> Input | None:
+        key = WorkflowKey(run.namespace, run.workflow_id)
+        record = activity.record
+        state = await self.engine.store.task(key, run.run_id, record.sequence)
+        kind, next_check = self._timed_out(activity, state, now)
+        if kind is None:
+            await self._send_again(run, activity, state, now)
+            self._checks[record.sequence] = next_check
+            return None
+        last_failure = _failure_codec[1].decode(state.failure) if state.failure else None
+        details = _details_decoder.decode(state.details) if state.details else None
+        failure = timeout_failure(kind, last_failure if kind is TimeoutType.SCHEDULE_TO_CLOSE else None, details)
+        attempt = max(state.attempt, 1)
+        retry_state = RetryState.TIMEOUT
+        if kind in (TimeoutType.START_TO_CLOSE, TimeoutType.HEARTBEAT):
+            decision = decide_retry(record, attempt, failure, now=now, scheduled=activity.scheduled)
+            if decision.delay_ms is not None and not activity.cancel_requested:
+                await self._try_again(run, activity, attempt + 1, now + decision.delay_ms, failure)
+                self._checks[record.sequence] = now + decision.delay_ms + self._patience(record)
+                return None
+            retry_state = RetryState.CANCEL_REQUESTED if activity.cancel_requested else decision.retry_state
+        return ended_badly(
+            record,
+            failure,
+            retry_state,
+            attempt=attempt,
+            started=state.claimed or now,
+            now=now,
+            identity=self.engine.identity,
+            last_failure=last_failure,
+        )
+
+    async def _try_again(self, run: Run, activity: OpenActivity, attempt: int, due: int, failure: Failure) -> None:
+        key = WorkflowKey(run.namespace, run.workflow_id)
+        encoded = _failure_codec[0].encode(failure)
+        await self.engine.store.retry(key, run.run_id, activity.record.sequence, attempt, due, encoded)
+        delay = min(max(0, due - self.engine.clock()), self.engine.settings.queue_delay)
+        await self.engine.queue.send_activities([self.message(run, activity, attempt, due)], delay=delay)
+
+    async def _send_again(self, run: Run, activity: OpenActivity, state: TaskState, now: int) -> None:
+        """Attempts that nobody has claimed for long may have ended in the dead-letter queue: a claim makes them safe."""
+        waiting = _waiting_attempt(state)
+        since = max(activity.scheduled, state.next_due)
+        if waiting and now - since >= self.engine.settings.attempt_recheck:
+            await self.engine.queue.send_activities([self.message(run, activity, waiting, now)])
+
+    def _patience(self, record: ActivityTaskScheduled) -> int:
+        """How long an attempt may be silent after it has begun."""
+        return record.heartbeat_timeout or start_to_close(record)
+
+    def _timed_out(self, activity: OpenActivity, state: TaskState, now: int) -> tuple[TimeoutType | None, int]:
+        """Which timeout has passed, if any, and when to look again otherwise."""
+        record = activity.record
+        limits: list[tuple[int, TimeoutType]] = []
+        if record.schedule_to_close_timeout:
+            limits.append((activity.scheduled + record.schedule_to_close_timeout, TimeoutType.SCHEDULE_TO_CLOSE))
+        again = 0
+        if _waiting_attempt(state):
+            since = max(activity.scheduled, state.next_due)
+            again = max(since, now) + self.engine.settings.attempt_recheck
+            if record.schedule_to_start_timeout:
+                limits.append((since + record.schedule_to_start_timeout, TimeoutType.SCHEDULE_TO_START))
+        else:
+            limits.append((state.claimed + start_to_close(record), TimeoutType.START_TO_CLOSE))
+            if record.heartbeat_timeout:
+                limits.append((max(state.claimed, state.heartbeat) + record.heartbeat_timeout, TimeoutType.HEARTBEAT))
+        passed = [(when, kind) for when, kind in limits if when <= now]
+        if passed:
+            return min(passed)[1], 0
+        return None, min([when for when, _ in limits] + ([again] if again else []))
+
+
+def _waiting_attempt(state: TaskState) -> int:
+    """The attempt that is to be claimed; 0 if one is under way."""
+    if state.next_attempt > state.attempt:
+        return state.next_attempt
+    return 1 if state.attempt == 0 else 0

@@ -1,0 +1,52 @@
+"""Everything that tasks are executed with, in one place."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from durability._core.failure import Failure
+from durability._core.run import InstanceFactory
+from durability._runtime.gateway import Gateway
+from durability._runtime.ports import Clock, HistoryStore, Sleep, TaskQueue, TimerService, WorkflowInvoker
+from durability._runtime.sessions import Sessions
+from durability._runtime.settings import Settings
+from durability._runtime.wakeups import WakeUps
+from durability.activity._runner import ActivityRunner
+
+
+@dataclass(slots=True)
+class Engine:
+    """The ports, the user's code, and what this process remembers.
+
+    Attributes:
+        factory: Makes workflow instances from the user's registered workflows.
+        runner: Runs the user's registered activities.
+        clock: Milliseconds since the epoch.
+        to_failure: Turns an exception of a query handler into its recorded form.
+        sleep: Waits for some seconds.
+        build: Build id of the code, recorded with every delta.
+        identity: Names this process in histories.
+    """
+
+    namespace: str
+    store: HistoryStore
+    queue: TaskQueue
+    timers: TimerService
+    invoker: WorkflowInvoker
+    factory: InstanceFactory
+    runner: ActivityRunner
+    clock: Clock
+    to_failure: Callable[[BaseException], Failure]
+    sleep: Sleep = asyncio.sleep
+    settings: Settings = field(default_factory=Settings)
+    build: str = ""
+    identity: str = ""
+    sessions: Sessions = field(default_factory=Sessions)
+    gateway: Gateway = field(init=False)
+    wake_ups: WakeUps = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.gateway = Gateway(self.namespace, self.store, self.queue, self.invoker, self.clock, self.sleep)
+        self.wake_ups = WakeUps(self.namespace, self.queue, self.timers, self.settings)

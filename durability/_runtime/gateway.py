@@ -1,0 +1,389 @@
+"""The clients' side of the protocol: everything that puts something into a run's inbox, or reads what became of it.
+
+Whoever delivers a message and finds the awake mark clear owes the run a wake-up and sends it. Dying between the two is
+covered by the reconciler: the mark is set, and a run that stays awake for too long is woken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Final
+
+from durability._core import history
+from durability._core.encoding import decode_command, decode_delta, decode_input, encode_input
+from durability._core.history import Delta, Input
+from durability._core.payload import Payload
+from durability._runtime import queries
+from durability._runtime.describe import describe_head, pending_activities
+from durability._runtime.frontend import Description, ListFilter, Outcome, Page, Started, StartRequest, Status
+from durability._runtime.identifiers import new_run_id
+from durability._runtime.outcomes import outcome_of
+from durability._runtime.ports import (
+    Clock,
+    Head,
+    HeadRecord,
+    HistoryStore,
+    ItemTooLargeError,
+    Sleep,
+    TaskQueue,
+    WakeUp,
+    WorkflowInvoker,
+    WorkflowKey,
+)
+from durability._runtime.validation import check_identifier, check_payloads
+from durability.exceptions import WorkflowAlreadyStartedError
+from durability.service import RPCError, RPCStatusCode
+
+ALLOW_DUPLICATE_FAILED_ONLY: Final = 2
+REJECT_DUPLICATE: Final = 3
+TERMINATE_IF_RUNNING: Final = 4
+CONFLICT_USE_EXISTING: Final = 2
+CONFLICT_TERMINATE_EXISTING: Final = 3
+
+_ANSWERS_AT_ONCE: Final = 0.02
+_LONGEST_PAUSE: Final = 1.0
+_BUSY_ATTEMPTS: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """Implements ``Frontend`` over the ports."""
+
+    namespace: str
+    store: HistoryStore
+    queue: TaskQueue
+    invoker: WorkflowInvoker
+    clock: Clock
+    sleep: Sleep = asyncio.sleep
+
+    # --- starting ---------------------------------------------------------------------------------------------------
+
+    async def start(self, request: StartRequest) -> Started:
+        """See ``Frontend.start``."""
+        check_identifier("workflow id", request.workflow_id)
+        check_identifier("workflow type", request.workflow_type)
+        check_identifier("request id", request.request_id)
+        check_payloads("the arguments", request.arguments)
+        return await self.start_as(request, parent=None, root=None)
+
+    async def start_as(
+        self,
+        request: StartRequest,
+        *,
+        parent: history.ExecutionReference | None,
+        root: history.ExecutionReference | None,
+    ) -> Started:
+        """Start a run, as a child of ``parent`` if that is given."""
+        for attempt in range(_BUSY_ATTEMPTS):
+            head = self._first_head(request, parent, root)
+            try:
+                existing = await self.store.create(head)
+            except ItemTooLargeError as error:
+                raise RPCError(
+                    f"the arguments of workflow {request.workflow_id!r} are too large to be stored: {error}",
+                    RPCStatusCode.INVALID_ARGUMENT,
+                    b"",
+                ) from error
+            if existing is not None:
+                if existing.request_id == request.request_id:
+                    await self._wake_again(existing)
+                    return Started(workflow_id=request.workflow_id, run_id=existing.run_id, existing=True)
+                decision = await self._resolve_conflict(request, existing)
+                if decision is not None:
+                    return decision
+                if not existing.open and not existing.awake:
+                    existing = await self.store.replace(head, existing, existing)
+                if existing is not None:
+                    await self.sleep(min(_LONGEST_PAUSE, _ANSWERS_AT_ONCE * 2**attempt))
+                    continue
+            await self._wake(head)
+            return Started(workflow_id=request.workflow_id, run_id=head.run_id)
+        raise RPCError(
+            f"workflow {request.workflow_id!r} kept changing while it was to be started: try again",
+            RPCStatusCode.UNAVAILABLE,
+            b"",
+        )
+
+    def _first_head(
+        self,
+        request: StartRequest,
+        parent: history.ExecutionReference | None,
+        root: history.ExecutionReference | None,
+    ) -> Head:
+        now = self.clock()
+        run_id = new_run_id(now)
+        started = history.WorkflowExecutionStarted(
+            time=now,
+            key=request.request_id,
+            workflow_type=request.workflow_type,
+            task_queue=request.task_queue,
+            arguments=request.arguments,
+            headers=request.headers,
+            memo=request.memo,
+            search_attributes=request.search_attributes,
+            execution_timeout=request.execution_timeout,
+            run_timeout=request.run_timeout,
+            task_timeout=request.task_timeout,
+            retry_policy=request.retry_policy,
+            cron_schedule=request.cron_schedule,
+            start_delay=request.start_delay,
+            parent=parent,
+            root=root,
+            first_run_id=run_id,
+            identity=request.identity,
+            priority=request.priority,
+            static_summary=request.static_summary,
+            static_details=request.static_details,
+            execution_deadline=now + request.start_delay + request.execution_timeout if request.execution_timeout else 0,
+        )
+        messages: dict[str, Input] = {"start": started}
+        if request.signal_name:
+            messages[f"s:{request.request_id}"] = history.WorkflowExecutionSignaled(
+                time=now,
+                key=f"s:{request.request_id}",
+                name=request.signal_name,
+                arguments=request.signal_arguments,
+                headers=request.headers,
+                identity=request.identity,
+            )
+        return first_head(WorkflowKey(self.namespace, request.workflow_id), run_id, started, messages, now)
+
+    async def _resolve_conflict(self, request: StartRequest, existing: Head) -> Started | None:
+        """Apply the id policies to a head that is there. None: the way is clear, or will be in a moment."""
+        if existing.open:
+            terminate = (
+                request.id_conflict_policy == CONFLICT_TERMINATE_EXISTING
+                or request.id_reuse_policy == TERMINATE_IF_RUNNING
+            )
+            if terminate:
+                await self.terminate(
+                    request.workflow_id, existing.run_id, reason="TerminateIfRunning WorkflowIdReusePolicy Policy"
+                )
+                return None
+            if request.id_conflict_policy == CONFLICT_USE_EXISTING:
+                if request.signal_name:
+                    await self.signal(
+                        request.workflow_id,
+                        existing.run_id,
+                        request.signal_name,
+                        request.signal_arguments,
+                        request_id=request.request_id,
+                        headers=request.headers,
+                        identity=request.identity,
+                    )
+                return Started(workflow_id=request.workflow_id, run_id=existing.run_id, existing=True)
+            raise WorkflowAlreadyStartedError(request.workflow_id, request.workflow_type, run_id=existing.run_id)
+        refused = request.id_reuse_policy == REJECT_DUPLICATE or (
+            request.id_reuse_policy == ALLOW_DUPLICATE_FAILED_ONLY and existing.status == Status.COMPLETED
+        )
+        if refused:
+            raise WorkflowAlreadyStartedError(request.workflow_id, request.workflow_type, run_id=existing.run_id)
+        return None
+
+    # --- messages ---------------------------------------------------------------------------------------------------
+
+    async def signal(
+        self,
+        workflow_id: str,
+        run_id: str | None,
+        name: str,
+        arguments: list[Payload],
+        *,
+        request_id: str,
+        headers: dict[str, Payload] | None = None,
+        identity: str = "",
+    ) -> None:
+        """See ``Frontend.signal``."""
+        check_identifier("signal name", name)
+        check_identifier("request id", request_id)
+        check_payloads("the signal's arguments", arguments)
+        message = history.WorkflowExecutionSignaled(
+            time=self.clock(),
+            key=f"s:{request_id}",
+            name=name,
+            arguments=arguments,
+            headers=headers or {},
+            identity=identity,
+        )
+        await self._deliver_or_explain(workflow_id, run_id, message.key, message)
+
+    async def cancel(
+        self, workflow_id: str, run_id: str | None, *, request_id: str, reason: str = "", identity: str = ""
+    ) -> None:
+        """Ask a workflow to cancel itself. Raises RPCError(NOT_FOUND)."""
+        check_identifier("request id", request_id)
+        message = history.WorkflowExecutionCancelRequested(
+            time=self.clock(), key=f"cancel:{request_id}", reason=reason, identity=identity
+        )
+        await self._deliver_or_explain(workflow_id, run_id, message.key, message)
+
+    async def terminate(
+        self,
+        workflow_id: str,
+        run_id: str | None,
+        *,
+        reason: str = "",
+        details: list[Payload] | None = None,
+        identity: str = "",
+    ) -> None:
+        """End a workflow without asking it. Raises RPCError(NOT_FOUND)."""
+        message = history.WorkflowExecutionTerminated(
+            time=self.clock(), key="terminate", reason=reason, details=details, identity=identity
+        )
+        await self._deliver_or_explain(workflow_id, run_id, message.key, message)
+
+    async def deliver(self, key: WorkflowKey, run_id: str | None, name: str, message: Input) -> bool:
+        """Put a message into a run's inbox and wake it if that is owed. False if there is no such open run."""
+        delivery = await self.store.deliver(key, run_id, name, encode_input(message), self.clock())
+        if delivery.accepted and delivery.before is not None and not delivery.before.awake:
+            await self._wake(delivery.before)
+        return delivery.accepted
+
+    async def _deliver_or_explain(self, workflow_id: str, run_id: str | None, name: str, message: Input) -> None:
+        check_identifier("workflow id", workflow_id)
+        key = WorkflowKey(self.namespace, workflow_id)
+        try:
+            accepted = await self.deliver(key, run_id or None, name, message)
+        except ItemTooLargeError as error:
+            raise RPCError(
+                f"the message for workflow {workflow_id!r} does not fit into its inbox: {error}",
+                RPCStatusCode.RESOURCE_EXHAUSTED,
+                b"",
+            ) from error
+        if accepted:
+            return
+        head = await self._head(workflow_id, run_id)
+        raise RPCError(
+            f"workflow execution already completed: {workflow_id!r} (run {head.run_id}) is {head.status.name}",
+            RPCStatusCode.NOT_FOUND,
+            b"",
+        )
+
+    async def _wake(self, head: Head) -> None:
+        await self.queue.send_wake_up(WakeUp(head.key.workflow_id, head.run_id))
+
+    async def _wake_again(self, head: Head) -> None:
+        """A repeated start may be the retry of one that died before its wake-up was sent."""
+        if head.open and head.dispatched == 0 and head.awake:
+            await self._wake(head)
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    async def query(
+        self,
+        workflow_id: str,
+        run_id: str | None,
+        name: str,
+        arguments: list[Payload],
+        *,
+        headers: dict[str, Payload] | None = None,
+    ) -> Payload | None:
+        """See ``Frontend.query``."""
+        check_identifier("workflow id", workflow_id)
+        check_identifier("query name", name)
+        check_payloads("the query's arguments", arguments)
+        request = queries.WorkflowQuery(workflow_id, run_id or "", name, arguments, headers or {})
+        return queries.read_answer(await self.invoker.invoke(queries.encode(request)))
+
+    async def describe(self, workflow_id: str, run_id: str | None) -> Description:
+        """A run as it stands. Raises RPCError(NOT_FOUND)."""
+        head = await self._head(workflow_id, run_id)
+        description = describe_head(head)
+        if head.open:
+            deltas = [delta async for delta in self.history(workflow_id, head.run_id)]
+            description.pending_activities = await pending_activities(self.store, head, deltas)
+        return description
+
+    async def outcome(self, workflow_id: str, run_id: str | None, *, wait: float) -> Outcome | None:
+        """See ``Frontend.outcome``. While somebody waits, the head is read at growing intervals, up to a second."""
+        deadline = self.clock() + int(wait * 1000)
+        pause = _ANSWERS_AT_ONCE
+        run_id = run_id or None
+        while True:
+            head = await self._head(workflow_id, run_id)
+            run_id = run_id or head.run_id
+            if not head.open:
+                return await self._outcome(head)
+            left = (deadline - self.clock()) / 1000
+            if left <= 0:
+                return None
+            await self.sleep(min(pause, left))
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+    async def _outcome(self, head: Head) -> Outcome:
+        if head.outcome:
+            return outcome_of(head, decode_command(head.outcome), None)
+        delta = decode_delta((await self.store.deltas(head.key, head.run_id))[-1][1])
+        closing = [command for command in delta.commands if isinstance(command, history.CLOSING_COMMANDS)]
+        return outcome_of(head, closing[-1] if closing else None, delta)
+
+    async def history(self, workflow_id: str, run_id: str | None) -> AsyncIterator[Delta]:
+        """The deltas of a run, oldest first. Raises RPCError(NOT_FOUND)."""
+        head = await self._head(workflow_id, run_id)
+        deltas = [decode_delta(body) for _, body in await self.store.deltas(head.key, head.run_id)]
+        for delta, following in zip(deltas, [*deltas[1:], None], strict=True):
+            if following is None or not following.supersedes:
+                yield delta
+
+    async def list(self, filter: ListFilter) -> Page:
+        """A page of runs, newest start first; eventually consistent."""
+        heads, token = await self.store.list(self.namespace, filter)
+        return Page(executions=[describe_head(head) for head in heads], next_page_token=token)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    async def _head(self, workflow_id: str, run_id: str | None) -> Head:
+        check_identifier("workflow id", workflow_id)
+        key = WorkflowKey(self.namespace, workflow_id)
+        head = await self.store.head(key)
+        if head is not None and run_id and head.run_id != run_id:
+            head = await self.store.closed_run(key, run_id)
+        if head is None:
+            run = f" with run id {run_id!r}" if run_id else ""
+            raise RPCError(
+                f"workflow not found for ID: {workflow_id!r}{run} in namespace {self.namespace!r}",
+                RPCStatusCode.NOT_FOUND,
+                b"",
+            )
+        return head
+
+
+def first_head(
+    key: WorkflowKey,
+    run_id: str,
+    started: history.WorkflowExecutionStarted,
+    messages: dict[str, Input],
+    now: int,
+) -> Head:
+    """The head of a run that has not had a workflow task, with what is waiting for it."""
+    parent = started.parent
+    return Head(
+        key=key,
+        run_id=run_id,
+        workflow_type=started.workflow_type,
+        task_queue=started.task_queue,
+        status=Status.RUNNING,
+        request_id=started.key,
+        start_time=started.time,
+        record=HeadRecord(
+            memo=started.memo,
+            search_attributes=started.search_attributes,
+            parent_workflow_id=parent.workflow_id if parent else "",
+            parent_run_id=parent.run_id if parent else "",
+            parent_sequence=parent.sequence if parent else 0,
+            first_run_id=started.first_run_id,
+            execution_time=started.time + started.start_delay,
+        ),
+        counter=len(messages),
+        inbox={name: encode_input(message) for name, message in messages.items()},
+        awake=now,
+        attention=now,
+    )
+
+
+def waiting_messages(head: Head) -> list[tuple[str, Input]]:
+    """The inbox of a head, decoded, in the order of arrival."""
+    return [(name, decode_input(body)) for name, body in head.inbox.items()]

@@ -1,0 +1,82 @@
+"""Answering a query: replay, let the workflow see what has been accepted already, ask, and write nothing.
+
+Messages that are in the inbox and in no delta yet are applied to a copy that is thrown away: their sender was told
+that they are accepted, so a query that comes after them shall see them, but recording them is an executor's work.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from durability._core.activation import QueryRequest
+from durability._core.encoding import decode_delta
+from durability._core.history import Input
+from durability._core.run import Run
+from durability._runtime.engine import Engine
+from durability._runtime.gateway import waiting_messages
+from durability._runtime.ports import Head, WorkflowKey
+from durability._runtime.queries import QueryAnswer, WorkflowQuery
+from durability.service import RPCError, RPCStatusCode
+
+logger = logging.getLogger("durability.runtime")
+
+
+async def answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
+    """Answer a query; every error becomes part of the answer."""
+    try:
+        return await _answer(engine, query)
+    except RPCError as error:
+        return QueryAnswer(error=error.message, status=int(error.status))
+
+
+async def _answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
+    key = WorkflowKey(engine.namespace, query.workflow_id)
+    run_id = query.run_id
+    if not run_id:
+        head = await engine.store.head(key)
+        if head is None:
+            raise RPCError(f"workflow not found for ID: {query.workflow_id!r}", RPCStatusCode.NOT_FOUND, b"")
+        run_id = head.run_id
+    held = engine.sessions.take(query.workflow_id, run_id)
+    run = held or Run(engine.namespace, query.workflow_id, run_id, engine.factory)
+    untouched = False
+    try:
+        loaded = await engine.store.load(key, run_id, run.last)
+        if loaded.head is None or (loaded.head.run_id != run_id and not loaded.deltas):
+            raise RPCError(
+                f"workflow not found for ID: {query.workflow_id!r} with run id {run_id!r}", RPCStatusCode.NOT_FOUND, b""
+            )
+        try:
+            run.replay([(sequence, decode_delta(body), len(body)) for sequence, body in loaded.deltas])
+            untouched = not _look_ahead(engine, run, loaded.head)
+        except Exception as error:
+            untouched = False
+            raise RPCError(
+                f"the workflow task of {query.workflow_id!r} fails, so its state cannot be asked for: "
+                f"{type(error).__name__}: {error}",
+                RPCStatusCode.FAILED_PRECONDITION,
+                b"",
+            ) from error
+        request = QueryRequest(query.name, query.arguments, query.headers)
+        try:
+            return QueryAnswer(result=run.query(request))
+        except RPCError:
+            raise
+        except Exception as error:
+            return QueryAnswer(failure=engine.to_failure(error))
+    finally:
+        if untouched and not run.closed and run.last:
+            engine.sessions.put(run)
+        else:
+            run.close()
+
+
+def _look_ahead(engine: Engine, run: Run, head: Head) -> bool:
+    """Apply what is accepted and not recorded. True if there was anything."""
+    if head.run_id != run.run_id or run.closed:
+        return False
+    inputs: list[Input] = [message for _, message in waiting_messages(head) if run.accepts(message)]
+    if not inputs:
+        return False
+    run.advance(inputs, engine.clock(), build=engine.build)
+    return True

@@ -1,0 +1,89 @@
+"""The user's workflows, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from durability._core.activation import RunDetails, WorkflowInstance
+from durability._core.deadlock import DeadlockDetector
+from durability._core.failure import Failure
+from durability._core.instance import create_instance
+from durability._core.interceptors import WorkflowInboundInterceptor
+from durability.converter import DataConverter
+from durability.exceptions import ConfigurationError
+from durability.workflow._definition import _Definition
+
+
+class UnknownWorkflowError(ConfigurationError):
+    """A run is of a workflow type that this code does not have. It goes on when code that has it is deployed."""
+
+
+class WorkflowRegistry:
+    """Makes instances of the registered workflow classes."""
+
+    def __init__(
+        self,
+        workflows: Iterable[type],
+        *,
+        data_converter: DataConverter,
+        interceptors: Sequence[type[WorkflowInboundInterceptor]] = (),
+        failure_exception_types: Sequence[type[BaseException]] = (),
+        deadlock_detector: DeadlockDetector | None = None,
+    ) -> None:
+        """Register workflow classes.
+
+        Raises:
+            ValueError: A class is not decorated, or two have the same name.
+        """
+        self._data_converter = data_converter
+        self._interceptors = interceptors
+        self._failure_exception_types = failure_exception_types
+        self._deadlock_detector = deadlock_detector
+        self._definitions: dict[str | None, _Definition] = {}
+        for cls in workflows:
+            definition = _Definition.must_from_class(cls)
+            if definition.name in self._definitions:
+                raise ValueError(f"More than one workflow named {definition.name or '(dynamic)'}")
+            self._definitions[definition.name] = definition
+
+    @property
+    def names(self) -> list[str]:
+        """The registered workflow types, sorted, the dynamic one left out."""
+        return sorted(name for name in self._definitions if name is not None)
+
+    def definition(self, workflow_type: str) -> _Definition:
+        """The definition of a workflow type.
+
+        Raises:
+            UnknownWorkflowError: There is none, and no dynamic workflow.
+        """
+        definition = self._definitions.get(workflow_type) or self._definitions.get(None)
+        if definition is None:
+            known = ", ".join(self.names) or "none"
+            raise UnknownWorkflowError(
+                f"the workflow type {workflow_type!r} is not registered: this application has {known}. "
+                "Register the class with Application(workflows=[...]) and deploy"
+            )
+        return definition
+
+    def create(self, details: RunDetails) -> WorkflowInstance:
+        """The instance of a run."""
+        return create_instance(
+            self.definition(details.started.workflow_type),
+            details,
+            payload_converter=self._data_converter.payload_converter,
+            failure_converter=self._data_converter.failure_converter,
+            interceptors=self._interceptors,
+            failure_exception_types=self._failure_exception_types,
+            deadlock_detector=self._deadlock_detector,
+        )
+
+    def to_failure(self, error: BaseException) -> Failure:
+        """An exception in recorded form."""
+        failure = Failure()
+        converter = self._data_converter
+        if isinstance(error, Exception):
+            converter.failure_converter.to_failure(error, converter.payload_converter, failure)
+        else:
+            failure.message = str(error)
+        return failure

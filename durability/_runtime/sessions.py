@@ -1,0 +1,33 @@
+"""Runs that this process holds, so that the next workflow task need not read and replay them again."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from durability._core.run import Run
+
+
+class Sessions:
+    """The runs least recently used go first. A run is taken out while somebody works on it."""
+
+    def __init__(self, limit: int = 100) -> None:
+        self._limit = limit
+        self._runs: OrderedDict[tuple[str, str], Run] = OrderedDict()
+
+    def take(self, workflow_id: str, run_id: str) -> Run | None:
+        """Remove and return a held run."""
+        return self._runs.pop((workflow_id, run_id), None)
+
+    def put(self, run: Run) -> None:
+        """Hold a run that stands at a released delta."""
+        previous = self._runs.pop((run.workflow_id, run.run_id), None)
+        if previous is not None:
+            previous.close()
+        self._runs[run.workflow_id, run.run_id] = run
+        while len(self._runs) > self._limit:
+            self._runs.popitem(last=False)[1].close()
+
+    def clear(self) -> None:
+        """Let go of everything."""
+        while self._runs:
+            self._runs.popitem()[1].close()

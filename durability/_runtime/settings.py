@@ -1,0 +1,41 @@
+"""What can be tuned about the protocol, with the reason for each default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Times are milliseconds.
+
+    Attributes:
+        linger: A wake-up closer than this is waited for in the process: coming back costs an invocation and a read.
+        detach_after: An executor whose eager activities have been silent for this long releases the run, so that
+            another invocation can serve signals, queries and cancellation meanwhile.
+        reserve: Kept free at the end of an invocation for the last append, dispatch and release.
+        early: A wake-up that arrives this much before its time is put back on the queue without touching the table.
+        queue_delay: The longest delay of a queue message (SQS: 900 s).
+        schedule_lead: How long before its due time a schedule is set: its precision is a minute
+            (EventBridge Scheduler), and the rest is a queue delay.
+        failure_backoff: Delay after the first failure of a workflow task; doubled each time.
+        failure_backoff_limit: The longest such delay.
+        drop_messages: So many consumed messages in an inbox are removed before the run is released.
+        eager_limit: The most eager activities that one executor runs at a time.
+        overdue: A run is the reconciler's business when it should have been looked at this long ago. With the
+            reconciler's own period this is the bound on a lost wake-up; it is above the time an invocation may take.
+        attempt_recheck: How often an activity that was dispatched and not claimed by anybody is looked after.
+    """
+
+    linger: int = 1_500
+    detach_after: int = 1_000
+    reserve: int = 3_000
+    early: int = 2_000
+    queue_delay: int = 900_000
+    schedule_lead: int = 90_000
+    failure_backoff: int = 1_000
+    failure_backoff_limit: int = 600_000
+    drop_messages: int = 25
+    eager_limit: int = 1_000
+    overdue: int = 90_000
+    attempt_recheck: int = 600_000

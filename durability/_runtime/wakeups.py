@@ -1,0 +1,39 @@
+"""Arranging for a run to be looked at again.
+
+A run has at most one wake-up outstanding, for the earliest thing that time alone will bring. Within a quarter of an hour that is a
+delayed queue message. Beyond, it is a one-time schedule that is set a little early, because its precision is a minute; what it
+puts on the queue arrives early, and is put back with the rest of the delay, without a look at the table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from durability._runtime.ports import TaskQueue, TimerService, WakeUp, WorkflowKey
+from durability._runtime.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class WakeUps:
+    """Sends wake-ups by way of queue and timer service."""
+
+    namespace: str
+    queue: TaskQueue
+    timers: TimerService
+    settings: Settings
+
+    async def at(self, workflow_id: str, run_id: str, due: int, now: int) -> None:
+        """Have the run looked at when ``due`` (milliseconds since the epoch) has come; idempotent."""
+        wake_up = WakeUp(workflow_id, run_id, due)
+        if due - now <= self.settings.queue_delay:
+            await self.queue.send_wake_up(wake_up, delay=max(0, due - now))
+        else:
+            at = due - self.settings.schedule_lead
+            await self.timers.schedule(WorkflowKey(self.namespace, workflow_id), wake_up, at)
+
+    async def put_back(self, wake_up: WakeUp, now: int) -> bool:
+        """Put a wake-up that came early back on the queue. False if it is time."""
+        if wake_up.due - now <= self.settings.early:
+            return False
+        await self.at(wake_up.workflow_id, wake_up.run_id, wake_up.due, now)
+        return True

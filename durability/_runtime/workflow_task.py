@@ -1,0 +1,405 @@
+"""One workflow task: load, replay, advance, append, dispatch, release — and again, as long as there is something to do.
+
+What may crash, and why nothing is lost: the message that started the task is acknowledged only when ``execute``
+returns; until then it comes again. Deltas above the head's ``dispatched`` number are dispatched again, idempotently. Appending is
+the only fence: an executor that lost the race knows nothing and has done nothing, reloads, and starts over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from durability._core import history
+from durability._core.encoding import decode_delta, encode_delta, encode_input
+from durability._core.history import Command, Delta, Input
+from durability._core.run import Run
+from durability._runtime import closing
+from durability._runtime.dispatch import Dispatcher
+from durability._runtime.dispatched import DispatchedActivities
+from durability._runtime.eager import EagerActivities
+from durability._runtime.engine import Engine
+from durability._runtime.gateway import waiting_messages
+from durability._runtime.ports import FencedError, Head, HeadRecord, Settlement, WakeUp, WorkflowKey
+
+logger = logging.getLogger("durability.runtime")
+
+
+class _WorkflowTaskFailed(Exception):
+    """User code, or its history, failed the workflow task; the cause says how."""
+
+
+async def execute(engine: Engine, wake_up: WakeUp, *, deadline: int) -> None:
+    """Do what a run needs now, until it is released.
+
+    Args:
+        engine: Ports and user code.
+        wake_up: Which run, and for when it was to be woken.
+        deadline: When this invocation ends, in milliseconds since the epoch.
+
+    Raises:
+        Exception: A port failed. The message must not be acknowledged.
+    """
+    if await engine.wake_ups.put_back(wake_up, engine.clock()):
+        return
+    task = WorkflowTask(engine, wake_up, deadline)
+    try:
+        await task.run_to_release()
+    finally:
+        await task.eager.stop()
+
+
+@dataclass(slots=True)
+class WorkflowTask:
+    """One executor at work on one run."""
+
+    engine: Engine
+    wake_up: WakeUp
+    deadline: int
+    key: WorkflowKey = field(init=False)
+    eager: EagerActivities = field(init=False)
+    dispatched: DispatchedActivities = field(init=False)
+    dispatcher: Dispatcher = field(init=False)
+    head: Head = field(init=False)
+    run: Run = field(init=False)
+    news: list[Input] = field(default_factory=list)
+    superseded: list[Input] | None = None
+    _undispatched: list[Command] = field(default_factory=list)
+    _seen: set[str] = field(default_factory=set)
+    _unrecorded: list[Input] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        engine = self.engine
+        self.key = WorkflowKey(engine.namespace, self.wake_up.workflow_id)
+        capacity = self.deadline - engine.settings.reserve - engine.clock()
+        self.eager = EagerActivities(engine, self.deadline, capacity)
+        self.dispatched = DispatchedActivities(engine)
+        self.dispatcher = Dispatcher(engine, self.eager, self.dispatched)
+
+    async def run_to_release(self) -> None:
+        """Work until nothing is left to do, here or in this executor's eager activities."""
+        if self.wake_up.due and not await self._is_needed():
+            return
+        run_id = self.wake_up.run_id
+        while run_id:
+            run_id = await self._work_on(run_id)
+
+    async def _is_needed(self) -> bool:
+        """Whether a wake-up that time brought still has something to do, told from the head alone if possible."""
+        held = self.engine.sessions.take(self.key.workflow_id, self.wake_up.run_id)
+        if held is not None:
+            self.engine.sessions.put(held)
+            return True
+        head = await self.engine.store.head(self.key)
+        if head is None or head.run_id != self.wake_up.run_id:
+            return False
+        if head.awake or head.inbox:
+            return True
+        if not head.open or not head.attention:
+            return False
+        now = self.engine.clock()
+        if head.attention <= now + self.engine.settings.early:
+            return True
+        if head.wake_up <= now:
+            await self.engine.wake_ups.at(self.key.workflow_id, head.run_id, head.attention, now)
+            await self.engine.store.set_wake_up(head, head.attention)
+        return False
+
+    async def _work_on(self, run_id: str) -> str:
+        """Work on one run until it is released. Returns the id of the run that follows it here, or nothing."""
+        held = self.engine.sessions.take(self.key.workflow_id, run_id)
+        while True:
+            try:
+                if not await self._load(run_id, held):
+                    return ""
+                successor = await self._progress()
+                if successor:
+                    return successor
+                held = self.run
+            except FencedError:
+                self.run.close()
+                held = None
+                continue
+            except _WorkflowTaskFailed as failed:
+                self.run.close()
+                held = None
+                await self._fail_task(failed)
+            if not await self._report_as_anybody(run_id):
+                if held is not None and not held.closed:
+                    self.engine.sessions.put(held)
+                return ""
+
+    # --- load and replay --------------------------------------------------------------------------------------------
+
+    async def _load(self, run_id: str, held: Run | None) -> bool:
+        """Read what this process does not hold. False if the run needs nothing from anybody."""
+        loaded = await self.engine.store.load(self.key, run_id, held.last if held else 0)
+        head = loaded.head
+        if head is None or head.run_id != run_id:
+            if head is not None:
+                await closing.finish_predecessor(self, run_id)
+            return False
+        self.head = head
+        self._seen = set()
+        self.superseded = None
+        self.run = held or Run(self.key.namespace, self.key.workflow_id, run_id, self.engine.factory)
+        if not head.open and head.dispatched >= self.run.last + len(loaded.deltas) and not head.awake:
+            return False
+        try:
+            deltas = [(sequence, decode_delta(body), len(body)) for sequence, body in loaded.deltas]
+            self._replay(deltas)
+        except Exception as error:
+            if await closing.end_unseen(self, error):
+                return False
+            raise _WorkflowTaskFailed from error
+        self._undispatched = [
+            command for sequence, delta, _ in deltas if sequence > head.dispatched for command in delta.commands
+        ]
+        return True
+
+    def _replay(self, deltas: list[tuple[int, Delta, int]]) -> None:
+        last = deltas[-1] if deltas else None
+        if last is None or not self.head.open or not closing.closes(last[1]):
+            self.run.replay(deltas)
+            return
+        self.run.replay(deltas[:-1])
+        known = set(map(closing.identity, last[1].inputs))
+        late = [m for _, m in waiting_messages(self.head) if closing.identity(m) not in known and self.run.accepts(m)]
+        if late:
+            self.superseded = last[1].inputs
+            self.run.last = last[0]
+        else:
+            self.run.replay([last])
+
+    # --- advance ----------------------------------------------------------------------------------------------------
+
+    async def _progress(self) -> str:
+        """Advance until the run is released. Returns the id of the run that follows a closed one here, or nothing."""
+        if self._undispatched and not self.run.closed:
+            self.news += await self.dispatcher.dispatch(self.run, self._undispatched)
+        while True:
+            if self.run.closed:
+                return await closing.close(self, self._undispatched)
+            inputs = await self._collect()
+            if inputs:
+                await self._advance(inputs)
+                continue
+            if self.eager.handed_over and not self.eager.busy:
+                await self.engine.queue.send_wake_up(WakeUp(self.key.workflow_id, self.run.run_id))
+                return ""
+            if await self._wait_here():
+                continue
+            if await self._release():
+                return ""
+
+    async def _collect(self) -> list[Input]:
+        """Everything that has come and that the run has not consumed."""
+        now = self.engine.clock()
+        inputs = list(self.superseded or ())
+        known = set(map(closing.identity, inputs))
+        candidates: list[Input] = []
+        for name, message in waiting_messages_except(self.head, self._seen):
+            self._seen.add(name)
+            candidates.append(message)
+        self._unrecorded = [*self._unrecorded, *self.news, *self.eager.news]
+        self.news.clear()
+        self.eager.news.clear()
+        candidates += self._unrecorded
+        if self.run.started is not None:
+            candidates += self.run.due_inputs(now)
+            candidates += self.eager.begin_due(self.run, now)
+            candidates += await self.dispatched.overdue(self.run, now)
+        for message in candidates:
+            identity = closing.identity(message)
+            if identity not in known and self.run.accepts(message):
+                known.add(identity)
+                inputs.append(message)
+        return inputs
+
+    async def _advance(self, inputs: list[Input]) -> None:
+        """Let the workflow consume the inputs, make what it decided durable, and only then act on it."""
+        engine = self.engine
+        try:
+            delta = self.run.advance(inputs, engine.clock(), build=engine.build, identity=engine.identity)
+        except Exception as error:
+            raise _WorkflowTaskFailed from error
+        assert self.run.started is not None
+        delta.supersedes = self.superseded is not None
+        if not self.run.closed:
+            for command in delta.commands:
+                if isinstance(command, history.ActivityTaskScheduled):
+                    command.eager_deadline = self.eager.plan(command, self.run.started.task_queue, delta.time)
+                    self.run.note_eager(command)
+        delta.commands = [c for c in delta.commands if not isinstance(c, history.WorkflowExecutionUpdateRejected)]
+        body = encode_delta(delta)
+        sequence = self.run.last + 1
+        await engine.store.append(self.key, self.run.run_id, sequence, body)
+        self.superseded = None
+        self._unrecorded = []
+        self.run.committed(sequence, delta, len(body))
+        if self.run.closed:
+            self._undispatched = delta.commands
+            return
+        self._start_eager(delta)
+        self.news += await self.dispatcher.dispatch(self.run, delta.commands)
+
+    def _start_eager(self, delta: Delta) -> None:
+        for record in (*delta.inputs, *delta.commands):
+            if isinstance(record, history.ActivityTaskScheduled | history.ActivityRetryScheduled):
+                activity = self.run.activities.get(record.sequence)
+                if activity is not None and activity.eager and activity.deadline > 0:
+                    self.eager.start(self.run, activity)
+
+    # --- wait and release -------------------------------------------------------------------------------------------
+
+    def next_due(self) -> int:
+        """When time alone will next bring the run something; 0 for never."""
+        times = [
+            *self.run.timers.values(),
+            self.run.run_deadline,
+            self.eager.next_due(self.run),
+            self.dispatched.next_due(self.run),
+        ]
+        return min((time for time in times if time > 0), default=0)
+
+    async def _wait_here(self) -> bool:
+        """Wait for what will come in a moment. True if something may have come."""
+        engine = self.engine
+        now = engine.clock()
+        due = self.next_due()
+        patience = engine.settings.detach_after if self.eager.busy else 0
+        if due and due - now <= engine.settings.linger and due < self.deadline - engine.settings.reserve:
+            patience = max(0, due - now) if not patience else min(patience, max(0, due - now))
+        elif not patience:
+            return False
+        return await self._eager_news(patience) or (due != 0 and engine.clock() >= due)
+
+    async def _eager_news(self, patience: int | None) -> bool:
+        """Wait until an eager activity has ended, at most ``patience`` milliseconds. True if one has."""
+        eager = self.eager
+        if eager.news:
+            return True
+        eager.changed.clear()
+        if not eager.busy:
+            await self.engine.sleep((patience or 0) / 1000)
+            return False
+        changed = asyncio.ensure_future(eager.changed.wait())
+        waits: set[asyncio.Future[object]] = {changed}  # type: ignore[arg-type]
+        if patience is not None:
+            waits.add(asyncio.ensure_future(self.engine.sleep(patience / 1000)))
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        # Others that end in the same turn of the loop share the next delta.
+        await asyncio.sleep(0)
+        return bool(eager.news) or not eager.busy
+
+    async def _release(self) -> bool:
+        """Let go of the run, unless something new has come. True if it is released."""
+        head, engine = self.head, self.engine
+        now = engine.clock()
+        due = self.next_due()
+        wake_up = head.wake_up if head.wake_up > now else 0
+        if due and not (wake_up and wake_up <= due):
+            await engine.wake_ups.at(self.key.workflow_id, self.run.run_id, due, now)
+            wake_up = due
+        unchanged = head.dispatched == self.run.last and not head.awake and not head.inbox
+        if unchanged and wake_up == head.wake_up and not head.task_attempts:
+            return True
+        settlement = Settlement(
+            dispatched=self.run.last,
+            wake_up=wake_up,
+            history_length=self.run.history_length,
+            attention=due,
+            record=self.changed_record(),
+        )
+        conflict = await engine.store.settle(head, settlement, drop=list(self._seen))
+        if conflict is None:
+            return True
+        await self.go_on_with(conflict)
+        return False
+
+    async def go_on_with(self, head: Head) -> None:
+        """Take over a head that has news. Raises FencedError if the run is not where this executor thinks it is."""
+        if head.run_id != self.run.run_id or head.dispatched != self.head.dispatched or not head.open:
+            raise FencedError
+        if len(self._seen) >= self.engine.settings.drop_messages:
+            dropped = await self.engine.store.drop(head, self.head.dispatched, sorted(self._seen))
+            if dropped is None:
+                raise FencedError
+            head = dropped
+            self._seen.clear()
+        self.head = head
+
+    def changed_record(self) -> HeadRecord | None:
+        """What the head is to say of memo and search attributes, if the workflow changed them."""
+        record = self.head.record
+        if record.memo == self.run.memo and record.search_attributes == self.run.search_attributes:
+            return None
+        return msgspec.structs.replace(record, memo=self.run.memo, search_attributes=self.run.search_attributes)
+
+    async def _report(self, run_id: str, message: Input) -> bool:
+        """Put an eager outcome into the inbox. True if that makes the run this executor's business."""
+        name, body = closing.inbox_name(message), encode_input(message)
+        delivery = await self.engine.store.deliver(self.key, run_id, name, body, self.engine.clock())
+        return delivery.accepted and delivery.before is not None and not delivery.before.awake
+
+    async def _report_as_anybody(self, run_id: str) -> bool:
+        """After the release: deliver eager outcomes through the inbox. True if that makes the run this executor's again."""
+        engine = self.engine
+        while self.eager.busy or self.eager.news:
+            await self._eager_news(None)
+            mine = False
+            while self.eager.news:
+                message = self.eager.news.popleft()
+                mine = await self._report(run_id, message) or mine
+            if mine:
+                return True
+        return False
+
+    # --- failure ----------------------------------------------------------------------------------------------------
+
+    async def _fail_task(self, failed: _WorkflowTaskFailed) -> None:
+        """Show the error on the head and try again later: the code may be fixed by then."""
+        error = failed.__cause__
+        assert error is not None
+        engine = self.engine
+        settings = engine.settings
+        text = "".join(traceback.format_exception(error)).strip()
+        exponent = min(self.head.task_attempts, 30)
+        backoff = min(settings.failure_backoff * 2**exponent, settings.failure_backoff_limit)
+        now = engine.clock()
+        logger.error(
+            "workflow task of %r (run %s) failed, attempt %d, next in %.0f s: %s: %s",
+            self.key.workflow_id,
+            self.head.run_id,
+            self.head.task_attempts + 1,
+            backoff / 1000,
+            type(error).__name__,
+            error,
+        )
+        for message in self._unrecorded:
+            if isinstance(message, history.ActivityOutcome | history.ActivityRetryScheduled):
+                await self._report(self.head.run_id, message)
+        self._unrecorded = []
+        await engine.wake_ups.at(self.key.workflow_id, self.head.run_id, now + backoff, now)
+        await engine.store.fail_task(self.head, _shorten(text), now + backoff)
+
+
+FAILURE_TEXT: Final = 4_000
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= FAILURE_TEXT else "…" + text[-FAILURE_TEXT:]
+
+
+def waiting_messages_except(head: Head, seen: set[str]) -> list[tuple[str, Input]]:
+    """The inbox without the messages already looked at, in the order of arrival."""
+    return [(name, message) for name, message in waiting_messages(head) if name not in seen]

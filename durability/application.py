@@ -1,0 +1,202 @@
+"""An application: the user's workflows and activities, and the handlers of its Lambda functions."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import sys
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from concurrent.futures import Executor
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from durability.converter import DataConverter
+from durability.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from durability._core.interceptors import WorkflowInboundInterceptor
+    from durability._runtime.engine import Engine
+    from durability._runtime.registry import WorkflowRegistry
+    from durability._runtime.settings import Settings
+    from durability.activity._interceptors import InterceptsActivities
+    from durability.activity._runner import ActivityRunner
+    from durability.webhooks import Webhook
+
+__all__ = ["Application", "load_application"]
+
+APPLICATION_VARIABLE: Final = "DURABILITY_APPLICATION"
+
+LambdaHandler = Callable[[Any, Any], Any]
+
+
+class Application:
+    """Takes workflows and activities and gives the handlers of the Lambda functions.
+
+    A user's whole application is modules of plain workflow and activity code, and one short file that makes this object::
+
+        app = Application(workflows=[OrderWorkflow], activities=[reserve, charge])
+
+    The functions of ``template.yaml`` find it through the environment variable ``DURABILITY_APPLICATION``.
+
+    Attributes:
+        workflows: The workflow classes.
+        activities: The activities.
+        webhooks: Endpoints for the webhooks of providers.
+        data_converter: Converts values to payloads and back.
+    """
+
+    def __init__(
+        self,
+        *,
+        workflows: Iterable[type] = (),
+        activities: Iterable[Callable[..., Any]] = (),
+        webhooks: Iterable[Webhook] = (),
+        data_converter: DataConverter = DataConverter.default,
+        workflow_interceptors: Sequence[type[WorkflowInboundInterceptor]] = (),
+        activity_interceptors: Sequence[InterceptsActivities] = (),
+        workflow_failure_exception_types: Sequence[type[BaseException]] = (),
+        activity_executor: Executor | None = None,
+        build_id: str = "",
+        settings: Settings | None = None,
+    ) -> None:
+        """Create the application.
+
+        Args:
+            workflows: Classes decorated with ``workflow.defn``.
+            activities: Functions, methods or objects decorated with ``activity.defn``.
+            webhooks: Endpoints for the webhooks of providers.
+            data_converter: Converts values to payloads and back.
+            workflow_interceptors: Interceptor classes for workflows, outermost first.
+            activity_interceptors: Interceptors for activities, outermost first.
+            workflow_failure_exception_types: Exceptions that fail a workflow instead of its workflow task.
+            activity_executor: Runs activities that are not ``async def``; a thread pool by default.
+            build_id: Recorded with every workflow task; the function's version by default.
+            settings: Of the protocol.
+
+        Raises:
+            ValueError: Something is not decorated, or two things have the same name.
+        """
+        self.workflows = list(workflows)
+        self.activities = list(activities)
+        self.webhooks = list(webhooks)
+        self.data_converter = data_converter
+        self._workflow_interceptors = workflow_interceptors
+        self._activity_interceptors = activity_interceptors
+        self._failure_exception_types = workflow_failure_exception_types
+        self._activity_executor = activity_executor
+        self._build_id = build_id or os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "")
+        self._settings = settings
+
+    @cached_property
+    def registry(self) -> WorkflowRegistry:
+        """The workflows by name."""
+        from durability._runtime.registry import WorkflowRegistry
+
+        return WorkflowRegistry(
+            self.workflows,
+            data_converter=self.data_converter,
+            interceptors=self._workflow_interceptors,
+            failure_exception_types=self._failure_exception_types,
+        )
+
+    @cached_property
+    def runner(self) -> ActivityRunner:
+        """The activities by name, the engine's own included."""
+        from durability.activity._runner import ActivityRunner
+        from durability.callbacks import built_in_activities
+
+        return ActivityRunner(
+            [*self.activities, *built_in_activities()],
+            data_converter=self.data_converter,
+            interceptors=self._activity_interceptors,
+            executor=self._activity_executor,
+        )
+
+    # --- handlers of the Lambda functions ---------------------------------------------------------------------------
+
+    @cached_property
+    def workflow_handler(self) -> LambdaHandler:
+        """Runs workflow tasks from the workflow queue, and answers queries."""
+        from durability._aws.handlers import workflow_handler
+
+        self.registry, self.runner  # noqa: B018 - a mistake in the registration must fail the deployment, not a task
+        return workflow_handler(self._engine, self._run)
+
+    @cached_property
+    def activity_handler(self) -> LambdaHandler:
+        """Runs attempts of activities from the activity queue."""
+        from durability._aws.handlers import activity_handler
+
+        self.runner  # noqa: B018 - as above
+        return activity_handler(self._engine, self._run)
+
+    @cached_property
+    def reconciler_handler(self) -> LambdaHandler:
+        """Wakes runs that nobody has looked at in time."""
+        from durability._aws.handlers import reconciler_handler
+
+        return reconciler_handler(self._engine, self._run)
+
+    @cached_property
+    def http_handler(self) -> LambdaHandler:
+        """Serves the HTTP API."""
+        from durability._http.handler import http_handler
+
+        return http_handler(self)
+
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        return asyncio.new_event_loop()
+
+    def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        # One loop for the life of the process: connections and held runs belong to it. Nothing runs between invocations.
+        return self._loop.run_until_complete(work)
+
+    @cached_property
+    def _engine(self) -> Engine:
+        from durability._aws.callers import BotoCaller
+        from durability._aws.connect import Deployment, aws_ports, milliseconds
+        from durability._runtime.engine import Engine
+        from durability._runtime.settings import Settings
+
+        deployment = Deployment.from_environment()
+        ports = aws_ports(BotoCaller(), deployment)
+        return Engine(
+            namespace=deployment.namespace,
+            store=ports.store,
+            queue=ports.queue,
+            timers=ports.timers,
+            invoker=ports.invoker,
+            factory=self.registry.create,
+            runner=self.runner,
+            clock=milliseconds,
+            to_failure=self.registry.to_failure,
+            settings=self._settings or Settings(),
+            build=self._build_id,
+            identity=f"{os.environ.get('AWS_LAMBDA_FUNCTION_NAME', 'process')}/{os.getpid()}",
+        )
+
+
+def load_application() -> Application:
+    """The application that ``DURABILITY_APPLICATION`` names, as ``module:attribute``.
+
+    Raises:
+        ConfigurationError: The variable is not set, or does not lead to an ``Application``.
+    """
+    path = os.environ.get(APPLICATION_VARIABLE, "")
+    module_name, separator, attribute = path.partition(":")
+    if not separator or not module_name or not attribute:
+        raise ConfigurationError(f"{APPLICATION_VARIABLE} must be module:attribute, such as orders.app:app; it is {path!r}")
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name and (module_name == error.name or module_name.startswith(f"{error.name}.")):
+            raise ConfigurationError(f"{APPLICATION_VARIABLE} is {path!r}: there is no module {error.name!r}") from error
+        raise
+    application = getattr(module, attribute, None)
+    if not isinstance(application, Application):
+        raise ConfigurationError(f"{APPLICATION_VARIABLE} is {path!r}: that is {application!r}, not an Application")
+    return application
