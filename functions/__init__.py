@@ -1,0 +1,1 @@
+"""Handlers of the Lambda functions in ``template.yaml``."""
