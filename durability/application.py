@@ -33,7 +33,8 @@ LambdaHandler = Callable[[Any, Any], Any]
 class Application:
     """Takes workflows and activities and gives the handlers of the Lambda functions.
 
-    A user's whole application is modules of plain workflow and activity code, and one short file that makes this object::
+    A user's whole application is modules of plain workflow and activity code, and one short file that makes this
+    object::
 
         app = Application(workflows=[OrderWorkflow], activities=[reserve, charge])
 
@@ -150,7 +151,8 @@ class Application:
         return asyncio.new_event_loop()
 
     def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        # One loop for the life of the process: connections and held runs belong to it. Nothing runs between invocations.
+        # One loop for the life of the process: connections and held runs belong to it. Nothing runs between
+        # invocations.
         return self._loop.run_until_complete(work)
 
     @cached_property
@@ -187,14 +189,18 @@ def load_application() -> Application:
     path = os.environ.get(APPLICATION_VARIABLE, "")
     module_name, separator, attribute = path.partition(":")
     if not separator or not module_name or not attribute:
-        raise ConfigurationError(f"{APPLICATION_VARIABLE} must be module:attribute, such as orders.app:app; it is {path!r}")
+        raise ConfigurationError(
+            f"{APPLICATION_VARIABLE} must be module:attribute, such as orders.app:app; it is {path!r}"
+        )
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name and (module_name == error.name or module_name.startswith(f"{error.name}.")):
-            raise ConfigurationError(f"{APPLICATION_VARIABLE} is {path!r}: there is no module {error.name!r}") from error
+            raise ConfigurationError(
+                f"{APPLICATION_VARIABLE} is {path!r}: there is no module {error.name!r}"
+            ) from error
         raise
     application = getattr(module, attribute, None)
     if not isinstance(application, Application):

@@ -1,6 +1,7 @@
 """How a request reaches AWS: through boto3 in a function, through aioboto3 in a client with wide fan-out.
 
-The adapters are written once, over this one method; which library carries their requests is decided where they are made.
+The adapters are written once, over this one method; which library carries their requests is decided where they are
+made.
 """
 
 from __future__ import annotations

@@ -66,9 +66,7 @@ def aws_ports(caller: Caller, deployment: Deployment) -> AwsPorts:
     return AwsPorts(
         DynamoDBStore(caller, deployment.table),
         SqsQueues(caller, deployment.workflow_queue_url, deployment.activity_queue_url),
-        SchedulerTimers(
-            caller, deployment.schedule_group, deployment.schedule_role_arn, deployment.workflow_queue_arn
-        ),
+        SchedulerTimers(caller, deployment.schedule_group, deployment.schedule_role_arn, deployment.workflow_queue_arn),
         LambdaInvoker(caller, deployment.workflow_function),
     )
 

@@ -349,7 +349,9 @@ class DynamoDBStore:
     ) -> tuple[bool, TaskState]:
         """See ``HistoryStore.claim``."""
         claimer = uuid.uuid4().hex
-        decided = "attribute_not_exists(#attempt)" if attempt == 1 else "#next_attempt = :attempt AND #attempt < :attempt"
+        decided = (
+            "attribute_not_exists(#attempt)" if attempt == 1 else "#next_attempt = :attempt AND #attempt < :attempt"
+        )
         try:
             answer = await self._request(
                 "update_item",
@@ -413,9 +415,7 @@ class DynamoDBStore:
             raise
         return items.read_task(answer["Attributes"])
 
-    async def retry(
-        self, key: WorkflowKey, run_id: str, sequence: int, attempt: int, due: int, failure: bytes
-    ) -> bool:
+    async def retry(self, key: WorkflowKey, run_id: str, sequence: int, attempt: int, due: int, failure: bytes) -> bool:
         """See ``HistoryStore.retry``."""
         try:
             await self._request(

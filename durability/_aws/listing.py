@@ -126,5 +126,3 @@ def _read_token(token: str) -> tuple[int, str]:
     if not separator or not time.isdigit():
         raise RPCError("the page token is not one that a listing gave", RPCStatusCode.INVALID_ARGUMENT, b"")
     return (int(time), run_id)
-
-

@@ -1,4 +1,7 @@
-"""The one declaration of the table: keys, attributes, indexes. For administration; the hot path uses the names alone."""
+"""The one declaration of the table: keys, attributes, indexes.
+
+For administration: the hot path uses the names alone and does without the library.
+"""
 
 from __future__ import annotations
 

@@ -24,6 +24,8 @@ from durability.workflow._activity_types import ActivityCancellationType, Activi
 if TYPE_CHECKING:
     from durability._core.instance import Instance
 
+_OUTCOMES = (ActivityTaskCompleted, ActivityTaskFailed, ActivityTaskTimedOut, ActivityTaskCanceled)
+
 # The texts of Temporal's core (activity_state_machine.rs, local_activity_state_machine.rs).
 _FAILED = "Activity task failed"
 _TIMED_OUT = "Activity task timed out"
@@ -51,8 +53,13 @@ class Handle(ActivityHandle[Any]):
         self._cancel_requested = False
         loop = activities.instance.loop
         self.outcome: asyncio.Future[Any] = asyncio.Future(loop=loop)
+        self._number = loop.next_number()
         super().__init__(self._wait(), loop=loop, name=input.activity)
         loop.adopt(self)
+
+    def __hash__(self) -> int:
+        # See ``durability._core.loop.WorkflowFuture``.
+        return self._number
 
     async def _wait(self) -> Any:
         self._begun = True
@@ -167,6 +174,8 @@ class Activities:
         """Ask for cancellation of an activity, and resolve it at once unless its type is to wait."""
         instance = self.instance
         kind = handle.input.cancellation_type
+        if instance.is_over(_OUTCOMES, handle.sequence):
+            return
         if not instance.commands.withdraw(handle.ticket):
             if kind != ActivityCancellationType.ABANDON:
                 instance.commands.add(ActivityTaskCancelRequested(handle.sequence))

@@ -14,8 +14,8 @@ from durability.common import (
     SearchAttributes,
     SearchAttributeUpdate,
     SearchAttributeValues,
-    _arg_unset,
 )
+from durability.common._arguments import _arg_unset
 from durability.converter import encode_search_attribute_values, encode_typed_search_attribute_value
 
 if TYPE_CHECKING:
@@ -86,8 +86,7 @@ class SearchAttributesOfRun:
             payloads = {name: encode_search_attribute_values(values) for name, values in attributes.items()}
         else:
             payloads = {
-                update.key.name: encode_typed_search_attribute_value(update.key, update.value)
-                for update in attributes
+                update.key.name: encode_typed_search_attribute_value(update.key, update.value) for update in attributes
             }
         self._instance.commands.add(SearchAttributesUpserted(payloads))
         if isinstance(attributes, Mapping):

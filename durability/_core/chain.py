@@ -64,7 +64,7 @@ class OutboundEnd(i.WorkflowOutboundInterceptor):
 
     def continue_as_new(self, input: i.ContinueAsNewInput) -> NoReturn:
         """Leave the workflow."""
-        self._instance.continue_as_new(input)
+        self._instance.main.continue_as_new(input)
 
     def info(self) -> Info:
         """The run."""

@@ -18,8 +18,8 @@ from durability._core.failure import (
 from durability._core.interceptors import SignalChildWorkflowInput, StartChildWorkflowInput
 from durability._core.operations import await_operation, check_late
 from durability._core.options import milliseconds, priority_record
+from durability.common._arguments import _arg_or_args, _arg_unset
 from durability.converter._search_attributes import search_attributes_to_payloads
-from durability.common import _arg_or_args, _arg_unset
 from durability.exceptions import RetryState, TimeoutType, WorkflowAlreadyStartedError
 from durability.workflow._children import ChildWorkflowCancellationType, ChildWorkflowHandle
 from durability.workflow._handlers import _SignalDefinition
@@ -36,6 +36,14 @@ _CANCELLED: Final = "Child Workflow execution cancelled"
 _NEVER_SCHEDULED: Final = "Child Workflow Execution cancelled before scheduled"
 
 _ALREADY_EXISTS: Final = 1
+_ENDS: Final = (
+    history.StartChildWorkflowExecutionFailed,
+    history.ChildWorkflowExecutionCompleted,
+    history.ChildWorkflowExecutionFailed,
+    history.ChildWorkflowExecutionCanceled,
+    history.ChildWorkflowExecutionTimedOut,
+    history.ChildWorkflowExecutionTerminated,
+)
 
 
 class Handle(ChildWorkflowHandle[Any, Any]):
@@ -54,8 +62,13 @@ class Handle(ChildWorkflowHandle[Any, Any]):
         loop = children.instance.loop
         self.started: asyncio.Future[None] = asyncio.Future(loop=loop)
         self.outcome: asyncio.Future[Any] = asyncio.Future(loop=loop)
+        self._number = loop.next_number()
         super().__init__(self._wait(), loop=loop, name=input.workflow)
         loop.adopt(self)
+
+    def __hash__(self) -> int:
+        # See ``durability._core.loop.WorkflowFuture``.
+        return self._number
 
     async def _wait(self) -> Any:
         return await await_operation(self._children.instance, self.outcome, self.request_cancel)
@@ -147,6 +160,8 @@ class Children:
         instance = self.instance
         kind = handle.input.cancellation_type
         message = _CANCELLED
+        if instance.is_over(_ENDS, handle.sequence):
+            return
         if instance.commands.withdraw(handle.ticket):
             message = _NEVER_SCHEDULED
         else:

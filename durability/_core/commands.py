@@ -43,6 +43,6 @@ class CommandBuffer:
         self._commands = []
         if not self.closed:
             return commands
-        kept = [command for command in commands if not isinstance(command, CLOSING_COMMANDS)]
-        kept.extend([command for command in commands if isinstance(command, CLOSING_COMMANDS)][:1])
+        kept: list[Command] = [command for command in commands if not isinstance(command, CLOSING_COMMANDS)]
+        kept.append(next(command for command in commands if isinstance(command, CLOSING_COMMANDS)))
         return kept

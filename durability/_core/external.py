@@ -65,9 +65,7 @@ class ExternalWorkflows:
             converters,
         )
 
-    async def _send(
-        self, record: history.SignalExternalWorkflowExecutionInitiated, converters: Converters
-    ) -> None:
+    async def _send(self, record: history.SignalExternalWorkflowExecutionInitiated, converters: Converters) -> None:
         instance = self._instance
         instance.loop.refuse_changes("signal workflow")
         ticket = instance.commands.add(record)
@@ -134,9 +132,7 @@ class ExternalWorkflows:
             outcome.set_result(None)
 
     @staticmethod
-    def _fail(
-        pending: dict[int, tuple[asyncio.Future[None], Converters]], sequence: int, failure: Failure
-    ) -> None:
+    def _fail(pending: dict[int, tuple[asyncio.Future[None], Converters]], sequence: int, failure: Failure) -> None:
         entry = pending.pop(sequence, None)
         if entry is not None and not entry[0].done():
             outcome, converters = entry
@@ -145,6 +141,4 @@ class ExternalWorkflows:
 
 def _refused(action: str, cause: int) -> Failure:
     reason = "it was not found" if cause == _NOT_FOUND else f"of cause {cause}"
-    return Failure(
-        message=f"Unable to {action} external workflow because {reason}", info=ApplicationFailureInfo()
-    )
+    return Failure(message=f"Unable to {action} external workflow because {reason}", info=ApplicationFailureInfo())

@@ -116,7 +116,7 @@ class Signals:
             return
         input = HandleSignalInput(signal=signal.name, args=arguments, headers=signal.headers)
         task = instance.loop.create_task(
-            instance.run_top_level(instance.inbound.handle_signal(input)), name=f"signal: {signal.name}"
+            instance.main.guard(instance.inbound.handle_signal(input)), name=f"signal: {signal.name}"
         )
         self.running[task] = _Execution(signal.name, definition.unfinished_policy)
         task.add_done_callback(self.running.pop)
@@ -208,8 +208,7 @@ def warn_unfinished(signals: Signals, updates: Updates) -> None:
         names: Any = [{"name": execution.name, "id": execution.id} for execution in unfinished]
         warnings.warn(
             "[TMPRL1102] The workflow ended while update handlers were still running. What they were doing is "
-            "interrupted, and their callers get an error instead of a result. "
-            + _remedy("update", names),
+            "interrupted, and their callers get an error instead of a result. " + _remedy("update", names),
             UnfinishedUpdateHandlersWarning,
             stacklevel=3,
         )

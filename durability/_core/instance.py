@@ -8,9 +8,9 @@ ready.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, Final, NoReturn
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, Final
 
 from durability._core import history
 from durability._core.activation import Activation, QueryRequest, RunDetails
@@ -22,28 +22,24 @@ from durability._core.commands import CommandBuffer
 from durability._core.conversion import RunConverters
 from durability._core.deadlock import DeadlockDetector
 from durability._core.external import ExternalWorkflows
-from durability._core.failure import Failure
 from durability._core.handlers import Signals, Updates, warn_unfinished
-from durability._core.history import Command, Input
+from durability._core.history import Command, Input, Record
 from durability._core.interceptors import (
-    ContinueAsNewInput,
     ExecuteWorkflowInput,
     WorkflowInboundInterceptor,
     WorkflowOutboundInterceptor,
 )
 from durability._core.loop import DeterministicLoop, InstanceClosedError
+from durability._core.main_task import MainTask
 from durability._core.metrics import ReplaySafeMeter
-from durability._core.options import milliseconds
 from durability._core.payload import Payload
 from durability._core.queries import Queries
 from durability._core.randomness import Randomness
 from durability._core.run_info import build_info
-from durability.common import MetricMeter, RawValue, SearchAttributePair
+from durability.common import MetricMeter, RawValue
 from durability.converter import FailureConverter, PayloadConverter
-from durability.converter._search_attributes import search_attributes_to_payloads
-from durability.exceptions import CancelledError, FailureError, is_cancelled_exception
+from durability.exceptions import FailureError
 from durability.workflow._definition import DynamicWorkflowConfig, _Definition
-from durability.workflow._exceptions import ContinueAsNewError
 from durability.workflow._info import Info
 
 _CLOSING_ROUNDS: Final = 100
@@ -140,7 +136,7 @@ class Instance:
         self.disable_eager_activity_execution = disable_eager_activity_execution
         self.activation = Activation(time=0, inputs=[])
         self.commands = CommandBuffer()
-        self.loop = DeterministicLoop(self.commands, self)
+        self.loop = DeterministicLoop(self.commands, self, self._timer_is_over)  # type: ignore[abstract] # what is missing raises
         self.object: Any = None
         self.cancel_reason: str | None = None
         self.is_live = False
@@ -153,6 +149,7 @@ class Instance:
             workflow_id=details.workflow_id,
             workflow_type=details.started.workflow_type,
         )
+        self.main = MainTask(self)
         self.activities = Activities(self)
         self.children = Children(self)
         self.external = ExternalWorkflows(self)
@@ -170,10 +167,10 @@ class Instance:
         self._deadlock_detector = deadlock_detector
         self._patch_activation_callback = patch_activation_callback
         self._input: ExecuteWorkflowInput | None = None
-        self._main: asyncio.Task[None] | None = None
         self._patches_in_history: set[str] = set()
         self._patches: dict[str, bool] = {}
         self._deferred: list[Callable[[], None]] = []
+        self._arriving: set[tuple[type[Record], int]] = set()
         self._only_updates = False
         self.randomness = Randomness(details.run_id)
 
@@ -194,7 +191,7 @@ class Instance:
             except Exception as error:
                 if not self.is_failure_exception(error):
                     raise
-                self._fail_workflow(error)
+                self.main.fail(error)
         if self.commands.closed:
             warn_unfinished(self.signals, self.updates)
         return self.commands.take()
@@ -218,9 +215,11 @@ class Instance:
             self._patches_in_history.update(activation.patches)
             self.loop.run(self._instantiate, _never)
         if first:
+            self._arriving = {(message.__class__, message.sequence) for message in rest if hasattr(message, "sequence")}
             for message in first:
                 self._apply_one(message)
             self.loop.run(self._instantiate, self._may_check_conditions)
+            self._arriving = set()
         if rest:
             for message in rest:
                 self._apply_one(message)
@@ -242,9 +241,11 @@ class Instance:
             case history.WorkflowExecutionUpdateAdmitted():
                 self.updates.receive(message)
             case history.WorkflowExecutionStarted():
-                self._start()
+                assert self._input is not None
+                self.main.start(self._input)
             case history.WorkflowExecutionCancelRequested(reason=reason):
-                self._cancel(reason)
+                self.cancel_reason = reason
+                self.main.cancel()
             case (
                 history.ExternalWorkflowExecutionSignaled()
                 | history.SignalExternalWorkflowExecutionFailed()
@@ -256,6 +257,13 @@ class Instance:
                 raise RuntimeError(f"{type(message).__name__} ends a run without its code; it must not get here")
             case _:
                 self.children.resolve(message)
+
+    def _timer_is_over(self, sequence: int) -> bool:
+        return self.is_over((history.TimerFired,), sequence)
+
+    def is_over(self, kinds: tuple[type[Record], ...], sequence: int) -> bool:
+        """Whether an input of this activation, not applied yet, ends what is being cancelled: then it is too late."""
+        return any((kind, sequence) in self._arriving for kind in kinds)
 
     def defer(self, resolve: Callable[[], None]) -> None:
         """Have something resolved once nothing is ready any more: what the engine itself decides at once."""
@@ -319,76 +327,9 @@ class Instance:
             with self._deadlock_detector.watch(self.details.workflow_id):
                 yield
 
-    # --- the workflow's own task ------------------------------------------------------------------------------------
-
-    def _start(self) -> None:
-        assert self._input is not None
-        self._main = self.loop.create_task(self.run_top_level(self._run(self._input)), name="run")
-
-    async def _run(self, input: ExecuteWorkflowInput) -> None:
-        result = await self.inbound.execute_workflow(input)
-        if not self.loop.closing:
-            self.commands.close(history.WorkflowExecutionCompleted(self.converters.encode_one(result)))
-
-    def _cancel(self, reason: str) -> None:
-        self.cancel_reason = reason
-        if self._main is not None:
-            # Not at once: the task may not have begun, and then could not see its cancellation.
-            self.loop.call_soon(self._main.cancel)
-
-    async def run_top_level(self, work: Awaitable[None]) -> None:
-        """Run ``run`` or a signal handler, and turn how it ends into what becomes of the workflow."""
-        try:
-            await work
-        except ContinueAsNewError as error:
-            assert isinstance(error, _ContinueAsNew)
-            self.commands.close(self._continued_as_new(error.input))
-        except (Exception, asyncio.CancelledError) as raised:
-            if self.loop.closing:
-                return
-            error: BaseException = (
-                CancelledError(str(raised)) if isinstance(raised, asyncio.CancelledError) else raised
-            )
-            if self.cancel_reason is not None and is_cancelled_exception(error):
-                self.commands.close(history.WorkflowExecutionCanceled())
-            elif self.is_failure_exception(error):
-                try:
-                    self._fail_workflow(error)
-                except Exception as problem:
-                    self.loop.failure = problem
-            else:
-                self.loop.failure = error
-
     def is_failure_exception(self, error: BaseException) -> bool:
         """Whether an exception fails the workflow; any other one fails the workflow task."""
         return isinstance(error, self._failure_types)
-
-    def _fail_workflow(self, error: BaseException) -> None:
-        try:
-            failure: Failure = self.converters.to_failure(error)
-        except Exception as problem:
-            raise ValueError("Failed converting workflow exception") from problem
-        self.commands.close(history.WorkflowExecutionFailed(failure))
-
-    def continue_as_new(self, input: ContinueAsNewInput) -> NoReturn:
-        """Leave the workflow by an exception that becomes a command when it has passed through user code."""
-        raise _ContinueAsNew(input)
-
-    def _continued_as_new(self, input: ContinueAsNewInput) -> history.WorkflowExecutionContinuedAsNew:
-        return history.WorkflowExecutionContinuedAsNew(
-            workflow_type=input.workflow or self.details.started.workflow_type,
-            task_queue=input.task_queue or "",
-            arguments=self.converters.encode(input.args),
-            headers=dict(input.headers),
-            memo=self.converters.encode_mapping(input.memo) if input.memo else None,
-            search_attributes=search_attributes_to_payloads(input.search_attributes)
-            if input.search_attributes
-            else None,
-            run_timeout=milliseconds(input.run_timeout) or None,
-            task_timeout=milliseconds(input.task_timeout) or None,
-            retry_policy=input.retry_policy._to_record() if input.retry_policy is not None else None,
-            backoff_start_interval=milliseconds(input.backoff_start_interval),
-        )
 
     # --- what workflow code asks of its instance --------------------------------------------------------------------
 
@@ -469,17 +410,11 @@ class Instance:
             if not loop.tasks:
                 return
             for task in list(loop.tasks):
-                task.cancel()
-            try:
+                # Tasks that wait for each other in a circle cannot be cancelled: asyncio recurses without end.
+                with suppress(RecursionError):
+                    task.cancel()
+            with suppress(Exception, InstanceClosedError):
                 loop.run(_nothing, _never)
-            except (Exception, InstanceClosedError):
-                continue
-
-
-class _ContinueAsNew(ContinueAsNewError):
-    def __init__(self, input: ContinueAsNewInput) -> None:
-        super().__init__("Continue as new")
-        self.input = input
 
 
 def _never() -> bool:

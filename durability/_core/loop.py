@@ -32,6 +32,39 @@ class InstanceClosedError(BaseException):
     """The instance is being let go of; ends whatever still tries to do something. Not for user code to catch."""
 
 
+class WorkflowFuture(asyncio.Future[_T]):
+    """A future with a number for its hash.
+
+    asyncio keeps futures and tasks in sets (``TaskGroup``, ``wait``) and walks through them; by default their order
+    depends on where they lie in memory, which no replay repeats.
+    """
+
+    def __init__(self, number: int, loop: asyncio.AbstractEventLoop) -> None:
+        self._number = number
+        super().__init__(loop=loop)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
+class WorkflowTask(asyncio.Task[_T]):
+    """A task with a number for its hash; see ``WorkflowFuture``."""
+
+    def __init__(
+        self,
+        number: int,
+        coro: Coroutine[Any, Any, _T] | Generator[Any, None, _T],
+        loop: asyncio.AbstractEventLoop,
+        name: str | None,
+        context: contextvars.Context | None,
+    ) -> None:
+        self._number = number
+        super().__init__(coro, loop=loop, name=name, context=context)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
 class TimerHandle(asyncio.TimerHandle):
     """A timer that is in the history; cancelling it is a command."""
 
@@ -62,7 +95,9 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         tasks: Every task that is not done, in the order of creation. asyncio itself only keeps weak references.
     """
 
-    def __init__(self, commands: CommandBuffer, workflow_instance: object) -> None:
+    def __init__(
+        self, commands: CommandBuffer, workflow_instance: object, is_over: Callable[[int], bool] = lambda _: False
+    ) -> None:
         self.workflow_instance = workflow_instance
         self.now = 0
         self.read_only = False
@@ -70,10 +105,12 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         self.failure: BaseException | None = None
         self.tasks: dict[asyncio.Task[Any], None] = {}
         self._commands = commands
+        self._is_over = is_over
         self._ready: deque[asyncio.Handle] = deque()
         self._conditions: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self._timers: dict[int, TimerHandle] = {}
         self._timer_sequence = 0
+        self._numbers = 0
         self._exception_handler: _ExceptionHandler | None = None
         # Bookkeeping callbacks need no copy of the caller's context.
         self._context = contextvars.Context()
@@ -184,7 +221,6 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
             raise RuntimeError(f"a timer cannot be started with a negative delay ({delay} s)")
         self._timer_sequence += 1
         handle = TimerHandle(self._timer_sequence, self.time() + delay, callback, args, self, context)
-        handle._scheduled = True
         milliseconds = max(1, round(delay * 1000))
         handle.ticket = self._commands.add(TimerStarted(handle.sequence, milliseconds, summary))
         self._timers[handle.sequence] = handle
@@ -206,7 +242,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         if self.closing or self._timers.pop(handle.sequence, None) is None:
             return
         self.refuse_changes("cancel timer")
-        if not self._commands.withdraw(handle.ticket):
+        if not self._commands.withdraw(handle.ticket) and not self._is_over(handle.sequence):
             self._commands.add(TimerCanceled(handle.sequence))
 
     def time(self) -> float:
@@ -215,9 +251,14 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
 
     def create_future(self) -> asyncio.Future[Any]:
         """Return a future of this loop."""
-        return asyncio.Future(loop=self)
+        return WorkflowFuture(self.next_number(), self)
 
-    def create_task(  # type: ignore[override]
+    def next_number(self) -> int:
+        """A number for the hash of a future or task: the same on every replay."""
+        self._numbers += 1
+        return self._numbers
+
+    def create_task(
         self,
         coro: Coroutine[Any, Any, _T] | Generator[Any, None, _T],
         *,
@@ -228,7 +269,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         if self.read_only or self.closing:
             coro.close()
             self.refuse_changes("create task")
-        task = asyncio.Task(coro, loop=self, name=name, context=context)
+        task = WorkflowTask(self.next_number(), coro, self, name, context)
         self.adopt(task)
         return task
 

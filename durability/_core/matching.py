@@ -73,7 +73,11 @@ def _match_leniently(decided: list[Command], recorded: list[Command], sequence: 
             )
     known = {command.patch_id for command in decided if isinstance(command, history.PatchMarkerRecorded)}
     for command in recorded:
-        if isinstance(command, history.PatchMarkerRecorded) and not command.deprecated and command.patch_id not in known:
+        if (
+            isinstance(command, history.PatchMarkerRecorded)
+            and not command.deprecated
+            and command.patch_id not in known
+        ):
             raise NondeterminismError(
                 f"the history has a marker of patch {command.patch_id!r} in workflow task {sequence}, but the code no "
                 "longer asks for it. Keep workflow.patched() or workflow.deprecate_patch() until such runs have ended"

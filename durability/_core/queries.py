@@ -76,9 +76,7 @@ class Queries:
                 traceback.FrameSummary(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
                 for frame in task.get_stack()
             ]
-            stacks.append(
-                f"Stack for {task!r} (most recent call last):\n" + "\n".join(traceback.format_list(frames))
-            )
+            stacks.append(f"Stack for {task!r} (most recent call last):\n" + "\n".join(traceback.format_list(frames)))
         return "\n\n".join(stacks)
 
     def _enhanced_stack_trace(self) -> dict[str, Any]:
@@ -92,9 +90,7 @@ class Queries:
                 if code.co_filename not in sources:
                     text = "".join(linecache.getlines(code.co_filename))
                     sources[code.co_filename] = {"lineOffset": 0, "content": text}
-                locations.append(
-                    {"filePath": code.co_filename, "line": frame.f_lineno, "functionName": code.co_name}
-                )
+                locations.append({"filePath": code.co_filename, "line": frame.f_lineno, "functionName": code.co_name})
             stacks.append({"locations": locations})
         return {"sdk": {"name": "durability"}, "sources": sources, "stacks": stacks}
 
@@ -114,7 +110,6 @@ class Queries:
 
 def _describe(handlers: Mapping[str | None, _HandlerDefinition]) -> list[dict[str, str]]:
     described = [
-        {"name": definition.name or "", "description": definition.description or ""}
-        for definition in handlers.values()
+        {"name": definition.name or "", "description": definition.description or ""} for definition in handlers.values()
     ]
     return sorted(described, key=lambda entry: entry["name"])

@@ -192,7 +192,7 @@ class Run:
                 return message.key not in self._keys
 
     def due_inputs(self, now: int) -> list[Input]:
-        """What time alone brings: timers that fire, and the end of the run's own time, in the order of their due times."""
+        """What time alone brings: timers that fire, in the order of their due times, or the end of the run itself."""
         deadline = self.run_deadline
         if deadline and deadline <= now:
             return [history.WorkflowExecutionTimedOut(time=now)]

@@ -40,9 +40,7 @@ class MemoryStore:
         """See ``HistoryStore.load``."""
         await self._request("load")
         deltas = self._deltas.get((key, run_id), {})
-        return Loaded(
-            copy.deepcopy(self._heads.get(key)), [(n, deltas[n]) for n in sorted(deltas) if n > after]
-        )
+        return Loaded(copy.deepcopy(self._heads.get(key)), [(n, deltas[n]) for n in sorted(deltas) if n > after])
 
     async def deltas(self, key: WorkflowKey, run_id: str) -> list[tuple[int, bytes]]:
         """See ``HistoryStore.deltas``."""
@@ -192,9 +190,7 @@ class MemoryStore:
         state.heartbeat, state.details = now, details
         return dataclasses.replace(state)
 
-    async def retry(
-        self, key: WorkflowKey, run_id: str, sequence: int, attempt: int, due: int, failure: bytes
-    ) -> bool:
+    async def retry(self, key: WorkflowKey, run_id: str, sequence: int, attempt: int, due: int, failure: bytes) -> bool:
         """See ``HistoryStore.retry``."""
         await self._request("retry")
         state = self._tasks.setdefault((key, run_id, sequence), TaskState())

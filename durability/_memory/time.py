@@ -55,7 +55,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return round((self._start + self._now) * 1000)
 
     def run_in_executor(  # type: ignore[override]
-        self, executor: Executor | None, function: Callable[[Unpack[_Arguments]], Any], *args: Unpack[_Arguments]
+        self, executor: Executor | None, function: Callable[[Unpack[_Arguments]], Any], *args: *_Arguments
     ) -> asyncio.Future[Any]:
         """As in asyncio; time stands still until the thread is done."""
         self.outside += 1

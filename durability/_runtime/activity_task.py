@@ -67,9 +67,7 @@ class _AttemptExecution:
                 return
             await engine.sleep((attempt.due - now) / 1000)
             now = engine.clock()
-        mine, state = await engine.store.claim(
-            self.key, attempt.run_id, attempt.sequence, attempt.attempt, now
-        )
+        mine, state = await engine.store.claim(self.key, attempt.run_id, attempt.sequence, attempt.attempt, now)
         if not mine:
             if state.next_attempt > attempt.attempt and state.attempt == attempt.attempt:
                 await self._send_next(state.next_attempt, state.next_due)
@@ -132,9 +130,7 @@ class _AttemptExecution:
         if decision.delay_ms is not None:
             due = now + decision.delay_ms
             encoded = _failure_encoder.encode(failure)
-            if await engine.store.retry(
-                self.key, attempt.run_id, attempt.sequence, attempt.attempt + 1, due, encoded
-            ):
+            if await engine.store.retry(self.key, attempt.run_id, attempt.sequence, attempt.attempt + 1, due, encoded):
                 await self._send_next(attempt.attempt + 1, due)
                 return
             state = await engine.store.task(self.key, attempt.run_id, attempt.sequence)

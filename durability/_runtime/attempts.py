@@ -35,9 +35,7 @@ def decide_retry(
     )
 
 
-def timeout_failure(
-    kind: TimeoutType, cause: Failure | None = None, details: list[Payload] | None = None
-) -> Failure:
+def timeout_failure(kind: TimeoutType, cause: Failure | None = None, details: list[Payload] | None = None) -> Failure:
     """The failure of an attempt, or of all of them, that took too long."""
     name = {
         TimeoutType.START_TO_CLOSE: "StartToClose",

@@ -1,9 +1,9 @@
 """The end of a run.
 
-The closing delta is appended like any other, but takes effect only when the head is closed, on the condition that
-no message was accepted in between. If one was, the delta is superseded: its inputs are consumed again together with the message
-(Temporal's server does the same when it answers "unhandled command"). So a sender who was told "accepted" finds its message
-in the history, and nothing that a superseded delta decided was ever visible.
+The closing delta is appended like any other, but takes effect only when the head is closed, on the condition that no
+message was accepted in between. If one was, the delta is superseded: its inputs are consumed again together with the
+message (Temporal's server does the same when it answers "unhandled command"). So a sender who was told "accepted"
+finds its message in the history, and nothing that a superseded delta decided was ever visible.
 """
 
 from __future__ import annotations

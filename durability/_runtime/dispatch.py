@@ -1,7 +1,8 @@
 """Making decisions visible: what a delta's commands cause outside of the run.
 
-Only called for deltas that are durable. Everything here may happen twice, after a crash, and then changes nothing: attempts are
-claimed, starts carry a request id, messages carry a key, all of them computed from run id and sequence number.
+Only called for deltas that are durable. Everything here may happen twice, after a crash, and then changes nothing:
+attempts are claimed, starts carry a request id, messages carry a key, all of them computed from run id and sequence
+number.
 """
 
 from __future__ import annotations
@@ -86,7 +87,8 @@ class Dispatcher:
         if successor:
             return
         await asyncio.gather(*(self._close_child(run, child) for child in run.children.values()))
-        assert run.started is not None and run.closing is not None
+        assert run.started is not None
+        assert run.closing is not None
         parent = run.started.parent
         if parent is not None:
             report = report_to_parent(run.closing, parent.sequence, self.engine.clock())
@@ -138,13 +140,14 @@ class Dispatcher:
     async def _cancel_child(self, run: Run, command: history.CancelChildWorkflowExecutionRequested) -> None:
         child = run.children[command.sequence]
         await self._deliver_cancel(
-            run, WorkflowKey(run.namespace, child.workflow_id), run.child_runs.get(command.sequence), command.sequence,
+            run,
+            WorkflowKey(run.namespace, child.workflow_id),
+            run.child_runs.get(command.sequence),
+            command.sequence,
             command.reason,
         )
 
-    async def _deliver_cancel(
-        self, run: Run, key: WorkflowKey, run_id: str | None, sequence: int, reason: str
-    ) -> bool:
+    async def _deliver_cancel(self, run: Run, key: WorkflowKey, run_id: str | None, sequence: int, reason: str) -> bool:
         name = f"cancel:{run.run_id}:{sequence}"
         request = history.WorkflowExecutionCancelRequested(self.engine.clock(), name, reason)
         return await self.engine.gateway.deliver(key, run_id, name, request)
@@ -182,9 +185,7 @@ class Dispatcher:
             await self._deliver_cancel(run, key, run_id, child.sequence, "parent closed")
         elif child.parent_close_policy != ABANDON:
             try:
-                await self.engine.gateway.terminate(
-                    child.workflow_id, run_id, reason="by parent close policy"
-                )
+                await self.engine.gateway.terminate(child.workflow_id, run_id, reason="by parent close policy")
             except RPCError as error:
                 if error.status != RPCStatusCode.NOT_FOUND:
                     raise

@@ -1,7 +1,7 @@
 """Activities on the activity queue, as the run that waits for them sees them.
 
-Their attempts and retries are the activity executors' business; the run only looks after attempts of which nothing is heard:
-it has a wake-up at the time by which an attempt must have given a sign, reads the item on which attempts are
+Their attempts and retries are the activity executors' business; the run only looks after attempts of which nothing is
+heard: it has a wake-up at the time by which an attempt must have given a sign, reads the item on which attempts are
 claimed, and declares the attempt timed out or waits on.
 """
 
@@ -114,7 +114,7 @@ class DispatchedActivities:
         await self.engine.queue.send_activities([self.message(run, activity, attempt, due)], delay=delay)
 
     async def _send_again(self, run: Run, activity: OpenActivity, state: TaskState, now: int) -> None:
-        """Attempts that nobody has claimed for long may have ended in the dead-letter queue: a claim makes them safe."""
+        """An attempt that nobody claims may be in the dead-letter queue; the claim makes sending it twice safe."""
         waiting = _waiting_attempt(state)
         since = max(activity.scheduled, state.next_due)
         if waiting and now - since >= self.engine.settings.attempt_recheck:

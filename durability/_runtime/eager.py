@@ -1,7 +1,7 @@
 """Activities that run inside the workflow task that scheduled them.
 
-The delta that schedules the activity says until when its first attempt may run here, so that another executor knows when to
-count it as lost: no attempt is ever begun without a durable record of it.
+The delta that schedules the activity says until when its first attempt may run here, so that another executor knows
+when to count it as lost: no attempt is ever begun without a durable record of it.
 """
 
 from __future__ import annotations
@@ -120,9 +120,7 @@ class EagerActivities:
                 deadline = self.begin_by(limit, now)
                 if deadline:
                     inputs.append(
-                        history.ActivityRetryScheduled(
-                            now, sequence, activity.attempt, now, deadline, activity.failure
-                        )
+                        history.ActivityRetryScheduled(now, sequence, activity.attempt, now, deadline, activity.failure)
                     )
         return inputs
 

@@ -110,7 +110,7 @@ class Description(msgspec.Struct, kw_only=True):
 
 
 class Outcome(msgspec.Struct, kw_only=True):
-    """How a run ended: ``result`` when completed, ``failure`` otherwise, ``new_run_id`` when it goes on in another run."""
+    """How a run ended: ``result`` if completed, ``failure`` if not, ``new_run_id`` if it goes on in another run."""
 
     run_id: str
     status: Status

@@ -136,7 +136,9 @@ class Gateway:
             priority=request.priority,
             static_summary=request.static_summary,
             static_details=request.static_details,
-            execution_deadline=now + request.start_delay + request.execution_timeout if request.execution_timeout else 0,
+            execution_deadline=now + request.start_delay + request.execution_timeout
+            if request.execution_timeout
+            else 0,
         )
         messages: dict[str, Input] = {"start": started}
         if request.signal_name:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from durability._core import history
 from durability._core.failure import CanceledFailureInfo, Failure, TerminatedFailureInfo, TimeoutFailureInfo
 from durability._core.history import Command, Delta, Input
@@ -95,5 +94,3 @@ def stored_outcome(closing: Command | Input, limit: int) -> bytes:
         if len(body) <= limit:
             return body
     return b""
-
-

@@ -1,7 +1,7 @@
 """What the protocol needs from the outside: a history store, a task queue, a timer service, a clock.
 
-All of it is asynchronous. An adapter may complete without ever suspending (boto3 in a function) or really wait (aioboto3
-in a client); the protocol is written once for both, and for the in-memory twin.
+All of it is asynchronous. An adapter may complete without ever suspending (boto3 in a function) or really wait
+(aioboto3 in a client); the protocol is written once for both, and for the in-memory twin.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ class ItemTooLargeError(Exception):
 
 
 class HistoryStore(Protocol):
-    """Heads, deltas, inboxes and activity attempts. All reads are strongly consistent unless a method says otherwise."""
+    """Heads, deltas, inboxes, activity attempts. Reads are strongly consistent unless a method says otherwise."""
 
     async def load(self, key: WorkflowKey, run_id: str, after: int) -> Loaded:
         """Read the head and the run's deltas with numbers above ``after``, in one request where that is possible."""
@@ -220,7 +220,9 @@ class HistoryStore(Protocol):
 
     async def set_wake_up(self, head: Head, wake_up: int) -> None: ...
 
-    async def claim(self, key: WorkflowKey, run_id: str, sequence: int, attempt: int, now: int) -> tuple[bool, TaskState]:
+    async def claim(
+        self, key: WorkflowKey, run_id: str, sequence: int, attempt: int, now: int
+    ) -> tuple[bool, TaskState]:
         """Begin an attempt of a dispatched activity. True if it is the caller's; the state as it is now."""
         ...
 
@@ -234,9 +236,7 @@ class HistoryStore(Protocol):
         """Record a heartbeat. None if the attempt is no longer the current one."""
         ...
 
-    async def retry(
-        self, key: WorkflowKey, run_id: str, sequence: int, attempt: int, due: int, failure: bytes
-    ) -> bool:
+    async def retry(self, key: WorkflowKey, run_id: str, sequence: int, attempt: int, due: int, failure: bytes) -> bool:
         """Decide attempt number ``attempt`` after the one before it failed. False if that was decided already."""
         ...
 

@@ -1,7 +1,7 @@
 """Queries on their way to a workflow function and back.
 
-A query needs the user's code, so a client invokes the workflow function with it and waits. On the wire it is JSON with the
-MessagePack of the request inside: Lambda takes JSON only.
+A query needs the user's code, so a client invokes the workflow function with it and waits. On the wire it is JSON
+with the MessagePack of the request inside: Lambda takes JSON only.
 """
 
 from __future__ import annotations

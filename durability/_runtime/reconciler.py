@@ -1,7 +1,7 @@
 """The net under everything: runs that nobody has looked at in time are woken.
 
-A sender that dies between writing a message and sending the wake-up leaves an awake run behind; a wake-up that
-ended in a dead-letter queue leaves an overdue one. Both show in one sparse index, by the time at which somebody should have
+A sender that dies between writing a message and sending the wake-up leaves an awake run behind; a wake-up that ended
+in a dead-letter queue leaves an overdue one. Both show in one sparse index, by the time at which somebody should have
 looked. The bound on a lost wake-up is ``Settings.overdue`` plus the period of the reconciler's schedule.
 """
 

@@ -1,8 +1,9 @@
 """Arranging for a run to be looked at again.
 
-A run has at most one wake-up outstanding, for the earliest thing that time alone will bring. Within a quarter of an hour that is a
-delayed queue message. Beyond, it is a one-time schedule that is set a little early, because its precision is a minute; what it
-puts on the queue arrives early, and is put back with the rest of the delay, without a look at the table.
+A run has at most one wake-up outstanding, for the earliest thing that time alone will bring. Within a quarter of an
+hour that is a delayed queue message. Beyond, it is a one-time schedule that is set a little early, because its
+precision is a minute; what it puts on the queue arrives early, and is put back with the rest of the delay, without a
+look at the table.
 """
 
 from __future__ import annotations

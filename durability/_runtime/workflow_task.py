@@ -1,8 +1,9 @@
 """One workflow task: load, replay, advance, append, dispatch, release — and again, as long as there is something to do.
 
 What may crash, and why nothing is lost: the message that started the task is acknowledged only when ``execute``
-returns; until then it comes again. Deltas above the head's ``dispatched`` number are dispatched again, idempotently. Appending is
-the only fence: an executor that lost the race knows nothing and has done nothing, reloads, and starts over.
+returns; until then it comes again. Deltas above the head's ``dispatched`` number are dispatched again, idempotently.
+Appending is the only fence: an executor that lost the race knows nothing and has done nothing, reloads, and starts
+over.
 """
 
 from __future__ import annotations
@@ -352,8 +353,7 @@ class WorkflowTask:
         return delivery.accepted and delivery.before is not None and not delivery.before.awake
 
     async def _report_as_anybody(self, run_id: str) -> bool:
-        """After the release: deliver eager outcomes through the inbox. True if that makes the run this executor's again."""
-        engine = self.engine
+        """After the release: deliver eager outcomes through the inbox. True if that makes the run ours again."""
         while self.eager.busy or self.eager.news:
             await self._eager_news(None)
             mine = False

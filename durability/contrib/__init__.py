@@ -1,0 +1,1 @@
+"""Support for other libraries. Each module needs its library to be installed."""
