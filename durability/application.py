@@ -157,13 +157,13 @@ class Application:
 
     @cached_property
     def _engine(self) -> Engine:
-        from durability._aws.callers import BotoCaller
         from durability._aws.connect import Deployment, aws_ports, milliseconds
+        from durability._aws.signed import fast_caller
         from durability._runtime.engine import Engine
         from durability._runtime.settings import Settings
 
         deployment = Deployment.from_environment()
-        ports = aws_ports(BotoCaller(), deployment)
+        ports = aws_ports(fast_caller(), deployment)
         return Engine(
             namespace=deployment.namespace,
             store=ports.store,

@@ -10,7 +10,7 @@ from durability._core.history import ActivityTaskScheduled, Input, RetryPolicyRe
 from durability._core.payload import Payload
 from durability._core.retry import RetryDecision, next_retry
 from durability.activity._runner import ActivityTask
-from durability.exceptions import RetryState, TimeoutType
+from durability.exceptions import RetryState
 
 DEFAULT_RETRY_POLICY: Final = RetryPolicyRecord()
 
@@ -32,21 +32,6 @@ def decide_retry(
         now=now,
         scheduled=scheduled,
         schedule_to_close=record.schedule_to_close_timeout,
-    )
-
-
-def timeout_failure(kind: TimeoutType, cause: Failure | None = None, details: list[Payload] | None = None) -> Failure:
-    """The failure of an attempt, or of all of them, that took too long."""
-    name = {
-        TimeoutType.START_TO_CLOSE: "StartToClose",
-        TimeoutType.SCHEDULE_TO_START: "ScheduleToStart",
-        TimeoutType.SCHEDULE_TO_CLOSE: "ScheduleToClose",
-        TimeoutType.HEARTBEAT: "Heartbeat",
-    }[kind]
-    return Failure(
-        message=f"activity {name} timeout",
-        cause=cause,
-        info=TimeoutFailureInfo(timeout_type=int(kind), last_heartbeat_details=details),
     )
 
 

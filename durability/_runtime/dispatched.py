@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 import msgspec
 
 from durability._core.encoding import encode_command
-from durability._core.failure import Failure
+from durability._core.failure import Failure, timeout_failure
 from durability._core.history import ActivityTaskScheduled, Input
 from durability._core.payload import Payload
 from durability._core.run import OpenActivity, Run
-from durability._runtime.attempts import decide_retry, ended_badly, start_to_close, timeout_failure
+from durability._runtime.attempts import decide_retry, ended_badly, start_to_close
 from durability._runtime.engine import Engine
 from durability._runtime.ports import ActivityAttempt, TaskState, WorkflowKey
 from durability.exceptions import RetryState, TimeoutType
@@ -85,7 +85,8 @@ class DispatchedActivities:
             return None
         last_failure = _failure_codec[1].decode(state.failure) if state.failure else None
         details = _details_decoder.decode(state.details) if state.details else None
-        failure = timeout_failure(kind, last_failure if kind is TimeoutType.SCHEDULE_TO_CLOSE else None, details)
+        cause = last_failure if kind is TimeoutType.SCHEDULE_TO_CLOSE else None
+        failure = timeout_failure(kind, last_heartbeat_details=details, cause=cause)
         attempt = max(state.attempt, 1)
         retry_state = RetryState.TIMEOUT
         if kind in (TimeoutType.START_TO_CLOSE, TimeoutType.HEARTBEAT):

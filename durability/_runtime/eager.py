@@ -11,6 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from durability._core import history
+from durability._core.failure import timeout_failure
 from durability._core.history import ActivityTaskScheduled, Input
 from durability._core.run import OpenActivity, Run
 from durability._runtime.attempts import (
@@ -20,7 +21,6 @@ from durability._runtime.attempts import (
     ended_badly,
     outcome_key,
     start_to_close,
-    timeout_failure,
 )
 from durability._runtime.engine import Engine
 from durability.activity._runner import (
