@@ -14,7 +14,6 @@ import hmac
 import http.client
 import os
 import random
-import threading
 import time
 from base64 import b64decode
 from collections.abc import Mapping
@@ -69,7 +68,7 @@ class SignedCaller:
     def __init__(self, environment: Mapping[str, str] = os.environ, *, threads: int = 8) -> None:
         self._environment = environment
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="aws")
-        self._connections = threading.local()
+        self._idle: dict[str, list[http.client.HTTPConnection]] = {service: [] for service in TARGETS}
         self._signers = {service: Signer(service, environment) for service in TARGETS}
         self._boto: BotoCaller | None = None
 
@@ -86,7 +85,10 @@ class SignedCaller:
 
     async def close(self) -> None:
         """See ``Caller.close``."""
-        self._threads.shutdown(wait=False)
+        self._threads.shutdown(wait=True)
+        for connections in self._idle.values():
+            while connections:
+                connections.pop().close()
         if self._boto is not None:
             await self._boto.close()
 
@@ -95,7 +97,6 @@ class SignedCaller:
             try:
                 status, answer = self._once(service, target, body)
             except (OSError, http.client.HTTPException):
-                self._forget(service)
                 if attempt == ATTEMPTS:
                     raise
             else:
@@ -110,19 +111,17 @@ class SignedCaller:
 
     def _once(self, service: str, target: str, body: bytes) -> tuple[int, bytes]:
         signer = self._signers[service]
-        connection = getattr(self._connections, service, None)
-        if connection is None:
-            connection = signer.connect()
-            setattr(self._connections, service, connection)
-        connection.request("POST", "/", body, signer.headers(target, body))
-        response = connection.getresponse()
-        return response.status, response.read()
-
-    def _forget(self, service: str) -> None:
-        connection = getattr(self._connections, service, None)
-        if connection is not None:
+        idle = self._idle[service]
+        connection = idle.pop() if idle else signer.connect()
+        try:
+            connection.request("POST", "/", body, signer.headers(target, body))
+            response = connection.getresponse()
+            answer = response.read()
+        except BaseException:
             connection.close()
-            delattr(self._connections, service)
+            raise
+        idle.append(connection)
+        return response.status, answer
 
 
 class Signer:
