@@ -78,8 +78,8 @@ class DynamoDBStore:
         item = await self._get(key, items.run_key(run_id))
         return items.read_head(item) if item else None
 
-    async def list(self, namespace: str, filter: ListFilter) -> tuple[list[Head], str]:
-        """See ``HistoryStore.list``."""
+    async def list_runs(self, namespace: str, filter: ListFilter) -> tuple[list[Head], str]:
+        """See ``HistoryStore.list_runs``."""
         return await self._listing.page(namespace, filter)
 
     async def overdue(self, namespace: str, before: int, limit: int) -> list[tuple[WorkflowKey, str]]:

@@ -92,9 +92,10 @@ def decode_input(stored: bytes) -> Input:
     """
     body = _unpack(stored)
     try:
-        return _input_decoder.decode(body)
+        message: Input = _input_decoder.decode(body)
     except msgspec.MsgspecError as error:
         raise HistoryFormatError(f"an inbox message is corrupt: {error}") from error
+    return message
 
 
 def encode_command(command: Command) -> bytes:
@@ -110,6 +111,7 @@ def decode_command(stored: bytes) -> Command:
     """
     body = _unpack(stored)
     try:
-        return _command_decoder.decode(body)
+        command: Command = _command_decoder.decode(body)
     except msgspec.MsgspecError as error:
         raise HistoryFormatError(f"a command is corrupt: {error}") from error
+    return command

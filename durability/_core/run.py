@@ -6,7 +6,7 @@ Pure: time and messages come in as arguments, deltas come out. The runtime makes
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -250,7 +250,7 @@ class Run:
             activity.deadline = retry.deadline
             activity.failure = retry.failure
 
-    def _absorb_commands(self, commands: list[Command], time: int) -> None:
+    def _absorb_commands(self, commands: Sequence[Command], time: int) -> None:
         for command in commands:
             kind = command.__class__
             if isinstance(command, history.ActivityTaskScheduled):
@@ -283,7 +283,7 @@ class Run:
                 self.closing = command
         for command in commands:
             if command.__class__ is history.ActivityTaskScheduled:
-                self.note_eager(command)  # type: ignore[arg-type]
+                self.note_eager(command)
 
     def note_eager(self, record: history.ActivityTaskScheduled) -> None:
         """Take over who runs an activity's first attempt, from the record's ``eager_deadline``."""

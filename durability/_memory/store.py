@@ -217,8 +217,8 @@ class MemoryStore:
         ]
         return [(key, run_id) for _, key, run_id in sorted(found, key=lambda entry: entry[0])[:limit]]
 
-    async def list(self, namespace: str, filter: ListFilter) -> tuple[list[Head], str]:
-        """See ``HistoryStore.list``."""
+    async def list_runs(self, namespace: str, filter: ListFilter) -> tuple[list[Head], str]:
+        """See ``HistoryStore.list_runs``."""
         await self._request("list")
         heads = [*self._heads.values(), *self._closed.values()]
         chosen = [head for head in heads if head.key.namespace == namespace and matches(head, filter)]

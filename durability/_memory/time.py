@@ -11,7 +11,7 @@ from typing import Any, TypeVarTuple, Unpack
 _Arguments = TypeVarTuple("_Arguments")
 
 
-class _SkippingSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
+class _SkippingSelector(selectors.DefaultSelector):
     """Never blocks while time can be skipped."""
 
     loop: VirtualTimeLoop
@@ -54,7 +54,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         """Virtual milliseconds since the epoch."""
         return round((self._start + self._now) * 1000)
 
-    def run_in_executor(  # type: ignore[override]
+    def run_in_executor(
         self, executor: Executor | None, function: Callable[[Unpack[_Arguments]], Any], *args: *_Arguments
     ) -> asyncio.Future[Any]:
         """As in asyncio; time stands still until the thread is done."""

@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from durability._core import history
-from durability._core.failure import timeout_failure
+from durability._core.failure import Failure, timeout_failure
 from durability._core.history import ActivityTaskScheduled, Input
 from durability._core.run import OpenActivity, Run
 from durability._runtime.attempts import (
@@ -176,7 +176,7 @@ class EagerActivities:
         record: ActivityTaskScheduled,
         activity: OpenActivity,
         attempt: int,
-        failure: history.Failure,
+        failure: Failure,
         now: int,
         started: int,
     ) -> Input:

@@ -331,7 +331,7 @@ class Gateway:
 
     async def list(self, filter: ListFilter) -> Page:
         """A page of runs, newest start first; eventually consistent."""
-        heads, token = await self.store.list(self.namespace, filter)
+        heads, token = await self.store.list_runs(self.namespace, filter)
         return Page(executions=[describe_head(head) for head in heads], next_page_token=token)
 
     async def close(self) -> None:

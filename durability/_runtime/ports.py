@@ -248,7 +248,7 @@ class HistoryStore(Protocol):
         """Runs that should have been looked at before a time, with their run ids (eventually consistent)."""
         ...
 
-    async def list(self, namespace: str, filter: ListFilter) -> tuple[list[Head], str]:
+    async def list_runs(self, namespace: str, filter: ListFilter) -> tuple[list[Head], str]:
         """A page of runs, newest first, and the next page's token (eventually consistent)."""
         ...
 
