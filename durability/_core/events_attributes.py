@@ -21,6 +21,7 @@ from durability._core.temporal_json import (
 )
 
 _CLOSING_INPUTS: Final = (history.WorkflowExecutionTerminated, history.WorkflowExecutionTimedOut)
+_SIGNAL_ENDS: Final = (history.ExternalWorkflowExecutionSignaled, history.SignalExternalWorkflowExecutionFailed)
 _PARENT_CLOSE_POLICIES: Final = ("UNSPECIFIED", "TERMINATE", "ABANDON", "REQUEST_CANCEL")
 _ID_REUSE_POLICIES: Final = (
     "UNSPECIFIED",
@@ -66,9 +67,7 @@ class EventsBuilder:
     def _next_id(self) -> int:
         return len(self.events) + 1
 
-    def _append(
-        self, time: int, name: str, attributes: dict[str, Any], metadata: dict[str, Any] | None = None
-    ) -> int:
+    def _append(self, time: int, name: str, attributes: dict[str, Any], metadata: dict[str, Any] | None = None) -> int:
         self.events.append(Event(time, name, attributes, metadata or {}))
         return len(self.events)
 
@@ -98,7 +97,11 @@ class EventsBuilder:
         started = self._append(
             delta.time,
             "WorkflowTaskStarted",
-            {"scheduledEventId": str(scheduled), "identity": delta.identity, "requestId": f"{self._run_id}-{scheduled}"},
+            {
+                "scheduledEventId": str(scheduled),
+                "identity": delta.identity,
+                "requestId": f"{self._run_id}-{scheduled}",
+            },
         )
         attributes: dict[str, Any] = {
             "scheduledEventId": str(scheduled),
@@ -214,7 +217,9 @@ class EventsBuilder:
 
     def _child_or_external(self, message: Any) -> None:
         name = type(message).__name__
-        if isinstance(message, history.ExternalWorkflowExecutionSignaled | history.SignalExternalWorkflowExecutionFailed):
+        if isinstance(
+            message, history.ExternalWorkflowExecutionSignaled | history.SignalExternalWorkflowExecutionFailed
+        ):
             initiated, signal = self._signals[message.sequence]
             self._append(message.time, name, self._external(message, initiated, signal))
             return
@@ -383,9 +388,7 @@ class EventsBuilder:
             "workflowRunTimeout": duration_json(command.run_timeout),
             "workflowTaskTimeout": duration_json(command.task_timeout or 10_000),
             "parentClosePolicy": enum_json("PARENT_CLOSE_POLICY", _PARENT_CLOSE_POLICIES, command.parent_close_policy),
-            "workflowIdReusePolicy": enum_json(
-                "WORKFLOW_ID_REUSE_POLICY", _ID_REUSE_POLICIES, command.id_reuse_policy
-            ),
+            "workflowIdReusePolicy": enum_json("WORKFLOW_ID_REUSE_POLICY", _ID_REUSE_POLICIES, command.id_reuse_policy),
             "cronSchedule": command.cron_schedule,
         }
         if command.retry_policy:

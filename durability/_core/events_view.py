@@ -79,7 +79,7 @@ def _camel(name: str) -> str:
 
 
 class EventAttributes(Mapping[str, Any]):
-    """Attributes of an event: a mapping with the names of the JSON format, readable as ``snake_case`` attributes too."""
+    """Attributes of an event: a mapping with the JSON format's names, readable as ``snake_case`` attributes too."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = values

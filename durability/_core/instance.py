@@ -20,7 +20,7 @@ from durability._core.chain import InboundEnd, OutboundEnd
 from durability._core.children import Children
 from durability._core.commands import CommandBuffer
 from durability._core.conversion import RunConverters
-from durability._core.deadlock import DeadlockDetector
+from durability._core.deadlock import DeadlockDetector, DeadlockError
 from durability._core.external import ExternalWorkflows
 from durability._core.handlers import Signals, Updates, warn_unfinished
 from durability._core.history import Command, Input, Record
@@ -324,8 +324,13 @@ class Instance:
         if self._deadlock_detector is None:
             yield
         else:
-            with self._deadlock_detector.watch(self.details.workflow_id):
-                yield
+            try:
+                with self._deadlock_detector.watch(self.details.workflow_id):
+                    yield
+            except DeadlockError:
+                # The interrupted task has an exception that nobody will retrieve.
+                self.loop.closing = True
+                raise
 
     def is_failure_exception(self, error: BaseException) -> bool:
         """Whether an exception fails the workflow; any other one fails the workflow task."""

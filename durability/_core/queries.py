@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import linecache
 import traceback
 import warnings
 from collections.abc import Callable, Mapping
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from durability._core.activation import QueryRequest
@@ -71,21 +73,26 @@ class Queries:
     def stack_trace(self) -> str:
         """Where every task of the workflow stands."""
         stacks = []
-        for task in self._instance.loop.tasks:
+        for task in self._tasks():
             frames = [
                 traceback.FrameSummary(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
-                for frame in task.get_stack()
+                for frame in _frames(task)
             ]
             stacks.append(f"Stack for {task!r} (most recent call last):\n" + "\n".join(traceback.format_list(frames)))
         return "\n\n".join(stacks)
+
+    def _tasks(self) -> list[asyncio.Task[Any]]:
+        loop = self._instance.loop
+        asking = asyncio.current_task(loop)
+        return [task for task in loop.tasks if task is not asking]
 
     def _enhanced_stack_trace(self) -> dict[str, Any]:
         """The same for tools, in the JSON form of Temporal's ``EnhancedStackTrace``."""
         sources: dict[str, dict[str, Any]] = {}
         stacks = []
-        for task in self._instance.loop.tasks:
+        for task in self._tasks():
             locations = []
-            for frame in task.get_stack():
+            for frame in _frames(task):
                 code = frame.f_code
                 if code.co_filename not in sources:
                     text = "".join(linecache.getlines(code.co_filename))
@@ -106,6 +113,16 @@ class Queries:
             },
             "currentDetails": instance.current_details,
         }
+
+
+def _frames(task: asyncio.Task[Any]) -> list[FrameType]:
+    """The frames of a suspended task, outermost first; asyncio itself only shows the outermost one."""
+    frames: list[FrameType] = []
+    waiting: Any = task.get_coro()
+    while inspect.iscoroutine(waiting) and waiting.cr_frame is not None:
+        frames.append(waiting.cr_frame)
+        waiting = waiting.cr_await
+    return frames
 
 
 def _describe(handlers: Mapping[str | None, _HandlerDefinition]) -> list[dict[str, str]]:

@@ -91,7 +91,7 @@ class Run:
             NondeterminismError: The code does not decide what the history says it decided.
             Exception: What user code raised.
         """
-        for sequence, delta, size in _effective(deltas):
+        for sequence, delta, size in effective(deltas):
             self._absorb_inputs(delta.inputs, delta.time)
             if _activates(delta.inputs):
                 patches = tuple(c.patch_id for c in delta.commands if isinstance(c, history.PatchMarkerRecorded))
@@ -314,7 +314,7 @@ def _activates(inputs: list[Input]) -> bool:
     return seen
 
 
-def _effective(deltas: Iterable[tuple[int, Delta, int]]) -> Iterator[tuple[int, Delta, int]]:
+def effective(deltas: Iterable[tuple[int, Delta, int]]) -> Iterator[tuple[int, Delta, int]]:
     """Leave out deltas that the next one supersedes."""
     held: tuple[int, Delta, int] | None = None
     for entry in deltas:

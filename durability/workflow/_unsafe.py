@@ -1,0 +1,98 @@
+"""What workflow code should rarely need, and the names of the sandbox that does not exist here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from enum import Flag, auto
+from typing import Final
+
+from durability.workflow._runtime import current
+
+
+class SandboxImportNotificationPolicy(Flag):
+    """Accepted for compatibility: workflows run without a sandbox, so imports are nobody's business."""
+
+    SILENT = auto()
+    WARN_ON_DYNAMIC_IMPORT = auto()
+    WARN_ON_UNINTENTIONAL_PASSTHROUGH = auto()
+    RAISE_ON_UNINTENTIONAL_PASSTHROUGH = auto()
+
+
+_unrestricted: Final = ContextVar("sandbox_unrestricted", default=False)
+_passed_through: Final = ContextVar("imports_passed_through", default=False)
+_policy: Final[ContextVar[SandboxImportNotificationPolicy | None]] = ContextVar("import_policy", default=None)
+
+
+class unsafe:
+    """Functions that workflow code should rarely need. Those about the sandbox change nothing: there is none."""
+
+    def __init__(self) -> None:
+        """Refuse: this is a namespace."""
+        raise NotImplementedError("workflow.unsafe is a namespace; call its functions")
+
+    @staticmethod
+    def is_replaying() -> bool:
+        """Whether the current workflow task is being replayed; true in queries and validators during it, too."""
+        return current().is_replaying
+
+    @staticmethod
+    def is_replaying_history_events() -> bool:
+        """Whether what happens now happened before; false in queries and validators, which are never repeated."""
+        return current().is_replaying_history()
+
+    @staticmethod
+    def is_read_only() -> bool:
+        """Whether a query or an update validator runs, which may change nothing."""
+        return current().loop.read_only
+
+    @staticmethod
+    def in_sandbox() -> bool:
+        """False: there is no sandbox."""
+        return False
+
+    @staticmethod
+    def is_sandbox_unrestricted() -> bool:
+        """Whether the calling code is in a ``sandbox_unrestricted`` block."""
+        return _unrestricted.get()
+
+    @staticmethod
+    @contextmanager
+    def sandbox_unrestricted() -> Iterator[None]:
+        """Accepted for compatibility: nothing is restricted anyway."""
+        token = _unrestricted.set(True)
+        try:
+            yield
+        finally:
+            _unrestricted.reset(token)
+
+    @staticmethod
+    def is_imports_passed_through() -> bool:
+        """Whether the calling code is in an ``imports_passed_through`` block."""
+        return _passed_through.get()
+
+    @staticmethod
+    @contextmanager
+    def imports_passed_through() -> Iterator[None]:
+        """Accepted for compatibility: imports are never repeated per workflow."""
+        token = _passed_through.set(True)
+        try:
+            yield
+        finally:
+            _passed_through.reset(token)
+
+    @staticmethod
+    def current_import_notification_policy_override() -> SandboxImportNotificationPolicy | None:
+        """The policy of the innermost ``sandbox_import_notification_policy`` block; None outside of one."""
+        return _policy.get()
+
+    @staticmethod
+    @contextmanager
+    def sandbox_import_notification_policy(policy: SandboxImportNotificationPolicy) -> Iterator[None]:
+        """Accepted for compatibility."""
+        token = _policy.set(policy)
+        try:
+            yield
+        finally:
+            _policy.reset(token)
