@@ -59,6 +59,7 @@ class Application:
         workflow_failure_exception_types: Sequence[type[BaseException]] = (),
         activity_executor: Executor | None = None,
         build_id: str = "",
+        deadlock_detection: bool = True,
         settings: Settings | None = None,
     ) -> None:
         """Create the application.
@@ -73,6 +74,7 @@ class Application:
             workflow_failure_exception_types: Exceptions that fail a workflow instead of its workflow task.
             activity_executor: Runs activities that are not ``async def``; a thread pool by default.
             build_id: Recorded with every workflow task; the function's version by default.
+            deadlock_detection: Whether workflow code that does not yield within two seconds fails its workflow task.
             settings: Of the protocol.
 
         Raises:
@@ -87,11 +89,13 @@ class Application:
         self._failure_exception_types = workflow_failure_exception_types
         self._activity_executor = activity_executor
         self._build_id = build_id or os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "")
+        self._deadlock_detection = deadlock_detection
         self._settings = settings
 
     @cached_property
     def registry(self) -> WorkflowRegistry:
         """The workflows by name."""
+        from durability._core.deadlock import DeadlockDetector
         from durability._runtime.registry import WorkflowRegistry
 
         return WorkflowRegistry(
@@ -99,6 +103,7 @@ class Application:
             data_converter=self.data_converter,
             interceptors=self._workflow_interceptors,
             failure_exception_types=self._failure_exception_types,
+            deadlock_detector=DeadlockDetector() if self._deadlock_detection else None,
         )
 
     @cached_property

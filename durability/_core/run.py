@@ -111,8 +111,16 @@ class Run:
         time = max(now, self.time)
         self._absorb_inputs(inputs, time)
         commands = self._activate(inputs, time, False, (), build) if _activates(inputs) else []
-        kept = [command for command in commands if not isinstance(command, history.WorkflowExecutionUpdateRejected)]
-        self._absorb_commands(kept, time)
+        rejected = {c.key for c in commands if isinstance(c, history.WorkflowExecutionUpdateRejected)}
+        if rejected:
+            # A rejected update leaves no history: replay does not run validators and would accept it.
+            inputs = [
+                message
+                for message in inputs
+                if not (isinstance(message, history.WorkflowExecutionUpdateAdmitted) and message.key in rejected)
+            ]
+            commands = [c for c in commands if not isinstance(c, history.WorkflowExecutionUpdateRejected)]
+        self._absorb_commands(commands, time)
         return Delta(history.FORMAT, time, inputs, commands, build, identity, PYTHON)
 
     def committed(self, sequence: int, delta: Delta, size: int) -> None:

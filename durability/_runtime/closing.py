@@ -127,9 +127,14 @@ async def _dispatch_predecessor(task: WorkflowTask, run: Run, commands: list[Com
     await task.engine.store.finish_closed(task.key, run.run_id, run.last)
 
 
-async def finish_predecessor(task: WorkflowTask, run_id: str) -> None:
-    """Dispatch what a run left behind whose executor died after the run that follows had taken its place."""
-    summary = await task.engine.store.closed_run(task.key, run_id)
+async def finish_predecessor(task: WorkflowTask) -> None:
+    """Before a run's first release: dispatch what the run before it left, if its executor died after the replacement."""
+    started = task.run.started
+    if started is None:
+        waiting = [message for _, message in waiting_messages(task.head)]
+        started = next(message for message in waiting if isinstance(message, history.WorkflowExecutionStarted))
+    run_id = started.continued_run_id
+    summary = await task.engine.store.closed_run(task.key, run_id) if run_id else None
     if summary is None or summary.status != Status.CONTINUED_AS_NEW:
         return
     bodies = await task.engine.store.deltas(task.key, run_id)

@@ -51,11 +51,14 @@ class DispatchedActivities:
         times = [self._check_at(activity) for activity in run.activities.values() if not activity.eager]
         return min(times, default=0)
 
-    async def overdue(self, run: Run, now: int) -> list[Input]:
-        """Look at the activities that must have given a sign by now; what their timing out means for the run."""
+    async def overdue(self, run: Run, now: int, ended: set[int]) -> list[Input]:
+        """Look at the activities that must have given a sign by now; what their timing out means for the run.
+
+        ``ended`` are those whose outcome has come.
+        """
         inputs: list[Input] = []
-        for activity in list(run.activities.values()):
-            if not activity.eager and self._check_at(activity) <= now:
+        for sequence, activity in list(run.activities.items()):
+            if not activity.eager and sequence not in ended and self._check_at(activity) <= now:
                 outcome = await self._look_at(run, activity, now)
                 if outcome is not None:
                     inputs.append(outcome)

@@ -103,11 +103,14 @@ class EagerActivities:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._running.clear()
 
-    def begin_due(self, run: Run, now: int) -> list[Input]:
-        """What eager activities that nobody runs need now: to be begun, to be tried again, or to be given up."""
+    def begin_due(self, run: Run, now: int, ended: set[int]) -> list[Input]:
+        """What eager activities that nobody runs need now: to be begun, to be tried again, or to be given up.
+
+        ``ended`` are those whose outcome has come.
+        """
         inputs: list[Input] = []
         for sequence, activity in run.activities.items():
-            if not activity.eager or sequence in self._running:
+            if not activity.eager or sequence in self._running or sequence in ended:
                 continue
             if activity.deadline > 0:
                 if activity.deadline <= now:

@@ -19,7 +19,7 @@ import msgspec
 from durability._core import history
 from durability._core.encoding import decode_delta, encode_delta, encode_input
 from durability._core.history import Command, Delta, Input
-from durability._core.run import Run
+from durability._core.run import Run, effective
 from durability._runtime import closing
 from durability._runtime.dispatch import Dispatcher
 from durability._runtime.dispatched import DispatchedActivities
@@ -73,6 +73,8 @@ class WorkflowTask:
     _undispatched: list[Command] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
     _unrecorded: list[Input] = field(default_factory=list)
+    _collected: int = 0
+    _continued_here: str = ""
 
     def __post_init__(self) -> None:
         engine = self.engine
@@ -119,7 +121,7 @@ class WorkflowTask:
                 if not await self._load(run_id, held):
                     return ""
                 successor = await self._progress()
-                if successor:
+                if successor and await self._go_on_in(successor):
                     return successor
                 held = self.run
             except FencedError:
@@ -135,6 +137,16 @@ class WorkflowTask:
                     self.engine.sessions.put(held)
                 return ""
 
+    async def _go_on_in(self, successor: str) -> bool:
+        """Whether the next run can be worked on here; not while attempts of this one, numbered alike, are under way."""
+        for outcomes in (self.news, self._unrecorded, self.eager.news):
+            outcomes.clear()
+        if self.eager.busy:
+            await self.engine.queue.send_wake_up(WakeUp(self.key.workflow_id, successor))
+            return False
+        self._continued_here = successor
+        return True
+
     # --- load and replay --------------------------------------------------------------------------------------------
 
     async def _load(self, run_id: str, held: Run | None) -> bool:
@@ -142,8 +154,6 @@ class WorkflowTask:
         loaded = await self.engine.store.load(self.key, run_id, held.last if held else 0)
         head = loaded.head
         if head is None or head.run_id != run_id:
-            if head is not None:
-                await closing.finish_predecessor(self, run_id)
             return False
         self.head = head
         self._seen = set()
@@ -159,7 +169,10 @@ class WorkflowTask:
                 return False
             raise _WorkflowTaskFailed from error
         self._undispatched = [
-            command for sequence, delta, _ in deltas if sequence > head.dispatched for command in delta.commands
+            command
+            for sequence, delta, _ in effective(deltas)
+            if head.dispatched < sequence <= self.run.last
+            for command in delta.commands
         ]
         return True
 
@@ -181,6 +194,8 @@ class WorkflowTask:
 
     async def _progress(self) -> str:
         """Advance until the run is released. Returns the id of the run that follows a closed one here, or nothing."""
+        if self.head.dispatched == 0 and self.run.run_id != self._continued_here:
+            await closing.finish_predecessor(self)
         if self._undispatched and not self.run.closed:
             self.news += await self.dispatcher.dispatch(self.run, self._undispatched)
         while True:
@@ -200,27 +215,37 @@ class WorkflowTask:
 
     async def _collect(self) -> list[Input]:
         """Everything that has come and that the run has not consumed."""
-        now = self.engine.clock()
+        now = self._collected = self.engine.clock()
+        if 0 < self.dispatched.next_due(self.run) <= now:
+            await self._read_head_again()
         inputs = list(self.superseded or ())
         known = set(map(closing.identity, inputs))
-        candidates: list[Input] = []
-        for name, message in waiting_messages_except(self.head, self._seen):
-            self._seen.add(name)
-            candidates.append(message)
         self._unrecorded = [*self._unrecorded, *self.news, *self.eager.news]
         self.news.clear()
         self.eager.news.clear()
-        candidates += self._unrecorded
+        # What was dispatched comes first: the start of a child before its end, which may be waiting already.
+        candidates = list(self._unrecorded)
+        for name, message in waiting_messages_except(self.head, self._seen):
+            self._seen.add(name)
+            candidates.append(message)
         if self.run.started is not None:
+            ended = {message.sequence for message in candidates if isinstance(message, history.ActivityOutcome)}
             candidates += self.run.due_inputs(now)
-            candidates += self.eager.begin_due(self.run, now)
-            candidates += await self.dispatched.overdue(self.run, now)
+            candidates += self.eager.begin_due(self.run, now, ended)
+            candidates += await self.dispatched.overdue(self.run, now, ended)
         for message in candidates:
             identity = closing.identity(message)
             if identity not in known and self.run.accepts(message):
                 known.add(identity)
                 inputs.append(message)
         return inputs
+
+    async def _read_head_again(self) -> None:
+        """Before an activity is given up: its outcome may be waiting. Raises FencedError if somebody else advanced."""
+        loaded = await self.engine.store.load(self.key, self.run.run_id, self.run.last)
+        if loaded.head is None or loaded.deltas:
+            raise FencedError
+        await self.go_on_with(loaded.head)
 
     async def _advance(self, inputs: list[Input]) -> None:
         """Let the workflow consume the inputs, make what it decided durable, and only then act on it."""
@@ -236,7 +261,6 @@ class WorkflowTask:
                 if isinstance(command, history.ActivityTaskScheduled):
                     command.eager_deadline = self.eager.plan(command, self.run.started.task_queue, delta.time)
                     self.run.note_eager(command)
-        delta.commands = [c for c in delta.commands if not isinstance(c, history.WorkflowExecutionUpdateRejected)]
         body = encode_delta(delta)
         sequence = self.run.last + 1
         await engine.store.append(self.key, self.run.run_id, sequence, body)
@@ -273,6 +297,8 @@ class WorkflowTask:
         engine = self.engine
         now = engine.clock()
         due = self.next_due()
+        if due <= self._collected:
+            due = 0  # looked at, and left to another invocation
         patience = engine.settings.detach_after if self.eager.busy else 0
         if due and due - now <= engine.settings.linger and due < self.deadline - engine.settings.reserve:
             patience = max(0, due - now) if not patience else min(patience, max(0, due - now))
@@ -307,7 +333,8 @@ class WorkflowTask:
         head, engine = self.head, self.engine
         now = engine.clock()
         due = self.next_due()
-        wake_up = head.wake_up if head.wake_up > now else 0
+        spent = head.wake_up <= now or head.wake_up == self.wake_up.due
+        wake_up = 0 if spent else head.wake_up
         if due and not (wake_up and wake_up <= due):
             await engine.wake_ups.at(self.key.workflow_id, self.run.run_id, due, now)
             wake_up = due
