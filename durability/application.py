@@ -163,6 +163,7 @@ class Application:
     @cached_property
     def _engine(self) -> Engine:
         from durability._aws.connect import Deployment, aws_ports, milliseconds
+        from durability._aws.metrics import count
         from durability._aws.signed import fast_caller
         from durability._runtime.engine import Engine
         from durability._runtime.settings import Settings
@@ -179,6 +180,7 @@ class Application:
             runner=self.runner,
             clock=milliseconds,
             to_failure=self.registry.to_failure,
+            count=count,
             settings=self._settings or Settings(),
             build=self._build_id,
             identity=f"{os.environ.get('AWS_LAMBDA_FUNCTION_NAME', 'process')}/{os.getpid()}",

@@ -29,7 +29,16 @@ TARGETS: Final = {"dynamodb": "DynamoDB_20120810", "sqs": "AmazonSQS"}
 """Prefix of ``X-Amz-Target``, by service (their API references, "JSON protocol")."""
 OPERATIONS: Final = {
     name: "".join(part.capitalize() for part in name.split("_"))
-    for name in ("get_item", "put_item", "update_item", "delete_item", "query", "send_message", "send_message_batch")
+    for name in (
+        "get_item",
+        "put_item",
+        "update_item",
+        "delete_item",
+        "query",
+        "transact_write_items",
+        "send_message",
+        "send_message_batch",
+    )
 }
 RETRYABLE: Final = frozenset(
     {

@@ -15,6 +15,13 @@ from durability._runtime.settings import Settings
 from durability._runtime.wakeups import WakeUps
 from durability.activity._runner import ActivityRunner
 
+Count = Callable[[str, int], None]
+"""Takes the name of a metric and a number to add to it."""
+
+
+def _count_nothing(metric: str, number: int) -> None:
+    """Nobody wants to know."""
+
 
 @dataclass(slots=True)
 class Engine:
@@ -26,6 +33,7 @@ class Engine:
         clock: Milliseconds since the epoch.
         to_failure: Turns an exception of a query handler into its recorded form.
         sleep: Waits for some seconds.
+        count: Told how often something happened that an operator wants to know of.
         build: Build id of the code, recorded with every delta.
         identity: Names this process in histories.
     """
@@ -40,6 +48,7 @@ class Engine:
     clock: Clock
     to_failure: Callable[[BaseException], Failure]
     sleep: Sleep = asyncio.sleep
+    count: Count = _count_nothing
     settings: Settings = field(default_factory=Settings)
     build: str = ""
     identity: str = ""

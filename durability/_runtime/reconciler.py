@@ -24,4 +24,6 @@ async def reconcile(engine: Engine) -> int:
     for key, run_id in overdue:
         logger.warning("run %s of workflow %r was not looked at in time: waking it", run_id, key.workflow_id)
         await engine.queue.send_wake_up(WakeUp(key.workflow_id, run_id))
+    if overdue:
+        engine.count("OverdueRuns", len(overdue))
     return len(overdue)
