@@ -1,0 +1,28 @@
+"""The local cloud: a SAM template on this machine, for development and for end-to-end tests."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from durability._local.admission import EmulatorRaces, check_conditional_writes
+    from durability._local.cloud import FunctionError, LocalCloud
+    from durability._local.template import TemplateError
+
+__all__ = ["EmulatorRaces", "FunctionError", "LocalCloud", "TemplateError", "check_conditional_writes"]
+
+_MODULES = {
+    "EmulatorRaces": "admission",
+    "check_conditional_writes": "admission",
+    "FunctionError": "cloud",
+    "LocalCloud": "cloud",
+    "TemplateError": "template",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when asked for: the backend process and the command line are in this package too, and start faster.
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -1,0 +1,158 @@
+"""The command `durability dev`: the local cloud in a terminal, with logs and reload."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from durability._local.cloud import LocalCloud
+
+_LOG_INTERVAL = 0.2
+# What the service writes around every invocation, of which there are many.
+_SERVICE_LINE = re.compile(r"^(START|END|REPORT) RequestId: ")
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `dev` to the command line.
+
+    Args:
+        commands: sub-commands of the command line.
+    """
+    parser = commands.add_parser(
+        "dev",
+        help="run the application on this machine",
+        description="Run a SAM template on this machine: moto for the data services, real processes for the functions. "
+        "State is in memory and gone at the end. Ctrl-C ends everything.",
+    )
+    parser.add_argument(
+        "--template", default="template.yaml", metavar="FILE", help="SAM template (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="template parameter; may be given several times",
+    )
+    parser.add_argument(
+        "--variable",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="environment variable of every function; may be given several times",
+    )
+    parser.add_argument("--port", type=int, default=0, help="port of the HTTP API (default: a free one)")
+    parser.add_argument("--stack-name", default="local", metavar="NAME", help="stack name (default: %(default)s)")
+    parser.add_argument(
+        "--no-freeze", action="store_true", help="do not stop processes between invocations, for debuggers"
+    )
+    parser.add_argument("--no-reload", action="store_true", help="do not watch the code")
+    parser.add_argument(
+        "--aws-redelivery",
+        action="store_true",
+        help="bring messages of failed invocations back after the queue's visibility timeout, as in AWS, not after 1 s",
+    )
+    parser.add_argument("--verbose", action="store_true", help="show START, END and REPORT lines too")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run until Ctrl-C or SIGTERM.
+
+    Args:
+        arguments: parsed command line.
+
+    Returns:
+        Exit status.
+    """
+    from durability._local.cloud import LocalCloud
+    from durability._local.template import TemplateError
+
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    try:
+        cloud = LocalCloud(
+            arguments.template,
+            parameters=_named_values("--parameter", arguments.parameter),
+            variables=_named_values("--variable", arguments.variable),
+            stack_name=arguments.stack_name,
+            http_port=arguments.port,
+            freeze=not arguments.no_freeze,
+            crash_redelivery_delay=None if arguments.aws_redelivery else 1.0,
+        ).start()
+    except (TemplateError, OSError, ImportError) as error:
+        print(f"durability dev: {error}", file=sys.stderr)
+        return 1
+    try:
+        _describe(cloud)
+        logs = threading.Thread(target=_stream_logs, args=(cloud, ended, arguments.verbose), daemon=True)
+        logs.start()
+        if not arguments.no_reload:
+            threading.Thread(target=_reload_on_save, args=(cloud, ended), daemon=True).start()
+        ended.wait()
+        logs.join()
+    finally:
+        cloud.stop()
+    return 0
+
+
+def _named_values(option: str, texts: list[str]) -> Mapping[str, str]:
+    from durability._local.template import TemplateError
+
+    values = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not separator:
+            raise TemplateError(option, f"{text!r} is not NAME=VALUE.")
+        values[name] = value
+    return values
+
+
+def _describe(cloud: LocalCloud) -> None:
+    print("Ready. Ctrl-C ends it; nothing is kept.\n")
+    for name, value in sorted(cloud.outputs.items()):
+        print(f"  {name:<28} {value}")
+    print("\nFor clients in another terminal:\n")
+    for name, value in cloud.environment.items():
+        print(f"  export {name}={value}")
+    print(flush=True)
+
+
+def _stream_logs(cloud: LocalCloud, ended: threading.Event, verbose: bool) -> None:
+    """Copy what functions log to the terminal until the end, the last lines included."""
+    files = {
+        name: function.log.path.open(encoding="utf-8", errors="replace") for name, function in cloud.functions.items()
+    }
+    partial = dict.fromkeys(files, "")
+    last = False
+    while not last:
+        last = ended.wait(_LOG_INTERVAL)
+        for name, file in files.items():
+            for line in _new_lines(file, partial, name):
+                if verbose or not _SERVICE_LINE.match(line):
+                    print(f"{name} | {line}", flush=True)
+    for file in files.values():
+        file.close()
+
+
+def _new_lines(file: TextIO, partial: dict[str, str], name: str) -> Iterator[str]:
+    *lines, partial[name] = (partial[name] + file.read()).split("\n")
+    yield from (line for line in lines if line)
+
+
+def _reload_on_save(cloud: LocalCloud, ended: threading.Event) -> None:
+    from watchfiles import PythonFilter, watch
+
+    roots: set[Path] = {function.spec.code for function in cloud.functions.values()}
+    for changes in watch(*roots, watch_filter=PythonFilter(), stop_event=ended, raise_interrupt=False):
+        names = sorted({Path(path).name for _, path in changes})
+        print(f"reload: {', '.join(names)}", flush=True)
+        cloud.reload()
