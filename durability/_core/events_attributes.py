@@ -452,9 +452,9 @@ class EventsBuilder:
             "attempt": outcome.attempt,
             "activity_id": command.activity_id,
             "activity_type": command.activity_type,
-            "complete_time": time_json(outcome.time),
+            "complete_time": _timestamp(outcome.time),
             "backoff": None,
-            "original_schedule_time": time_json(outcome.started or outcome.time),
+            "original_schedule_time": _timestamp(outcome.started or outcome.time),
         }
         details = {"data": payloads_json([_json_payload(data)])}
         body: dict[str, Any] = {
@@ -497,6 +497,11 @@ def _retry_policy(policy: RetryPolicyRecord) -> dict[str, Any]:
     if policy.non_retryable_error_types:
         body["nonRetryableErrorTypes"] = list(policy.non_retryable_error_types)
     return body
+
+
+def _timestamp(milliseconds: int) -> dict[str, int]:
+    """A time as the reference's core writes it into the markers of local activities."""
+    return {"seconds": milliseconds // 1000, "nanos": milliseconds % 1000 * 1_000_000}
 
 
 def _json_payload(value: Any) -> Payload:

@@ -174,9 +174,10 @@ class Run:
             case history.ActivityOutcome(sequence=sequence, attempt=attempt):
                 activity = self.activities.get(sequence)
                 return activity is not None and (not activity.eager or activity.attempt == attempt)
-            case history.ActivityRetryScheduled(sequence=sequence, attempt=attempt):
+            case history.ActivityRetryScheduled(sequence=sequence, attempt=attempt, deadline=deadline):
                 activity = self.activities.get(sequence)
-                return activity is not None and activity.attempt <= attempt
+                begins = deadline > 0 and activity is not None and activity.deadline <= 0
+                return activity is not None and (activity.attempt < attempt or (activity.attempt == attempt and begins))
             case history.TimerFired(sequence=sequence):
                 return sequence in self.timers
             case history.ChildWorkflowExecutionStarted() | history.StartChildWorkflowExecutionFailed():

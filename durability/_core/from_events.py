@@ -1,0 +1,515 @@
+"""From Temporal's events back to workflow tasks: the inverse of ``events_view``, for replaying.
+
+Every event belongs to a workflow task. What happened to the run until the task was started are its inputs; the events
+that follow its completion and name it are its commands. Attempts of tasks that failed or timed out leave nothing
+behind: their inputs are consumed by the attempt that completed.
+
+Numbers that events do not have (which child, which signal) follow from the order; ids of timers and activities that
+are numbers are the numbers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from durability._core import history
+from durability._core.events_view import HistoryEvent
+from durability._core.failure import CanceledFailureInfo, Failure
+from durability._core.history import FORMAT, Delta, ExecutionReference, RetryPolicyRecord
+from durability._core.payload import Payload
+from durability._core.temporal_json import (
+    RETRY_STATES,
+    duration_from_json,
+    failure_from_json,
+    payload_from_json,
+    payloads_from_json,
+    time_from_json,
+)
+
+PATCH_MARKER: Final = "core_patch"
+LOCAL_ACTIVITY_MARKER: Final = "core_local_activity"
+_CHANGE_VERSION: Final = "TemporalChangeVersion"
+"""Search attribute that Temporal's SDKs set by themselves when a patch is taken."""
+_PARENT_CLOSE_POLICIES: Final = {"TERMINATE": 1, "ABANDON": 2, "REQUEST_CANCEL": 3}
+
+
+@dataclass(frozen=True)
+class LocalOutcome:
+    """How a local activity ended, as its marker tells."""
+
+    activity_id: str
+    activity_type: str
+    outcome: history.ActivityOutcome
+
+
+@dataclass
+class RecordedTask:
+    """One workflow task of a history.
+
+    Attributes:
+        delta: What it consumed and decided, local activities left out.
+        local_outcomes: Local activities that ended in it, in order.
+        history_length: Events until it was started.
+        completed: Whether its decisions are part of the history; only the last task's may not be.
+    """
+
+    delta: Delta
+    local_outcomes: list[LocalOutcome] = field(default_factory=list)
+    history_length: int = 0
+    completed: bool = True
+
+
+def recorded_tasks(events: Iterable[HistoryEvent]) -> list[RecordedTask]:
+    """The workflow tasks of a history.
+
+    Raises:
+        ValueError: The history does not begin with the start of a workflow, or has an event that refers to nothing.
+    """
+    reader = _Reader()
+    try:
+        for event in events:
+            reader.read(event)
+    except KeyError as error:
+        raise ValueError(f"the history is not whole: nothing has been told of {error}") from error
+    return reader.finish()
+
+
+class _Reader:
+    """Reads the events of one run, one after the other."""
+
+    def __init__(self) -> None:
+        self.tasks: list[RecordedTask] = []
+        self._inputs: list[tuple[int, history.Input]] = []
+        self._task_inputs: list[tuple[int, history.Input]] = []
+        self._started: tuple[int, int] | None = None
+        self._task_queue = ""
+        self._activities: dict[int, int] = {}
+        self._attempts: dict[int, Mapping[str, Any]] = {}
+        self._activity_number = 0
+        self._timers: dict[str, int] = {}
+        self._children: dict[int, int] = {}
+        self._children_by_id: dict[str, int] = {}
+        self._signals: dict[int, int] = {}
+        self._cancels: dict[int, int] = {}
+
+    def read(self, event: HistoryEvent) -> None:
+        """Take one event in."""
+        name, attributes = event.name, event.attributes
+        if not self.tasks and not self._inputs and name != "WorkflowExecutionStarted":
+            raise ValueError(f"a history begins with WorkflowExecutionStarted, not with {name}")
+        if name == "WorkflowTaskStarted":
+            self._started = (event.event_id, event.time)
+        elif name == "WorkflowTaskCompleted":
+            self._complete(attributes)
+        elif (read_command := _COMMANDS.get(name)) is not None:
+            command = read_command(self, event)
+            if command is not None:
+                self.tasks[-1].delta.commands.append(command)
+        elif (read_input := _INPUTS.get(name)) is not None:
+            self._inputs.append((event.event_id, read_input(self, event)))
+        elif name == "ActivityTaskStarted":
+            self._attempts[int(attributes["scheduledEventId"])] = {**attributes, "time": event.time}
+
+    def finish(self) -> list[RecordedTask]:
+        """All tasks; what nobody has consumed is one that was not completed."""
+        if self._inputs:
+            length, time = self._started or (self._inputs[-1][0], self._inputs[-1][1].time)
+            inputs = [message for _, message in self._inputs]
+            self.tasks.append(RecordedTask(Delta(FORMAT, time, inputs, []), history_length=length, completed=False))
+        return self.tasks
+
+    def _complete(self, attributes: Mapping[str, Any]) -> None:
+        length, time = self._started or (0, 0)
+        self._task_inputs, self._inputs = self._inputs, []
+        inputs = [message for _, message in self._task_inputs]
+        build = attributes.get("workerVersion", {}).get("buildId", "")
+        delta = Delta(FORMAT, time, inputs, [], build, attributes.get("identity", ""))
+        self.tasks.append(RecordedTask(delta, history_length=length))
+
+    # --- inputs -----------------------------------------------------------------------------------------------------
+
+    def _workflow_started(self, event: HistoryEvent) -> history.Input:
+        of = event.attributes
+        self._task_queue = of.get("taskQueue", {}).get("name", "")
+        expiration = of.get("workflowExecutionExpirationTime")
+        failure = of.get("continuedFailure")
+        return history.WorkflowExecutionStarted(
+            time=event.time,
+            key=of.get("requestId", "start"),
+            workflow_type=of["workflowType"]["name"],
+            task_queue=self._task_queue,
+            arguments=payloads_from_json(of.get("input")) or [],
+            headers=_payload_map(of.get("header")),
+            memo=_payload_map(of.get("memo")),
+            search_attributes=_payload_map(of.get("searchAttributes"), "indexedFields"),
+            execution_timeout=_duration(of, "workflowExecutionTimeout"),
+            run_timeout=_duration(of, "workflowRunTimeout"),
+            task_timeout=_duration(of, "workflowTaskTimeout"),
+            retry_policy=_retry_policy(of),
+            attempt=int(of.get("attempt", 1)),
+            cron_schedule=of.get("cronSchedule", ""),
+            start_delay=_duration(of, "firstWorkflowTaskBackoff"),
+            parent=_reference(of.get("parentWorkflowNamespace", ""), of.get("parentWorkflowExecution")),
+            root=_reference("", of.get("rootWorkflowExecution")),
+            first_run_id=of.get("firstExecutionRunId", ""),
+            continued_run_id=of.get("continuedExecutionRunId", ""),
+            last_completion_result=payloads_from_json(of.get("lastCompletionResult")),
+            last_failure=failure_from_json(failure) if failure else None,
+            identity=of.get("identity", ""),
+            execution_deadline=time_from_json(expiration) if expiration and not expiration.startswith("0001") else 0,
+        )
+
+    def _signaled(self, event: HistoryEvent) -> history.Input:
+        of = event.attributes
+        return history.WorkflowExecutionSignaled(
+            time=event.time,
+            key=f"event:{event.event_id}",
+            name=of["signalName"],
+            arguments=payloads_from_json(of.get("input")) or [],
+            headers=_payload_map(of.get("header")),
+            identity=of.get("identity", ""),
+        )
+
+    def _cancel_requested(self, event: HistoryEvent) -> history.Input:
+        of = event.attributes
+        return history.WorkflowExecutionCancelRequested(
+            event.time, f"event:{event.event_id}", of.get("cause", ""), of.get("identity", "")
+        )
+
+    def _terminated(self, event: HistoryEvent) -> history.Input:
+        of = event.attributes
+        return history.WorkflowExecutionTerminated(
+            event.time, "terminate", of.get("reason", ""), payloads_from_json(of.get("details"))
+        )
+
+    def _timed_out(self, event: HistoryEvent) -> history.Input:
+        return history.WorkflowExecutionTimedOut(event.time)
+
+    def _timer_fired(self, event: HistoryEvent) -> history.Input:
+        return history.TimerFired(event.time, self._timers[event.attributes["timerId"]])
+
+    def _activity_outcome(self, event: HistoryEvent) -> history.Input:
+        of = event.attributes
+        scheduled = int(of["scheduledEventId"])
+        sequence = self._activities[scheduled]
+        attempt = self._attempts.get(scheduled, {})
+        number = int(attempt.get("attempt", 1))
+        common = (
+            event.time,
+            f"activity:{sequence}:{number}",
+            sequence,
+            number,
+            int(attempt.get("time", 0)),
+            of.get("identity", ""),
+        )
+        match event.name:
+            case "ActivityTaskCompleted":
+                return history.ActivityTaskCompleted(*common, _single(of.get("result")))
+            case "ActivityTaskFailed":
+                return history.ActivityTaskFailed(*common, failure_from_json(of["failure"]), _retry_state(of))
+            case "ActivityTaskTimedOut":
+                return history.ActivityTaskTimedOut(*common, failure_from_json(of["failure"]), _retry_state(of))
+        return history.ActivityTaskCanceled(*common, _cancelled(of))
+
+    def _child_event(self, event: HistoryEvent) -> history.Input:
+        of = event.attributes
+        sequence = self._children[int(of["initiatedEventId"])]
+        common = (event.time, f"event:{event.event_id}", sequence)
+        match event.name:
+            case "ChildWorkflowExecutionStarted":
+                return history.ChildWorkflowExecutionStarted(*common, of["workflowExecution"].get("runId", ""))
+            case "StartChildWorkflowExecutionFailed":
+                return history.StartChildWorkflowExecutionFailed(*common)
+            case "ChildWorkflowExecutionCompleted":
+                return history.ChildWorkflowExecutionCompleted(*common, _single(of.get("result")))
+            case "ChildWorkflowExecutionFailed":
+                return history.ChildWorkflowExecutionFailed(*common, failure_from_json(of["failure"]), _retry_state(of))
+            case "ChildWorkflowExecutionCanceled":
+                return history.ChildWorkflowExecutionCanceled(*common, _cancelled(of))
+            case "ChildWorkflowExecutionTimedOut":
+                return history.ChildWorkflowExecutionTimedOut(*common, _retry_state(of))
+        return history.ChildWorkflowExecutionTerminated(*common)
+
+    def _external_event(self, event: HistoryEvent) -> history.Input:
+        initiated = int(event.attributes["initiatedEventId"])
+        key = f"event:{event.event_id}"
+        match event.name:
+            case "ExternalWorkflowExecutionSignaled":
+                return history.ExternalWorkflowExecutionSignaled(event.time, key, self._signals[initiated])
+            case "SignalExternalWorkflowExecutionFailed":
+                return history.SignalExternalWorkflowExecutionFailed(event.time, key, self._signals[initiated])
+            case "ExternalWorkflowExecutionCancelRequested":
+                return history.ExternalWorkflowExecutionCancelRequested(event.time, key, self._cancels[initiated])
+        return history.RequestCancelExternalWorkflowExecutionFailed(event.time, key, self._cancels[initiated])
+
+    # --- commands ---------------------------------------------------------------------------------------------------
+
+    def _timer_started(self, event: HistoryEvent) -> history.Command:
+        of = event.attributes
+        sequence = self._timers[of["timerId"]] = _number(of["timerId"], len(self._timers) + 1)
+        return history.TimerStarted(sequence, _duration(of, "startToFireTimeout"))
+
+    def _timer_canceled(self, event: HistoryEvent) -> history.Command:
+        return history.TimerCanceled(self._timers[event.attributes["timerId"]])
+
+    def _activity_scheduled(self, event: HistoryEvent) -> history.Command:
+        of = event.attributes
+        self._activity_number = _number(of["activityId"], self._activity_number + 1)
+        self._activities[event.event_id] = self._activity_number
+        queue = of.get("taskQueue", {}).get("name", "")
+        return history.ActivityTaskScheduled(
+            sequence=self._activity_number,
+            activity_id=of["activityId"],
+            activity_type=of["activityType"]["name"],
+            task_queue="" if queue == self._task_queue else queue,
+            arguments=payloads_from_json(of.get("input")) or [],
+            headers=_payload_map(of.get("header")),
+            schedule_to_close_timeout=_duration(of, "scheduleToCloseTimeout"),
+            schedule_to_start_timeout=_duration(of, "scheduleToStartTimeout"),
+            start_to_close_timeout=_duration(of, "startToCloseTimeout"),
+            heartbeat_timeout=_duration(of, "heartbeatTimeout"),
+            retry_policy=_retry_policy(of),
+        )
+
+    def _activity_cancel_requested(self, event: HistoryEvent) -> history.Command:
+        return history.ActivityTaskCancelRequested(self._activities[int(event.attributes["scheduledEventId"])])
+
+    def _child_initiated(self, event: HistoryEvent) -> history.Command:
+        of = event.attributes
+        sequence = self._children[event.event_id] = len(self._children) + 1
+        self._children_by_id[of["workflowId"]] = sequence
+        policy = of.get("parentClosePolicy", "").removeprefix("PARENT_CLOSE_POLICY_")
+        return history.StartChildWorkflowExecutionInitiated(
+            sequence=sequence,
+            workflow_id=of["workflowId"],
+            workflow_type=of["workflowType"]["name"],
+            task_queue=of.get("taskQueue", {}).get("name", ""),
+            arguments=payloads_from_json(of.get("input")) or [],
+            headers=_payload_map(of.get("header")),
+            memo=_payload_map(of.get("memo")),
+            search_attributes=_payload_map(of.get("searchAttributes"), "indexedFields"),
+            execution_timeout=_duration(of, "workflowExecutionTimeout"),
+            run_timeout=_duration(of, "workflowRunTimeout"),
+            task_timeout=_duration(of, "workflowTaskTimeout"),
+            parent_close_policy=_PARENT_CLOSE_POLICIES.get(policy, 1),
+            retry_policy=_retry_policy(of),
+            cron_schedule=of.get("cronSchedule", ""),
+        )
+
+    def _cancel_initiated(self, event: HistoryEvent) -> history.Command:
+        of = event.attributes
+        execution = of["workflowExecution"]
+        if of.get("childWorkflowOnly"):
+            sequence = self._children_by_id[execution["workflowId"]]
+            return history.CancelChildWorkflowExecutionRequested(sequence, of.get("reason", ""))
+        sequence = self._cancels[event.event_id] = len(self._cancels) + 1
+        return history.RequestCancelExternalWorkflowExecutionInitiated(
+            sequence,
+            of.get("namespace", ""),
+            execution["workflowId"],
+            execution.get("runId", ""),
+            of.get("reason", ""),
+        )
+
+    def _signal_initiated(self, event: HistoryEvent) -> history.Command:
+        of = event.attributes
+        execution = of["workflowExecution"]
+        sequence = self._signals[event.event_id] = len(self._signals) + 1
+        child = self._children_by_id[execution["workflowId"]] if of.get("childWorkflowOnly") else 0
+        return history.SignalExternalWorkflowExecutionInitiated(
+            sequence=sequence,
+            namespace=of.get("namespace", ""),
+            workflow_id=execution["workflowId"],
+            run_id=execution.get("runId", ""),
+            name=of["signalName"],
+            arguments=payloads_from_json(of.get("input")) or [],
+            headers=_payload_map(of.get("header")),
+            child_sequence=child,
+        )
+
+    def _marker(self, event: HistoryEvent) -> history.Command | None:
+        of = event.attributes
+        details = of.get("details", {})
+        match of["markerName"]:
+            case "core_patch":
+                data = _json(details["patch-data"])
+                return history.PatchMarkerRecorded(data["id"], data.get("deprecated", False))
+            case "core_local_activity":
+                self.tasks[-1].local_outcomes.append(self._local_outcome(event, details))
+            case name:
+                raise ValueError(f"the history has a marker of unknown kind {name!r}")
+        return None
+
+    def _local_outcome(self, event: HistoryEvent, details: Mapping[str, Any]) -> LocalOutcome:
+        data = _json(details["data"])
+        sequence, attempt = int(data["seq"]), int(data.get("attempt", 1))
+        self._activity_number = max(self._activity_number, sequence)
+        common = (event.time, f"activity:{sequence}:{attempt}", sequence, attempt, event.time, "")
+        failure = event.attributes.get("failure")
+        outcome: history.ActivityOutcome
+        if failure is None:
+            outcome = history.ActivityTaskCompleted(*common, _single(details.get("result")))
+        elif "canceledFailureInfo" in failure:
+            outcome = history.ActivityTaskCanceled(*common, failure_from_json(failure))
+        else:
+            inner = failure.get("cause", failure) if "activityFailureInfo" in failure else failure
+            outcome = history.ActivityTaskFailed(*common, failure_from_json(inner))
+        return LocalOutcome(data.get("activity_id", str(sequence)), data.get("activity_type", ""), outcome)
+
+    def _search_attributes(self, event: HistoryEvent) -> history.Command | None:
+        attributes = _payload_map(event.attributes.get("searchAttributes"), "indexedFields")
+        if set(attributes) == {_CHANGE_VERSION}:
+            return None
+        return history.SearchAttributesUpserted(attributes)
+
+    def _properties(self, event: HistoryEvent) -> history.Command:
+        memo: dict[str, Payload | None] = {}
+        for name, payload in _payload_map(event.attributes.get("upsertedMemo")).items():
+            memo[name] = None if payload.metadata.get("encoding") == b"binary/null" else payload
+        return history.WorkflowPropertiesModified(memo)
+
+    def _update_accepted(self, event: HistoryEvent) -> history.Command:
+        of = event.attributes
+        request = of["acceptedRequest"]
+        key = request["meta"]["updateId"]
+        call = request["input"]
+        message = history.WorkflowExecutionUpdateAdmitted(
+            time=self.tasks[-1].delta.time,
+            key=key,
+            name=call["name"],
+            arguments=payloads_from_json(call.get("args")) or [],
+            headers=_payload_map(call.get("header")),
+            identity=request["meta"].get("identity", ""),
+        )
+        after = int(of.get("acceptedRequestSequencingEventId", 0))
+        place = sum(event_id <= after for event_id, _ in self._task_inputs)
+        self._task_inputs.insert(place, (after, message))
+        self.tasks[-1].delta.inputs.insert(place, message)
+        return history.WorkflowExecutionUpdateAccepted(key)
+
+    def _update_completed(self, event: HistoryEvent) -> history.Command:
+        of = event.attributes
+        outcome = of.get("outcome", {})
+        failure = outcome.get("failure")
+        return history.WorkflowExecutionUpdateCompleted(
+            of["meta"]["updateId"],
+            _single(outcome.get("success")),
+            failure_from_json(failure) if failure else None,
+        )
+
+    def _completed(self, event: HistoryEvent) -> history.Command:
+        return history.WorkflowExecutionCompleted(_single(event.attributes.get("result")))
+
+    def _failed(self, event: HistoryEvent) -> history.Command:
+        return history.WorkflowExecutionFailed(
+            failure_from_json(event.attributes["failure"]), _retry_state(event.attributes)
+        )
+
+    def _canceled(self, event: HistoryEvent) -> history.Command:
+        return history.WorkflowExecutionCanceled(payloads_from_json(event.attributes.get("details")))
+
+    def _continued(self, event: HistoryEvent) -> history.Command:
+        of = event.attributes
+        return history.WorkflowExecutionContinuedAsNew(
+            workflow_type=of["workflowType"]["name"],
+            task_queue=of.get("taskQueue", {}).get("name", ""),
+            arguments=payloads_from_json(of.get("input")) or [],
+            headers=_payload_map(of.get("header")),
+        )
+
+
+_INPUTS: Final[Mapping[str, Callable[[_Reader, HistoryEvent], history.Input]]] = {
+    "WorkflowExecutionStarted": _Reader._workflow_started,
+    "WorkflowExecutionSignaled": _Reader._signaled,
+    "WorkflowExecutionCancelRequested": _Reader._cancel_requested,
+    "WorkflowExecutionTerminated": _Reader._terminated,
+    "WorkflowExecutionTimedOut": _Reader._timed_out,
+    "TimerFired": _Reader._timer_fired,
+    "ActivityTaskCompleted": _Reader._activity_outcome,
+    "ActivityTaskFailed": _Reader._activity_outcome,
+    "ActivityTaskTimedOut": _Reader._activity_outcome,
+    "ActivityTaskCanceled": _Reader._activity_outcome,
+    "ChildWorkflowExecutionStarted": _Reader._child_event,
+    "StartChildWorkflowExecutionFailed": _Reader._child_event,
+    "ChildWorkflowExecutionCompleted": _Reader._child_event,
+    "ChildWorkflowExecutionFailed": _Reader._child_event,
+    "ChildWorkflowExecutionCanceled": _Reader._child_event,
+    "ChildWorkflowExecutionTimedOut": _Reader._child_event,
+    "ChildWorkflowExecutionTerminated": _Reader._child_event,
+    "ExternalWorkflowExecutionSignaled": _Reader._external_event,
+    "SignalExternalWorkflowExecutionFailed": _Reader._external_event,
+    "ExternalWorkflowExecutionCancelRequested": _Reader._external_event,
+    "RequestCancelExternalWorkflowExecutionFailed": _Reader._external_event,
+}
+
+_COMMANDS: Final[Mapping[str, Callable[[_Reader, HistoryEvent], history.Command | None]]] = {
+    "TimerStarted": _Reader._timer_started,
+    "TimerCanceled": _Reader._timer_canceled,
+    "ActivityTaskScheduled": _Reader._activity_scheduled,
+    "ActivityTaskCancelRequested": _Reader._activity_cancel_requested,
+    "StartChildWorkflowExecutionInitiated": _Reader._child_initiated,
+    "RequestCancelExternalWorkflowExecutionInitiated": _Reader._cancel_initiated,
+    "SignalExternalWorkflowExecutionInitiated": _Reader._signal_initiated,
+    "MarkerRecorded": _Reader._marker,
+    "UpsertWorkflowSearchAttributes": _Reader._search_attributes,
+    "WorkflowPropertiesModified": _Reader._properties,
+    "WorkflowExecutionUpdateAccepted": _Reader._update_accepted,
+    "WorkflowExecutionUpdateCompleted": _Reader._update_completed,
+    "WorkflowExecutionCompleted": _Reader._completed,
+    "WorkflowExecutionFailed": _Reader._failed,
+    "WorkflowExecutionCanceled": _Reader._canceled,
+    "WorkflowExecutionContinuedAsNew": _Reader._continued,
+}
+
+
+def _number(text: str, otherwise: int) -> int:
+    return int(text) if text.isascii() and text.isdigit() else otherwise
+
+
+def _duration(attributes: Mapping[str, Any], name: str) -> int:
+    return duration_from_json(attributes.get(name) or "0s")
+
+
+def _payload_map(body: Mapping[str, Any] | None, name: str = "fields") -> dict[str, Payload]:
+    return {key: payload_from_json(value) for key, value in ((body or {}).get(name) or {}).items()}
+
+
+def _single(body: Mapping[str, Any] | None) -> Payload | None:
+    payloads = payloads_from_json(body)
+    return payloads[0] if payloads else None
+
+
+def _json(body: Mapping[str, Any]) -> Any:
+    payload = _single(body)
+    return json.loads(payload.data) if payload is not None else {}
+
+
+def _reference(namespace: str, execution: Mapping[str, Any] | None) -> ExecutionReference | None:
+    if not execution or not execution.get("workflowId"):
+        return None
+    return ExecutionReference(namespace, execution["workflowId"], execution.get("runId", ""))
+
+
+def _retry_policy(attributes: Mapping[str, Any]) -> RetryPolicyRecord | None:
+    policy = attributes.get("retryPolicy")
+    if not policy:
+        return None
+    return RetryPolicyRecord(
+        _duration(policy, "initialInterval"),
+        float(policy.get("backoffCoefficient", 2.0)),
+        _duration(policy, "maximumInterval"),
+        int(policy.get("maximumAttempts", 0)),
+        tuple(policy.get("nonRetryableErrorTypes", ())),
+    )
+
+
+def _retry_state(attributes: Mapping[str, Any]) -> int:
+    name = str(attributes.get("retryState", "")).removeprefix("RETRY_STATE_")
+    return RETRY_STATES.index(name) if name in RETRY_STATES else 0
+
+
+def _cancelled(attributes: Mapping[str, Any]) -> Failure:
+    return Failure(message="Cancelled", info=CanceledFailureInfo(details=payloads_from_json(attributes.get("details"))))

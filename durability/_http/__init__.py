@@ -1,0 +1,1 @@
+"""The HTTP API: operations on workflows, callbacks and webhooks."""

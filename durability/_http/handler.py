@@ -1,0 +1,38 @@
+"""The HTTP API as a Lambda function behind API Gateway."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from durability._http.app import create_app
+
+if TYPE_CHECKING:
+    from durability._runtime.frontend import Frontend
+    from durability.application import Application
+
+
+def http_handler(application: Application) -> Callable[[Any, Any], Any]:
+    """Make the handler of the HTTP function.
+
+    Args:
+        application: Whose workflow types, converter and webhooks the API has.
+    """
+    from mangum import Mangum
+
+    app = create_app(
+        _connect,
+        namespace=os.environ.get("DURABILITY_NAMESPACE", "default"),
+        task_queue="default",
+        workflow_types=application.workflows,
+        data_converter=application.data_converter,
+        webhooks=application.webhooks,
+    )
+    return Mangum(app, lifespan="off")
+
+
+async def _connect() -> Frontend:
+    from durability._aws.connect import connect_gateway
+
+    return await connect_gateway()

@@ -1,0 +1,44 @@
+"""Reaching a chain of runs: the first one and those that continue it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from durability._runtime.frontend import Frontend
+from durability.service import RPCError, RPCStatusCode
+
+_Result = TypeVar("_Result")
+
+
+async def call_in_chain(
+    frontend: Frontend,
+    workflow_id: str,
+    first_run_id: str,
+    call: Callable[[str], Awaitable[_Result]],
+) -> _Result:
+    """Make a call to the open run of the chain that began with a run, and to no other chain of the workflow id.
+
+    The first run is tried before anything is read: mostly it is the one.
+
+    Args:
+        frontend: Where to look up the current run.
+        workflow_id: The workflow id.
+        first_run_id: First run of the chain.
+        call: Makes the call to the run with the id that it is given.
+
+    Returns:
+        What the call returned.
+
+    Raises:
+        RPCError: NOT_FOUND if the chain is unknown or has ended; whatever the call raises.
+    """
+    try:
+        return await call(first_run_id)
+    except RPCError as error:
+        if error.status != RPCStatusCode.NOT_FOUND:
+            raise
+        current = await frontend.describe(workflow_id, None)
+        if current.run_id == first_run_id or (current.first_run_id or current.run_id) != first_run_id:
+            raise
+        return await call(current.run_id)

@@ -1,0 +1,616 @@
+"""The client: starts workflows and hands out handles on them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Concatenate, Required, Self, TypedDict, Unpack, cast, overload
+
+from durability._runtime.frontend import Frontend
+from durability.client._connect import connect, default_identity, say_ignored
+from durability.client._executions import WorkflowExecutionAsyncIterator, WorkflowExecutionCount
+from durability.client._impl import ClientImpl
+from durability.client._interceptor import (
+    CountWorkflowsInput,
+    Interceptor,
+    ListWorkflowsInput,
+    OutboundInterceptor,
+    StartWorkflowInput,
+)
+from durability.client._plugin import Plugin
+from durability.client._workflow_handle import WorkflowHandle
+from durability.common import (
+    HeaderCodecBehavior,
+    Priority,
+    QueryRejectCondition,
+    RetryPolicy,
+    SearchAttributes,
+    TypedSearchAttributes,
+    VersioningOverride,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from durability.common._arguments import _arg_or_args, _arg_unset
+from durability.converter import DataConverter
+from durability.types import (
+    MethodAsyncNoParam,
+    MethodAsyncSingleParam,
+    MultiParamSpec,
+    ParamType,
+    ReturnType,
+    SelfType,
+)
+from durability.workflow._definition import _Definition
+
+
+class _StartOptions(TypedDict, total=False):
+    id: Required[str]
+    task_queue: Required[str]
+    execution_timeout: timedelta | None
+    run_timeout: timedelta | None
+    task_timeout: timedelta | None
+    id_reuse_policy: WorkflowIDReusePolicy
+    id_conflict_policy: WorkflowIDConflictPolicy
+    retry_policy: RetryPolicy | None
+    cron_schedule: str
+    memo: Mapping[str, Any] | None
+    search_attributes: TypedSearchAttributes | SearchAttributes | None
+    static_summary: str | None
+    static_details: str | None
+    start_delay: timedelta | None
+    start_signal: str | None
+    start_signal_args: Sequence[Any]
+    rpc_metadata: Mapping[str, str | bytes]
+    rpc_timeout: timedelta | None
+    request_eager_start: bool
+    priority: Priority
+    versioning_override: VersioningOverride | None
+
+
+class ClientConfig(TypedDict, total=False):
+    """What a client is made of: keyword arguments of ``Client``, as plugins may change them."""
+
+    service_client: Required[Frontend]
+    namespace: Required[str]
+    data_converter: Required[DataConverter]
+    plugins: Required[Sequence[Plugin]]
+    interceptors: Required[Sequence[Interceptor]]
+    default_workflow_query_reject_condition: Required[QueryRejectCondition | None]
+    header_codec_behavior: Required[HeaderCodecBehavior]
+
+
+class ClientConnectConfig(TypedDict, total=False):
+    """Keyword arguments of ``Client.connect`` that mean something here."""
+
+    target_host: str
+    namespace: str
+    api_key: str | None
+    data_converter: DataConverter
+    plugins: Sequence[Plugin]
+    interceptors: Sequence[Interceptor]
+    default_workflow_query_reject_condition: QueryRejectCondition | None
+    identity: str | None
+    lazy: bool
+    header_codec_behavior: HeaderCodecBehavior
+
+
+class Client:
+    """Starts workflows and talks to them. Make one with ``connect`` and use it for everything."""
+
+    @classmethod
+    async def connect(
+        cls,
+        target_host: str = "",
+        *,
+        namespace: str = "default",
+        api_key: str | None = None,
+        data_converter: DataConverter = DataConverter.default,
+        plugins: Sequence[Plugin] = [],
+        interceptors: Sequence[Interceptor] = [],
+        default_workflow_query_reject_condition: QueryRejectCondition | None = None,
+        tls: Any = None,
+        retry_config: Any = None,
+        keep_alive_config: Any = None,
+        connect_timeout: timedelta | None = None,
+        rpc_metadata: Mapping[str, str | bytes] = {},
+        identity: str | None = None,
+        lazy: bool = False,
+        runtime: Any = None,
+        http_connect_proxy_config: Any = None,
+        dns_load_balancing_config: Any = None,
+        grpc_compression: Any = None,
+        payload_limits: Any = None,
+        header_codec_behavior: HeaderCodecBehavior = HeaderCodecBehavior.NO_CODEC,
+    ) -> Self:
+        """Connect to a deployment.
+
+        Args:
+            target_host: URL of the HTTP API (``http://`` or ``https://``). Anything else, such as nothing, means the
+                deployment's table and queues themselves, named by the environment's ``DURABILITY_*`` variables and
+                reached with the process's AWS credentials.
+            namespace: Namespace. Over HTTP it is the deployment's own.
+            api_key: Bearer token for the HTTP API. Without one, requests to API Gateway are signed with the
+                process's AWS credentials.
+            data_converter: Converts values to what is sent, and back.
+            plugins: Change the client's configuration.
+            interceptors: Intercept calls; the first one is outermost.
+            default_workflow_query_reject_condition: See ``WorkflowHandle.query``.
+            tls: Accepted for compatibility, as all that concerns gRPC; TLS follows from the URL.
+            retry_config: Accepted for compatibility.
+            keep_alive_config: Accepted for compatibility.
+            connect_timeout: Longest time that connecting over HTTP may take.
+            rpc_metadata: Accepted for compatibility.
+            identity: Who this is, for the history; process id and host name by default.
+            lazy: Whether to wait with connecting until the first call.
+            runtime: Accepted for compatibility.
+            http_connect_proxy_config: Accepted for compatibility.
+            dns_load_balancing_config: Accepted for compatibility.
+            grpc_compression: Accepted for compatibility.
+            payload_limits: Accepted for compatibility.
+            header_codec_behavior: Whether headers pass through the payload codec.
+
+        Returns:
+            The client. Close it with ``close``, or use it in an ``async with`` statement.
+
+        Raises:
+            ConfigurationError: A setting is missing from the environment.
+            RPCError: The HTTP API cannot be reached (UNAVAILABLE) or refuses (UNAUTHENTICATED, PERMISSION_DENIED).
+        """
+        say_ignored(
+            "Client.connect",
+            tls=tls,
+            retry_config=retry_config,
+            keep_alive_config=keep_alive_config,
+            rpc_metadata=rpc_metadata,
+            runtime=runtime,
+            http_connect_proxy_config=http_connect_proxy_config,
+            dns_load_balancing_config=dns_load_balancing_config,
+            grpc_compression=grpc_compression,
+            payload_limits=payload_limits,
+        )
+        frontend = await connect(target_host, namespace=namespace, api_key=api_key, timeout=connect_timeout, lazy=lazy)
+        client = cls(
+            frontend,
+            namespace=namespace,
+            data_converter=data_converter,
+            plugins=plugins,
+            interceptors=interceptors,
+            default_workflow_query_reject_condition=default_workflow_query_reject_condition,
+            header_codec_behavior=header_codec_behavior,
+        )
+        if identity:
+            client._identity = identity
+        return client
+
+    def __init__(
+        self,
+        service_client: Frontend,
+        *,
+        namespace: str = "default",
+        data_converter: DataConverter = DataConverter.default,
+        plugins: Sequence[Plugin] = [],
+        interceptors: Sequence[Interceptor] = [],
+        default_workflow_query_reject_condition: QueryRejectCondition | None = None,
+        header_codec_behavior: HeaderCodecBehavior = HeaderCodecBehavior.NO_CODEC,
+    ) -> None:
+        """Create a client on what calls are made through. Users call ``connect``.
+
+        Args:
+            service_client: What calls are made through.
+            namespace: See ``connect``, as for the rest.
+            data_converter: See ``connect``.
+            plugins: See ``connect``.
+            interceptors: See ``connect``.
+            default_workflow_query_reject_condition: See ``connect``.
+            header_codec_behavior: See ``connect``.
+        """
+        config = ClientConfig(
+            service_client=service_client,
+            namespace=namespace,
+            data_converter=data_converter,
+            plugins=plugins,
+            interceptors=interceptors,
+            default_workflow_query_reject_condition=default_workflow_query_reject_condition,
+            header_codec_behavior=header_codec_behavior,
+        )
+        self._initial_config = config.copy()
+        for plugin in plugins:
+            config = plugin.configure_client(config)
+        self._config = config
+        self._identity = default_identity()
+        self._impl: OutboundInterceptor = ClientImpl(self)
+        for interceptor in reversed(list(config["interceptors"])):
+            self._impl = interceptor.intercept_client(self._impl)
+
+    async def close(self) -> None:
+        """Close connections. The client cannot be used afterwards."""
+        await self.frontend.close()
+
+    async def __aenter__(self) -> Self:
+        """Return the client."""
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Close the client."""
+        await self.close()
+
+    def config(self, *, active_config: bool = False) -> ClientConfig:
+        """The keyword arguments that make a client like this one.
+
+        Args:
+            active_config: Whether with the changes that plugins made.
+        """
+        config = (self._config if active_config else self._initial_config).copy()
+        config["interceptors"] = list(config["interceptors"])
+        return config
+
+    @property
+    def frontend(self) -> Frontend:
+        """What calls are made through."""
+        return self._config["service_client"]
+
+    @property
+    def service_client(self) -> Frontend:
+        """The same as ``frontend``, under the name that Temporal's client has for it."""
+        return self._config["service_client"]
+
+    @property
+    def namespace(self) -> str:
+        """Namespace."""
+        return self._config["namespace"]
+
+    @property
+    def identity(self) -> str:
+        """Who this is, for the history."""
+        return self._identity
+
+    @property
+    def data_converter(self) -> DataConverter:
+        """The data converter."""
+        return self._config["data_converter"]
+
+    @overload
+    async def start_workflow(
+        self,
+        workflow: MethodAsyncNoParam[SelfType, ReturnType],
+        **options: Unpack[_StartOptions],
+    ) -> WorkflowHandle[SelfType, ReturnType]: ...
+
+    @overload
+    async def start_workflow(
+        self,
+        workflow: MethodAsyncSingleParam[SelfType, ParamType, ReturnType],
+        arg: ParamType,
+        **options: Unpack[_StartOptions],
+    ) -> WorkflowHandle[SelfType, ReturnType]: ...
+
+    @overload
+    async def start_workflow(
+        self,
+        workflow: Callable[Concatenate[SelfType, MultiParamSpec], Awaitable[ReturnType]],
+        *,
+        args: Sequence[Any],
+        **options: Unpack[_StartOptions],
+    ) -> WorkflowHandle[SelfType, ReturnType]: ...
+
+    @overload
+    async def start_workflow(
+        self,
+        workflow: str,
+        arg: Any = ...,
+        *,
+        args: Sequence[Any] = [],
+        result_type: type | None = None,
+        **options: Unpack[_StartOptions],
+    ) -> WorkflowHandle[Any, Any]: ...
+
+    async def start_workflow(
+        self,
+        workflow: str | Callable[..., Awaitable[Any]],
+        arg: Any = _arg_unset,
+        *,
+        args: Sequence[Any] = [],
+        id: str,
+        task_queue: str,
+        result_type: type | None = None,
+        execution_timeout: timedelta | None = None,
+        run_timeout: timedelta | None = None,
+        task_timeout: timedelta | None = None,
+        id_reuse_policy: WorkflowIDReusePolicy = WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        id_conflict_policy: WorkflowIDConflictPolicy = WorkflowIDConflictPolicy.UNSPECIFIED,
+        retry_policy: RetryPolicy | None = None,
+        cron_schedule: str = "",
+        memo: Mapping[str, Any] | None = None,
+        search_attributes: TypedSearchAttributes | SearchAttributes | None = None,
+        static_summary: str | None = None,
+        static_details: str | None = None,
+        start_delay: timedelta | None = None,
+        start_signal: str | None = None,
+        start_signal_args: Sequence[Any] = [],
+        rpc_metadata: Mapping[str, str | bytes] = {},
+        rpc_timeout: timedelta | None = None,
+        request_eager_start: bool = False,
+        priority: Priority = Priority.default,
+        versioning_override: VersioningOverride | None = None,
+        stack_level: int = 2,
+    ) -> WorkflowHandle[Any, Any]:
+        """Start a workflow.
+
+        Args:
+            workflow: The workflow's run method, or the name of its type.
+            arg: The argument, if there is one.
+            args: The arguments, if there are several.
+            id: Workflow id: 1 to 1,000 characters without control characters.
+            task_queue: Task queue that it runs on.
+            result_type: The type of its result, for workflows given by name.
+            execution_timeout: Longest duration of the whole chain of runs, retries and continue-as-new included.
+            run_timeout: Longest duration of one run.
+            task_timeout: Accepted for compatibility; a workflow task is limited by its function's timeout.
+            id_reuse_policy: Whether the id may be used again after a run with it has closed.
+            id_conflict_policy: What to do when a run with the id is open.
+            retry_policy: Whether to start again after a failure.
+            cron_schedule: When to start again after each end, in cron syntax.
+            memo: Values to show with the workflow.
+            search_attributes: Values to find the workflow by.
+            static_summary: One line of Markdown about the workflow.
+            static_details: Several lines of Markdown about the workflow.
+            start_delay: How long to wait before the first workflow task.
+            start_signal: A signal to send with the start; if the workflow is open, only the signal is sent.
+            start_signal_args: Its arguments.
+            rpc_metadata: Accepted for compatibility; there is no gRPC.
+            rpc_timeout: Longest duration of the call.
+            request_eager_start: Accepted for compatibility; there is no worker to start on.
+            priority: Priority, inherited by activities and children.
+            versioning_override: Accepted for compatibility; runs are pinned to the build that started them.
+            stack_level: Accepted for compatibility.
+
+        Returns:
+            A handle on the started run.
+
+        Raises:
+            WorkflowAlreadyStartedError: The id policies forbid the start.
+            RPCError: INVALID_ARGUMENT if an id or a value is not acceptable; nothing was sent then.
+        """
+        name, known_type = _Definition.get_name_and_result_type(workflow)
+        return await self._impl.start_workflow(
+            StartWorkflowInput(
+                workflow=name,
+                args=_arg_or_args(arg, args),
+                id=id,
+                task_queue=task_queue,
+                headers={},
+                ret_type=result_type or known_type,
+                execution_timeout=execution_timeout,
+                run_timeout=run_timeout,
+                task_timeout=task_timeout,
+                id_reuse_policy=id_reuse_policy,
+                id_conflict_policy=id_conflict_policy,
+                retry_policy=retry_policy,
+                cron_schedule=cron_schedule,
+                memo=memo,
+                search_attributes=search_attributes,
+                static_summary=static_summary,
+                static_details=static_details,
+                start_delay=start_delay,
+                start_signal=start_signal,
+                start_signal_args=start_signal_args,
+                rpc_metadata=rpc_metadata,
+                rpc_timeout=rpc_timeout,
+                request_eager_start=request_eager_start,
+                priority=priority,
+                versioning_override=versioning_override,
+            )
+        )
+
+    @overload
+    async def execute_workflow(
+        self,
+        workflow: MethodAsyncNoParam[SelfType, ReturnType],
+        **options: Unpack[_StartOptions],
+    ) -> ReturnType: ...
+
+    @overload
+    async def execute_workflow(
+        self,
+        workflow: MethodAsyncSingleParam[SelfType, ParamType, ReturnType],
+        arg: ParamType,
+        **options: Unpack[_StartOptions],
+    ) -> ReturnType: ...
+
+    @overload
+    async def execute_workflow(
+        self,
+        workflow: Callable[Concatenate[SelfType, MultiParamSpec], Awaitable[ReturnType]],
+        *,
+        args: Sequence[Any],
+        **options: Unpack[_StartOptions],
+    ) -> ReturnType: ...
+
+    @overload
+    async def execute_workflow(
+        self,
+        workflow: str,
+        arg: Any = ...,
+        *,
+        args: Sequence[Any] = [],
+        result_type: type | None = None,
+        **options: Unpack[_StartOptions],
+    ) -> Any: ...
+
+    async def execute_workflow(
+        self,
+        workflow: str | Callable[..., Awaitable[Any]],
+        arg: Any = _arg_unset,
+        *,
+        args: Sequence[Any] = [],
+        id: str,
+        task_queue: str,
+        result_type: type | None = None,
+        execution_timeout: timedelta | None = None,
+        run_timeout: timedelta | None = None,
+        task_timeout: timedelta | None = None,
+        id_reuse_policy: WorkflowIDReusePolicy = WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        id_conflict_policy: WorkflowIDConflictPolicy = WorkflowIDConflictPolicy.UNSPECIFIED,
+        retry_policy: RetryPolicy | None = None,
+        cron_schedule: str = "",
+        memo: Mapping[str, Any] | None = None,
+        search_attributes: TypedSearchAttributes | SearchAttributes | None = None,
+        static_summary: str | None = None,
+        static_details: str | None = None,
+        start_delay: timedelta | None = None,
+        start_signal: str | None = None,
+        start_signal_args: Sequence[Any] = [],
+        rpc_metadata: Mapping[str, str | bytes] = {},
+        rpc_timeout: timedelta | None = None,
+        request_eager_start: bool = False,
+        priority: Priority = Priority.default,
+        versioning_override: VersioningOverride | None = None,
+    ) -> Any:
+        """Start a workflow and wait for its result.
+
+        The arguments are those of ``start_workflow``, and ``rpc_timeout`` limits the start and the wait, each.
+
+        Returns:
+            The workflow's result.
+
+        Raises:
+            WorkflowFailureError: The workflow did not complete.
+            WorkflowAlreadyStartedError: The id policies forbid the start.
+            RPCError: See ``start_workflow`` and ``WorkflowHandle.result``.
+        """
+        start: Any = self.start_workflow
+        handle: WorkflowHandle[Any, Any] = await start(
+            workflow,
+            arg,
+            args=args,
+            id=id,
+            task_queue=task_queue,
+            result_type=result_type,
+            execution_timeout=execution_timeout,
+            run_timeout=run_timeout,
+            task_timeout=task_timeout,
+            id_reuse_policy=id_reuse_policy,
+            id_conflict_policy=id_conflict_policy,
+            retry_policy=retry_policy,
+            cron_schedule=cron_schedule,
+            memo=memo,
+            search_attributes=search_attributes,
+            static_summary=static_summary,
+            static_details=static_details,
+            start_delay=start_delay,
+            start_signal=start_signal,
+            start_signal_args=start_signal_args,
+            rpc_metadata=rpc_metadata,
+            rpc_timeout=rpc_timeout,
+            request_eager_start=request_eager_start,
+            priority=priority,
+            versioning_override=versioning_override,
+        )
+        return await handle.result(rpc_metadata=rpc_metadata, rpc_timeout=rpc_timeout)
+
+    def get_workflow_handle(
+        self,
+        workflow_id: str,
+        *,
+        run_id: str | None = None,
+        first_execution_run_id: str | None = None,
+        result_type: type | None = None,
+    ) -> WorkflowHandle[Any, Any]:
+        """Return a handle on a workflow, without asking whether it exists.
+
+        Args:
+            workflow_id: Workflow id.
+            run_id: The run that calls go to; the current one by default.
+            first_execution_run_id: First run of the chain that ``cancel`` and ``terminate`` are confined to.
+            result_type: The type of the workflow's result.
+        """
+        return WorkflowHandle(
+            self,
+            workflow_id,
+            run_id=run_id,
+            result_run_id=run_id,
+            first_execution_run_id=first_execution_run_id,
+            result_type=result_type,
+        )
+
+    def get_workflow_handle_for(
+        self,
+        workflow: MethodAsyncNoParam[SelfType, ReturnType] | MethodAsyncSingleParam[SelfType, Any, ReturnType],
+        workflow_id: str,
+        *,
+        run_id: str | None = None,
+        first_execution_run_id: str | None = None,
+    ) -> WorkflowHandle[SelfType, ReturnType]:
+        """Return a handle with the types of a workflow, without asking whether it exists.
+
+        Args:
+            workflow: The workflow's run method.
+            workflow_id: Workflow id.
+            run_id: See ``get_workflow_handle``.
+            first_execution_run_id: See ``get_workflow_handle``.
+        """
+        definition = _Definition.must_from_run_fn(cast("Callable[..., Any]", workflow))
+        return self.get_workflow_handle(
+            workflow_id,
+            run_id=run_id,
+            first_execution_run_id=first_execution_run_id,
+            result_type=definition.ret_type,
+        )
+
+    def list_workflows(
+        self,
+        query: str | None = None,
+        *,
+        limit: int | None = None,
+        page_size: int = 1000,
+        next_page_token: bytes | None = None,
+        rpc_metadata: Mapping[str, str | bytes] = {},
+        rpc_timeout: timedelta | None = None,
+    ) -> WorkflowExecutionAsyncIterator:
+        """List workflow executions, newest first; eventually consistent.
+
+        Args:
+            query: Conditions joined by AND: ``WorkflowType = 'X'``, ``WorkflowId = 'x'``,
+                ``ExecutionStatus = 'Running'``, ``StartTime > '2026-01-31T00:00:00Z'`` (also ``>=``, ``<``, ``<=``).
+            limit: Most executions in all.
+            page_size: Most executions a page.
+            next_page_token: Where to begin: ``next_page_token`` of another iterator.
+            rpc_metadata: See ``start_workflow``.
+            rpc_timeout: Accepted for compatibility; limit the iteration with ``asyncio.timeout``.
+
+        Returns:
+            An asynchronous iterator.
+
+        Raises:
+            RPCError: INVALID_ARGUMENT if the query cannot be read.
+        """
+        return self._impl.list_workflows(
+            ListWorkflowsInput(
+                query=query,
+                page_size=page_size,
+                next_page_token=next_page_token,
+                rpc_metadata=rpc_metadata,
+                rpc_timeout=rpc_timeout,
+                limit=limit,
+            )
+        )
+
+    async def count_workflows(
+        self,
+        query: str | None = None,
+        rpc_metadata: Mapping[str, str | bytes] = {},
+        rpc_timeout: timedelta | None = None,
+    ) -> WorkflowExecutionCount:
+        """Count workflow executions by listing them; eventually consistent.
+
+        Args:
+            query: See ``list_workflows``.
+            rpc_metadata: See ``start_workflow``.
+            rpc_timeout: Longest duration of the call.
+
+        Raises:
+            RPCError: INVALID_ARGUMENT if the query cannot be read.
+        """
+        return await self._impl.count_workflows(
+            CountWorkflowsInput(query=query, rpc_metadata=rpc_metadata, rpc_timeout=rpc_timeout)
+        )

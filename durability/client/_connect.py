@@ -1,0 +1,59 @@
+"""From a target host to what calls are made through."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from datetime import timedelta
+from functools import cache
+
+from durability._runtime.frontend import Frontend
+from durability.service import RPCError, RPCStatusCode
+
+logger = logging.getLogger("durability.client")
+
+
+@cache
+def default_identity() -> str:
+    """Process id and host name, as Temporal's SDKs have it."""
+    return f"{os.getpid()}@{socket.gethostname()}"
+
+
+_said: set[str] = set()
+
+
+def say_ignored(call: str, **parameters: object) -> None:
+    """Log, once in the life of the process, which parameters were given that have no meaning here."""
+    given = sorted(name for name, value in parameters.items() if value and f"{call} {name}" not in _said)
+    if given:
+        _said.update(f"{call} {name}" for name in given)
+        logger.info("%s ignores %s: there is no gRPC, no TLS setting and no worker here", call, ", ".join(given))
+
+
+async def connect(
+    target_host: str, *, namespace: str, api_key: str | None, timeout: timedelta | None, lazy: bool
+) -> Frontend:
+    """Connect to an HTTP API or to a deployment's own resources; see ``Client.connect``."""
+    if not target_host.startswith(("http://", "https://")):
+        from durability._aws.connect import connect_gateway
+
+        return await connect_gateway(namespace)
+    from durability.client._http import HttpFrontend
+
+    frontend = HttpFrontend(target_host, api_key=api_key)
+    if not lazy:
+        try:
+            async with asyncio.timeout(timeout.total_seconds() if timeout else 10):
+                await frontend.check_health()
+        except BaseException as error:
+            await frontend.close()
+            if isinstance(error, asyncio.TimeoutError):
+                raise RPCError(
+                    f"{target_host} did not answer in time: is it the URL of the HTTP API?",
+                    RPCStatusCode.UNAVAILABLE,
+                    b"",
+                ) from error
+            raise
+    return frontend

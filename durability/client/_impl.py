@@ -1,0 +1,309 @@
+"""The innermost link of a client's chain of interceptors: what turns calls into requests to the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import uuid
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from durability._core.failure import CanceledFailureInfo
+from durability._core.history import RetryPolicyRecord, WorkflowExecutionTerminated
+from durability._core.options import milliseconds, priority_record
+from durability._core.payload import Payload
+from durability._rest.chain import call_in_chain
+from durability._rest.list_filter import parse_list_query
+from durability._runtime.frontend import Frontend, Outcome, StartRequest, Status
+from durability._runtime.queries import QueryFailedError
+from durability._runtime.validation import check_identifier
+from durability.client._connect import say_ignored
+from durability.client._exceptions import WorkflowFailureError, WorkflowQueryFailedError, WorkflowQueryRejectedError
+from durability.client._executions import (
+    WorkflowExecutionAsyncIterator,
+    WorkflowExecutionCount,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+)
+from durability.client._history import WorkflowHistoryEventAsyncIterator
+from durability.client._interceptor import (
+    CancelWorkflowInput,
+    CountWorkflowsInput,
+    DescribeWorkflowInput,
+    FetchWorkflowHistoryEventsInput,
+    ListWorkflowsInput,
+    OutboundInterceptor,
+    QueryWorkflowInput,
+    SignalWorkflowInput,
+    StartWorkflowInput,
+    TerminateWorkflowInput,
+)
+from durability.client._limits import check_size
+from durability.client._workflow_handle import WorkflowHandle
+from durability.common import HeaderCodecBehavior, QueryRejectCondition, RetryPolicy, WorkflowIDReusePolicy
+from durability.converter import DataConverter, WorkflowSerializationContext
+from durability.converter._search_attributes import search_attributes_to_payloads
+from durability.exceptions import CancelledError, TerminatedError, TimeoutError, TimeoutType
+from durability.service import RPCError, RPCStatusCode
+
+if TYPE_CHECKING:
+    from durability.client._client import Client
+
+
+@asynccontextmanager
+async def deadline(timeout: timedelta | None) -> AsyncIterator[None]:
+    """Limit a call to its ``rpc_timeout``. Raises RPCError(DEADLINE_EXCEEDED)."""
+    limit = asyncio.timeout(timeout.total_seconds() if timeout is not None else None)
+    try:
+        async with limit:
+            yield
+    except builtins.TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise RPCError(
+            f"the call took longer than its rpc_timeout of {timeout}", RPCStatusCode.DEADLINE_EXCEEDED, b""
+        ) from error
+
+
+class ClientImpl(OutboundInterceptor):
+    """Makes requests to a ``Frontend``."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def converter(self, workflow_id: str) -> DataConverter:
+        """The data converter, in the context of a workflow."""
+        context = WorkflowSerializationContext(namespace=self._client.namespace, workflow_id=workflow_id)
+        return self._client.data_converter.with_context(context)
+
+    async def start_workflow(self, input: StartWorkflowInput) -> WorkflowHandle[Any, Any]:
+        async with deadline(input.rpc_timeout):
+            request = await self._start_request(input)
+            started = await self._client.frontend.start(request)
+        return WorkflowHandle(
+            self._client,
+            input.id,
+            result_run_id=started.run_id,
+            first_execution_run_id=None if started.existing else started.run_id,
+            result_type=input.ret_type,
+        )
+
+    async def _start_request(self, input: StartWorkflowInput) -> StartRequest:
+        check_identifier("workflow id", input.id)
+        check_identifier("workflow type", input.workflow)
+        check_identifier("task queue", input.task_queue)
+        if input.start_signal is not None:
+            check_identifier("signal name", input.start_signal)
+        if input.id_reuse_policy == WorkflowIDReusePolicy.TERMINATE_IF_RUNNING and input.id_conflict_policy:
+            raise RPCError(
+                "the id reuse policy TERMINATE_IF_RUNNING cannot be combined with an id conflict policy: use only one",
+                RPCStatusCode.INVALID_ARGUMENT,
+                b"",
+            )
+        say_ignored(
+            "start_workflow",
+            request_eager_start=input.request_eager_start,
+            rpc_metadata=input.rpc_metadata,
+            versioning_override=input.versioning_override,
+        )
+        converter = self.converter(input.id)
+        arguments = await _encode(converter, "the arguments", input.args)
+        memo = {key: (await converter.encode([value]))[0] for key, value in (input.memo or {}).items()}
+        check_size("the values of the memo", memo.values())
+        summary, details = input.static_summary, input.static_details
+        return StartRequest(
+            workflow_id=input.id,
+            workflow_type=input.workflow,
+            task_queue=input.task_queue,
+            arguments=arguments,
+            request_id=str(uuid.uuid4()),
+            headers=await self._headers(input.headers, converter),
+            memo=memo,
+            search_attributes=search_attributes_to_payloads(input.search_attributes),
+            execution_timeout=_timeout("execution_timeout", input.execution_timeout),
+            run_timeout=_timeout("run_timeout", input.run_timeout),
+            task_timeout=_timeout("task_timeout", input.task_timeout),
+            id_reuse_policy=int(input.id_reuse_policy),
+            id_conflict_policy=int(input.id_conflict_policy),
+            retry_policy=_policy(input.retry_policy),
+            cron_schedule=input.cron_schedule,
+            start_delay=_timeout("start_delay", input.start_delay),
+            identity=self._client.identity,
+            static_summary=None if summary is None else (await converter.encode([summary]))[0],
+            static_details=None if details is None else (await converter.encode([details]))[0],
+            priority=priority_record(input.priority),
+            signal_name=input.start_signal or "",
+            signal_arguments=await _encode(converter, "the signal's arguments", input.start_signal_args),
+        )
+
+    async def cancel_workflow(self, input: CancelWorkflowInput) -> None:
+        check_identifier("workflow id", input.id)
+        request_id = str(uuid.uuid4())
+
+        async def cancel(run_id: str | None) -> None:
+            await self._client.frontend.cancel(
+                input.id, run_id, request_id=request_id, reason=input.reason, identity=self._client.identity
+            )
+
+        async with deadline(input.rpc_timeout):
+            if input.run_id or not input.first_execution_run_id:
+                await cancel(input.run_id)
+            else:
+                await call_in_chain(self._client.frontend, input.id, input.first_execution_run_id, cancel)
+
+    async def terminate_workflow(self, input: TerminateWorkflowInput) -> None:
+        check_identifier("workflow id", input.id)
+        details = await _encode(self.converter(input.id), "the details", input.args)
+
+        async def terminate(run_id: str | None) -> None:
+            await self._client.frontend.terminate(
+                input.id,
+                run_id,
+                reason=input.reason or "",
+                details=details or None,
+                identity=self._client.identity,
+            )
+
+        async with deadline(input.rpc_timeout):
+            if input.run_id or not input.first_execution_run_id:
+                await terminate(input.run_id)
+            else:
+                await call_in_chain(self._client.frontend, input.id, input.first_execution_run_id, terminate)
+
+    async def signal_workflow(self, input: SignalWorkflowInput) -> None:
+        check_identifier("workflow id", input.id)
+        check_identifier("signal name", input.signal)
+        converter = self.converter(input.id)
+        arguments = await _encode(converter, "the signal's arguments", input.args)
+        async with deadline(input.rpc_timeout):
+            await self._client.frontend.signal(
+                input.id,
+                input.run_id,
+                input.signal,
+                arguments,
+                request_id=str(uuid.uuid4()),
+                headers=await self._headers(input.headers, converter),
+                identity=self._client.identity,
+            )
+
+    async def query_workflow(self, input: QueryWorkflowInput) -> Any:
+        check_identifier("workflow id", input.id)
+        check_identifier("query name", input.query)
+        converter = self.converter(input.id)
+        arguments = await _encode(converter, "the query's arguments", input.args)
+        async with deadline(input.rpc_timeout):
+            if input.reject_condition:
+                await self._reject_query(input, input.reject_condition)
+            try:
+                payload = await self._client.frontend.query(
+                    input.id,
+                    input.run_id,
+                    input.query,
+                    arguments,
+                    headers=await self._headers(input.headers, converter),
+                )
+            except QueryFailedError as error:
+                failure = await converter.decode_failure(error.failure)
+                raise WorkflowQueryFailedError(getattr(failure, "message", str(failure))) from failure
+            except RPCError as error:
+                if error.status == RPCStatusCode.INVALID_ARGUMENT:
+                    raise WorkflowQueryFailedError(error.message) from error
+                raise
+        if payload is None:
+            return None
+        return (await converter.decode([payload], [input.ret_type] if input.ret_type else None))[0]
+
+    async def _reject_query(self, input: QueryWorkflowInput, condition: QueryRejectCondition) -> None:
+        if condition == QueryRejectCondition.NONE:
+            return
+        outcome = await self._client.frontend.outcome(input.id, input.run_id, wait=0)
+        if outcome is None:
+            return
+        if condition == QueryRejectCondition.NOT_OPEN or outcome.status != Status.COMPLETED:
+            raise WorkflowQueryRejectedError(WorkflowExecutionStatus(outcome.status))
+
+    async def describe_workflow(self, input: DescribeWorkflowInput) -> WorkflowExecutionDescription:
+        check_identifier("workflow id", input.id)
+        async with deadline(input.rpc_timeout):
+            description = await self._client.frontend.describe(input.id, input.run_id)
+        return WorkflowExecutionDescription._from_description(
+            description, self._client.namespace, self._client.data_converter, raw_description=description
+        )
+
+    def fetch_workflow_history_events(
+        self, input: FetchWorkflowHistoryEventsInput
+    ) -> WorkflowHistoryEventAsyncIterator:
+        check_identifier("workflow id", input.id)
+        return WorkflowHistoryEventAsyncIterator(self._client, input)
+
+    def list_workflows(self, input: ListWorkflowsInput) -> WorkflowExecutionAsyncIterator:
+        return WorkflowExecutionAsyncIterator(self._client, input)
+
+    async def count_workflows(self, input: CountWorkflowsInput) -> WorkflowExecutionCount:
+        selected = parse_list_query(input.query)
+        selected.page_size = 1000
+        count = 0
+        async with deadline(input.rpc_timeout):
+            while True:
+                page = await self._client.frontend.list(selected)
+                count += len(page.executions)
+                selected.page_token = page.next_page_token
+                if not page.next_page_token:
+                    return WorkflowExecutionCount(count=count, groups=[])
+
+    async def _headers(self, headers: Mapping[str, Payload], converter: DataConverter) -> dict[str, Payload]:
+        behavior = self._client._config["header_codec_behavior"]
+        codec = converter.payload_codec
+        if codec is None or behavior == HeaderCodecBehavior.NO_CODEC:
+            return dict(headers)
+        return {name: (await codec.encode([payload]))[0] for name, payload in headers.items()}
+
+
+async def failure_of(
+    outcome: Outcome, converter: DataConverter, frontend: Frontend, workflow_id: str
+) -> WorkflowFailureError:
+    """The error that tells how a run ended that did not complete."""
+    failure = outcome.failure
+    info = failure.info if failure else None
+    cause: BaseException
+    if outcome.status == Status.CANCELED:
+        details = info.details if isinstance(info, CanceledFailureInfo) else None
+        cause = CancelledError("Workflow cancelled", *(await converter.decode(details) if details else ()))
+    elif outcome.status == Status.TERMINATED:
+        details = await _termination_details(frontend, workflow_id, outcome.run_id)
+        reason = failure.message if failure else ""
+        cause = TerminatedError(reason or "Workflow terminated", *(await converter.decode(details) if details else ()))
+    elif outcome.status == Status.TIMED_OUT or failure is None:
+        cause = TimeoutError("Workflow timed out", type=TimeoutType.START_TO_CLOSE, last_heartbeat_details=[])
+    else:
+        cause = await converter.decode_failure(failure)
+    return WorkflowFailureError(cause=cause)
+
+
+async def _termination_details(frontend: Frontend, workflow_id: str, run_id: str) -> list[Payload] | None:
+    """What the terminating client gave besides its reason: only the history has it."""
+    async for delta in frontend.history(workflow_id, run_id):
+        for message in delta.inputs:
+            if isinstance(message, WorkflowExecutionTerminated):
+                return message.details
+    return None
+
+
+async def _encode(converter: DataConverter, what: str, values: Sequence[Any]) -> list[Payload]:
+    if not values:
+        return []
+    payloads = await converter.encode(values)
+    check_size(what, payloads)
+    return payloads
+
+
+def _timeout(name: str, value: timedelta | None) -> int:
+    if value is not None and value < timedelta(0):
+        raise RPCError(f"{name} is negative: {value}", RPCStatusCode.INVALID_ARGUMENT, b"")
+    return milliseconds(value)
+
+
+def _policy(policy: RetryPolicy | None) -> RetryPolicyRecord | None:
+    return None if policy is None else policy._to_record()

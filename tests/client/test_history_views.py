@@ -1,0 +1,245 @@
+"""History in Temporal's shape: the reference reads it, and its replayer replays it."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from datetime import timedelta
+
+import pytest
+from temporalio import client as reference_client
+from temporalio import workflow as reference_workflow
+from temporalio.common import VersioningBehavior
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
+
+from durability._core import failure as failures
+from durability._core import history
+from durability._core.events_json import events_from_json
+from durability._core.events_view import EVENT_TYPES, to_events, to_json
+from durability._core.failure import Failure
+from durability._core.history import Delta
+from durability._core.payload import Payload
+from durability._core.run import count_events
+from durability._core.temporal_json import duration_from_json, duration_json, failure_from_json, failure_json
+from durability._core.timeline import duration_text, render_timeline
+
+T = 1_700_000_000_000
+JSON = {"encoding": b"json/plain"}
+
+
+def text(value: str) -> Payload:
+    return Payload(dict(JSON), f'"{value}"'.encode())
+
+
+def delta(time: int, inputs: list[history.Input], commands: list[history.Command]) -> Delta:
+    return Delta(1, T + time, inputs, commands, identity="me")
+
+
+STARTED = history.WorkflowExecutionStarted(
+    time=T, key="k", workflow_type="Greeter", task_queue="q", arguments=[text("Ann")], first_run_id="r1"
+)
+
+
+def scheduled(sequence: int, name: str = "greet", *, local: bool = False) -> history.ActivityTaskScheduled:
+    return history.ActivityTaskScheduled(
+        sequence, str(sequence), name, "", [text("Ann")], start_to_close_timeout=5000, local=local
+    )
+
+
+def completed(sequence: int, time: int, result: str) -> history.ActivityTaskCompleted:
+    return history.ActivityTaskCompleted(T + time, f"a:{sequence}", sequence, 1, T + time - 5, "w", text(result))
+
+
+RUN = [
+    delta(0, [STARTED], [history.PatchMarkerRecorded("p"), scheduled(1), history.TimerStarted(1, 60_000)]),
+    delta(20, [completed(1, 15, "Hello Ann")], []),
+    delta(
+        60_000,
+        [
+            history.WorkflowExecutionSignaled(T + 59_000, "s:1", "add", [text("!")]),
+            history.TimerFired(T + 60_000, 1),
+        ],
+        [scheduled(2, "shout", local=True)],
+    ),
+    delta(60_010, [completed(2, 60_010, "HELLO ANN")], [history.WorkflowExecutionCompleted(text("HELLO ANN!"))]),
+]
+
+
+@reference_workflow.defn(name="Greeter", versioning_behavior=VersioningBehavior.UNSPECIFIED)
+class Greeter:
+    def __init__(self) -> None:
+        self.ending = ""
+
+    @reference_workflow.run
+    async def run(self, name: str) -> str:
+        assert reference_workflow.patched("p")
+        greeting = reference_workflow.start_activity(
+            "greet", name, start_to_close_timeout=timedelta(seconds=5), result_type=str
+        )
+        await asyncio.sleep(60)
+        assert await greeting == "Hello Ann"
+        loud = await reference_workflow.execute_local_activity(
+            "shout", name, start_to_close_timeout=timedelta(seconds=5), result_type=str
+        )
+        return str(loud) + self.ending
+
+    @reference_workflow.signal
+    def add(self, ending: str) -> None:
+        self.ending += ending
+
+
+def test_event_order_ids_and_count() -> None:
+    events = to_events(RUN, workflow_id="w")
+    assert [event.name for event in events] == [
+        "WorkflowExecutionStarted",
+        "WorkflowTaskScheduled",
+        "WorkflowTaskStarted",
+        "WorkflowTaskCompleted",
+        "MarkerRecorded",
+        "ActivityTaskScheduled",
+        "TimerStarted",
+        "ActivityTaskStarted",
+        "ActivityTaskCompleted",
+        "WorkflowTaskScheduled",
+        "WorkflowTaskStarted",
+        "WorkflowTaskCompleted",
+        "WorkflowExecutionSignaled",
+        "TimerFired",
+        "WorkflowTaskScheduled",
+        "WorkflowTaskStarted",
+        "WorkflowTaskCompleted",
+        "WorkflowTaskScheduled",
+        "WorkflowTaskStarted",
+        "WorkflowTaskCompleted",
+        "MarkerRecorded",
+        "WorkflowExecutionCompleted",
+    ]
+    assert [event.event_id for event in events] == list(range(1, 23))
+    assert events[8].attributes["scheduledEventId"] == "6"
+    assert events[8].attributes["startedEventId"] == "8"
+    assert events[13].attributes["startedEventId"] == "7"
+    plain = RUN[:2]
+    assert len(to_events(plain)) == sum(count_events(item) for item in plain)
+
+
+def test_the_reference_reads_it_as_it_was_written() -> None:
+    document = to_json(to_events(RUN, workflow_id="w"))
+    read = reference_client.WorkflowHistory.from_json("w", document)
+    assert read.run_id == "r1"
+    assert [event.event_type for event in read.events] == [EVENT_TYPES[event.name] for event in to_events(RUN)]
+    assert read.events[0].workflow_execution_started_event_attributes.input.payloads[0].data == b'"Ann"'
+    again = events_from_json(read.to_json())
+    assert [(event.event_id, event.name, event.time) for event in again] == [
+        (event.event_id, event.name, event.time) for event in to_events(RUN)
+    ]
+
+
+async def test_the_references_replayer_replays_it() -> None:
+    read = reference_client.WorkflowHistory.from_json("w", to_json(to_events(RUN, workflow_id="w")))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        replayer = Replayer(workflows=[Greeter], workflow_runner=UnsandboxedWorkflowRunner())
+        await replayer.replay_workflow(read)
+        other = [delta(0, [STARTED], [history.PatchMarkerRecorded("p"), scheduled(1, "another")])]
+        wrong = reference_client.WorkflowHistory.from_json("w", to_json(to_events(other, workflow_id="w")))
+        with pytest.raises(reference_workflow.NondeterminismError):
+            await replayer.replay_workflow(wrong)
+
+
+def test_retries_and_superseded_deltas_leave_no_events() -> None:
+    retry = history.ActivityRetryScheduled(T, 1, 2, T + 1000, 0, Failure("no"))
+    superseded = delta(0, [STARTED], [history.WorkflowExecutionCompleted()])
+    instead = delta(1, [STARTED, history.WorkflowExecutionSignaled(T, "s:1", "add", [])], [])
+    instead.supersedes = True
+    names = [event.name for event in to_events([superseded, instead, delta(2, [retry], [])])]
+    assert names == [
+        "WorkflowExecutionStarted",
+        "WorkflowExecutionSignaled",
+        "WorkflowTaskScheduled",
+        "WorkflowTaskStarted",
+        "WorkflowTaskCompleted",
+    ]
+
+
+def test_termination_ends_without_a_workflow_task() -> None:
+    terminated = history.WorkflowExecutionTerminated(T + 5, "terminate", "enough", [text("why")])
+    events = to_events([delta(0, [STARTED], []), delta(5, [terminated], [])])
+    assert events[-1].name == "WorkflowExecutionTerminated"
+    assert events[-1].workflow_execution_terminated_event_attributes.reason == "enough"
+    assert len(events) == 5
+
+
+FAILURES = [
+    Failure(
+        "m",
+        "s",
+        "trace",
+        Failure("cause", info=failures.TimeoutFailureInfo(1, [text("beat")])),
+        failures.ApplicationFailureInfo("Stock", True, [text("d")], 1500, 1),
+        text("secret"),
+    ),
+    Failure("c", info=failures.CanceledFailureInfo([text("d")])),
+    Failure("t", info=failures.TerminatedFailureInfo()),
+    Failure("s", info=failures.ServerFailureInfo(True)),
+    Failure("a", info=failures.ActivityFailureInfo(5, 6, "i", "t", "1", 4)),
+    Failure("w", info=failures.ChildWorkflowFailureInfo("n", "w", "r", "t", 5, 6, 5)),
+]
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_failures_survive_json(failure: Failure) -> None:
+    assert failure_from_json(failure_json(failure)) == failure
+
+
+@pytest.mark.parametrize("milliseconds", [0, 1, 999, 1000, 1001, 86_400_000, 315_576_000_000_000])
+def test_durations_survive_json(milliseconds: int) -> None:
+    assert duration_from_json(duration_json(milliseconds)) == milliseconds
+
+
+def show(payload: Payload) -> str:
+    return payload.data.decode()
+
+
+def test_the_timeline_reads_like_a_story() -> None:
+    assert render_timeline(RUN, workflow_id="w", show=show).splitlines() == [
+        "Greeter w completed after 1 min",
+        '    +0 ms  started Greeter("Ann")',
+        "    +0 ms  patch p",
+        '   +15 ms  greet("Ann") completed in 15 ms → "Hello Ann"',
+        '  +59.0 s  signal add("!")',
+        "   +1 min  slept 1 min",
+        '   +1 min  shout("Ann") completed in 10 ms → "HELLO ANN"',
+        '   +1 min  completed → "HELLO ANN!"',
+    ]
+    assert "Ann" not in render_timeline(RUN)
+
+
+def test_the_timeline_tells_attempts_and_what_is_open() -> None:
+    retry = history.ActivityRetryScheduled(
+        T + 10, 1, 2, T + 1010, 0, Failure("no", info=failures.ApplicationFailureInfo("ValueError"))
+    )
+    story = render_timeline([RUN[0], delta(10, [retry], [])], now=T + 2000).splitlines()
+    assert story == [
+        "Greeter running for 2 s",
+        "   +0 ms  started Greeter",
+        "   +0 ms  patch p",
+        "  +10 ms  greet attempt 1 failed: ValueError: no; next in 1 s",
+        "    open  greet since +0 ms, attempt 2",
+        "    open  sleep of 1 min until +1 min",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "said"),
+    [
+        (0, "0 ms"),
+        (999, "999 ms"),
+        (1234, "1.23 s"),
+        (59_900, "59.9 s"),
+        (61_000, "1 min 1 s"),
+        (7_200_000, "2 h"),
+        (93_600_000, "1 d 2 h"),
+    ],
+)
+def test_durations_for_people(milliseconds: int, said: str) -> None:
+    assert duration_text(milliseconds) == said
