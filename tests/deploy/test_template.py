@@ -65,7 +65,7 @@ def test_every_function_has_the_whole_environment(expanded: Template, name: str)
 
 def test_the_engine_reads_only_variables_that_the_template_sets(root: Path) -> None:
     # What runs in a client or on a laptop has variables of its own.
-    elsewhere = {"_local", "testing", "client"}
+    elsewhere = {"_local", "client", "testing", "worker"}
     sources = [path for path in (root / "durability").rglob("*.py") if not elsewhere & set(path.parts)]
     read = {name for path in sources for name in re.findall(r"[\"'](DURABILITY_[A-Z_]+)[\"']", path.read_text())}
     assert read <= ENVIRONMENT
