@@ -149,7 +149,7 @@ class Run:
             if self.started is None:
                 raise RuntimeError(f"run {self.run_id}: its first delta does not start it")
             self._instance = self._factory(RunDetails(self.namespace, self.workflow_id, self.run_id, self.started))
-        length = self.history_length + 2
+        length = self.history_length + _count_inputs(inputs) + 2  # with the task's own scheduled and started events
         return self._instance.activate(
             Activation(
                 time=time,
@@ -304,13 +304,17 @@ class Run:
 
 def count_events(delta: Delta) -> int:
     """Events that Temporal's history would have for a delta: started events and workflow task events included."""
-    inputs = 0
-    for message in delta.inputs:
+    return _count_inputs(delta.inputs) + len(delta.commands) + (3 if _activates(delta.inputs) else 0)
+
+
+def _count_inputs(inputs: Iterable[Input]) -> int:
+    events = 0
+    for message in inputs:
         if isinstance(message, history.ActivityOutcome):
-            inputs += 2
+            events += 2
         elif message.__class__ is not history.ActivityRetryScheduled:
-            inputs += 1
-    return inputs + len(delta.commands) + (3 if _activates(delta.inputs) else 0)
+            events += 1
+    return events
 
 
 def _activates(inputs: list[Input]) -> bool:

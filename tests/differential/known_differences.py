@@ -53,11 +53,8 @@ KNOWN_DIFFERENCES: Final[dict[str, set[str]]] = {
         "error.cause.scheduled_event_id",
         "error.cause.type",
     },
-    "memo-and-patches": {"result"},
     "start-delay": {"result"},
     "started-twice": {"result"},
-    "timers": {"result"},
-    "workflow-info": {"result"},
 }
 
 UNREADABLE_EVENTS: Final = ("EVENT_TYPE_WORKFLOW_TASK_FAILED", "EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT")

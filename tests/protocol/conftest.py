@@ -20,9 +20,12 @@ from durability._memory.store import MemoryStore
 from durability._runtime.ports import HistoryStore
 
 
+TABLE = "history"
+
+
 @pytest.fixture(scope="session")
-def table() -> Iterator[str]:
-    """A table in a moto process of its own; tests use workflow ids of their own."""
+def endpoint() -> Iterator[str]:
+    """A moto process with one table; tests use workflow ids of their own."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MOTO_")}
     command = [sys.executable, "-m", "durability._local.backend"]
     backend = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, process_group=0)
@@ -30,11 +33,9 @@ def table() -> Iterator[str]:
     assert backend.stdout is not None
     try:
         endpoint = f"http://127.0.0.1:{json.loads(backend.stdout.readline())['listening']}"
-        os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = endpoint
-        create_table("history", region="us-east-1", endpoint=endpoint)
-        yield "history"
+        create_table(TABLE, region="us-east-1", endpoint=endpoint)
+        yield endpoint
     finally:
-        os.environ.pop("AWS_ENDPOINT_URL_DYNAMODB", None)
         backend.stdin.close()
         backend.stdout.close()
         backend.wait()
@@ -59,8 +60,16 @@ class TwiceCaller:
 
 
 @pytest.fixture(scope="session")
-def boto(table: str) -> Iterator[BotoCaller]:
+def table(endpoint: str) -> str:
+    return TABLE
+
+
+@pytest.fixture(scope="session")
+def boto(endpoint: str) -> Iterator[BotoCaller]:
     caller = BotoCaller()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint)
+        caller.client("dynamodb")
     yield caller
     asyncio.run(caller.close())
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+import msgspec
+
 from durability._core import history
-from durability._core.encoding import decode_command, decode_delta, encode_command
+from durability._core.encoding import decode_command, decode_delta
 from durability._core.history import Command, Delta
 from durability._core.run import Run
 from durability._runtime.closing import closes
@@ -93,7 +95,7 @@ class Invariants:
         """Invariant 4: each effect follows a delta that took effect and decided it."""
         decided: set[tuple[str, str, int]] = set()
         begins: set[tuple[str, str, int]] = set()
-        scheduled: dict[tuple[str, int], bytes] = {}
+        scheduled: dict[tuple[str, int], history.ActivityTaskScheduled] = {}
         names: dict[tuple[str, int], str] = {}
         closed: set[str] = set()
         for entry in self.log:
@@ -106,14 +108,19 @@ class Invariants:
                         number = getattr(command, "sequence", 0)
                         decided.add((run_id, type(command).__name__, number))
                         if isinstance(command, history.ActivityTaskScheduled):
-                            scheduled[run_id, number] = encode_command(command)
+                            scheduled[run_id, number] = command
                             names[run_id, number] = command.activity_id
                             begins.add((run_id, command.activity_id, 1))
                     for message in delta.inputs:
                         if isinstance(message, history.ActivityRetryScheduled) and message.deadline:
                             begins.add((run_id, names[run_id, message.sequence], message.attempt))
                 case Sent(attempt):
-                    assert scheduled.get((attempt.run_id, attempt.sequence)) == attempt.body, f"not durable: {entry}"
+                    sent = decode_command(attempt.body)
+                    assert isinstance(sent, history.ActivityTaskScheduled)
+                    command = scheduled.get((attempt.run_id, attempt.sequence))
+                    assert command is not None, f"not durable: {entry}"
+                    assert command.task_queue in ("", sent.task_queue)
+                    assert msgspec.structs.replace(command, task_queue=sent.task_queue) == sent, entry
                     if attempt.attempt > 1:
                         begins.add((attempt.run_id, names[attempt.run_id, attempt.sequence], attempt.attempt))
                 case Begun(run_id, activity_id, number):

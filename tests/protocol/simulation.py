@@ -285,14 +285,17 @@ class Simulation:
 
     def run(self, scenario: Callable[[Simulation], Awaitable[T]]) -> T:
         """Run a scenario in a new cloud, in virtual time."""
+        logger = logging.getLogger("durability")
+        level = logger.level
+        logger.setLevel(logging.CRITICAL)  # what fails is on purpose
         try:
             return self.loop.run_until_complete(self._run(scenario))
         finally:
+            logger.setLevel(level)
             self.loop.close()
 
     async def _run(self, scenario: Callable[[Simulation], Awaitable[T]]) -> T:
         _simulation.set(self)
-        logging.getLogger("durability").setLevel(logging.CRITICAL)
         self.cloud = SimulatedCloud(
             self,
             lambda details: self.registry.create(details),
