@@ -19,7 +19,6 @@ from durability._aws.table import create_table
 from durability._memory.store import MemoryStore
 from durability._runtime.ports import HistoryStore
 
-
 TABLE = "history"
 
 
