@@ -18,7 +18,17 @@ from durability._http.responses import Response, respond
 from durability._http.values import Values, encode_search_attributes
 from durability._rest import bodies as wire
 from durability._rest.list_filter import parse_status
-from durability._runtime.frontend import Description, Frontend, ListFilter, Outcome, PendingActivity, StartRequest
+from durability._runtime.frontend import (
+    Description,
+    Frontend,
+    ListFilter,
+    Outcome,
+    PendingActivity,
+    StartRequest,
+    UpdateRequest,
+    UpdateStage,
+    UpdateState,
+)
 from durability.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 _HISTORY_PAGE: Final = 4_000_000
@@ -190,6 +200,55 @@ class Workflows:
         await self._put_value(answer, workflow_id, payload, as_payload)
         return respond(answer)
 
+    async def update(self, request: ApiRequest) -> Response:
+        as_payload = request.wants_payloads
+        body = await request.body(wire.UpdateBody)
+        workflow_id = request.parameters["workflow_id"]
+        update_id = request.header("idempotency-key") or body.update_id or str(uuid.uuid4())
+        start = None
+        if body.start is not None:
+            if body.start.workflow_id not in ("", workflow_id) or body.start.signal is not None or body.start.wait:
+                raise invalid("start has another workflow_id, a signal or a wait: leave them out", field="start")
+            body.start.workflow_id = workflow_id
+            start = await self._start_request(body.start, f"update:{update_id}")
+        update = UpdateRequest(
+            workflow_id=workflow_id,
+            run_id=request.run_id or "",
+            update_id=update_id,
+            name=request.parameters["name"],
+            arguments=await self._values.encode(workflow_id, "the arguments", body.args, body.payloads),
+            headers=wire.to_payload_map(body.headers),
+            identity=body.identity or "http",
+            stage=UpdateStage[body.wait_for_stage.upper()],
+            start=start,
+        )
+        state = await (await self._frontend()).update(update, wait=body.wait)
+        return await self._update_state(state, update.stage, as_payload)
+
+    async def update_result(self, request: ApiRequest) -> Response:
+        as_payload = request.wants_payloads
+        stage = request.query("stage") or "completed"
+        if stage not in ("accepted", "completed"):
+            raise invalid(f"there is no stage {stage!r} to wait for: give accepted or completed", parameter="stage")
+        wanted = UpdateStage[stage.upper()]
+        state = await (await self._frontend()).update_outcome(
+            request.parameters["workflow_id"],
+            request.run_id,
+            request.parameters["update_id"],
+            stage=wanted,
+            wait=request.number("wait", 0, 0, wire.LONGEST_WAIT),
+        )
+        return await self._update_state(state, wanted, as_payload)
+
+    async def _update_state(self, state: UpdateState, wanted: UpdateStage, as_payload: bool) -> Response:
+        stage: Any = state.stage.name.lower()
+        answer = wire.UpdateStateBody(state.workflow_id, state.run_id, state.update_id, stage, existing=state.existing)
+        if state.failure is not None:
+            answer.failure = failure_json(state.failure)
+        elif state.stage == UpdateStage.COMPLETED:
+            await self._put_value(answer, state.workflow_id, state.result, as_payload)
+        return respond(answer, 200 if state.stage >= wanted else 202)
+
     async def cancel(self, request: ApiRequest) -> Response:
         body = await request.body(wire.CancelBody)
         await (await self._frontend()).cancel(
@@ -231,7 +290,7 @@ class Workflows:
 
     async def _put_value(
         self,
-        answer: wire.OutcomeBody | wire.QueryAnswerBody,
+        answer: wire.OutcomeBody | wire.QueryAnswerBody | wire.UpdateStateBody,
         workflow_id: str,
         payload: Payload | None,
         as_payload: bool,

@@ -133,6 +133,19 @@ class QueryBody(Struct, forbid_unknown_fields=True, omit_defaults=True):
     headers: dict[str, PayloadBody] = {}
 
 
+class UpdateBody(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """Send an update. Give ``args`` as JSON or ``payloads``, not both. With ``start``, start the workflow if need be."""
+
+    args: list[Any] = []
+    payloads: list[PayloadBody] = []
+    update_id: str = ""
+    wait_for_stage: Literal["accepted", "completed"] = "completed"
+    wait: Annotated[float, Meta(ge=0, le=LONGEST_WAIT)] = LONGEST_WAIT
+    headers: dict[str, PayloadBody] = {}
+    identity: str = ""
+    start: StartBody | None = None
+
+
 class CancelBody(Struct, forbid_unknown_fields=True, omit_defaults=True):
     """Ask a workflow to cancel itself."""
 
@@ -167,6 +180,24 @@ class OutcomeBody(Struct, omit_defaults=True):
     payload: PayloadBody | None = None
     failure: dict[str, Any] | None = None
     new_run_id: str = ""
+    existing: bool = False
+
+
+class UpdateStateBody(Struct, omit_defaults=True):
+    """What has become of an update.
+
+    At the stage "completed", ``failure`` is there if it failed or was rejected, and otherwise ``result`` or ``payload``.
+    At the stage "admitted", nothing holds the update yet: send it again with the same id. ``existing`` tells whether
+    the workflow was there before the start that the update came with.
+    """
+
+    workflow_id: str
+    run_id: str
+    update_id: str
+    stage: Literal["admitted", "accepted", "completed"]
+    result: Any | UnsetType = UNSET
+    payload: PayloadBody | None = None
+    failure: dict[str, Any] | None = None
     existing: bool = False
 
 

@@ -28,13 +28,6 @@ HEAD_OUTCOME_LIMIT: Final = 2_000
 """Bytes: a larger result is not copied into the head but read from the last delta."""
 
 
-def closes(delta: Delta) -> bool:
-    """Whether a delta ends its run."""
-    return any(isinstance(command, history.CLOSING_COMMANDS) for command in delta.commands) or any(
-        isinstance(message, _CLOSING_INPUTS) for message in delta.inputs
-    )
-
-
 def identity(message: Input) -> tuple[Any, ...]:
     """What makes two messages the same."""
     match message:
@@ -207,6 +200,3 @@ async def end_unseen(task: WorkflowTask, error: Exception) -> bool:
         parent = WorkflowKey(task.key.namespace, record.parent_workflow_id)
         await task.engine.gateway.deliver(parent, record.parent_run_id, report.key, report)
     return True
-
-
-_CLOSING_INPUTS: Final = (history.WorkflowExecutionTerminated, history.WorkflowExecutionTimedOut)

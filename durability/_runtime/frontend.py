@@ -69,6 +69,47 @@ class Started(msgspec.Struct, kw_only=True):
     existing: bool = False
 
 
+class UpdateStage(IntEnum):
+    """How far an update has come; the numbers of Temporal's ``UpdateWorkflowExecutionLifecycleStage``."""
+
+    ADMITTED = 1
+    ACCEPTED = 2
+    COMPLETED = 3
+
+
+class UpdateRequest(msgspec.Struct, kw_only=True):
+    """An update to deliver, once per ``update_id`` and run. An empty ``run_id`` is the current run.
+
+    ``stage`` is what the caller waits for. With ``start``, the workflow is started first if the id policies in it say
+    so, and the update is part of its first workflow task.
+    """
+
+    workflow_id: str
+    run_id: str = ""
+    update_id: str
+    name: str
+    arguments: list[Payload]
+    headers: dict[str, Payload] = {}
+    identity: str = ""
+    stage: UpdateStage = UpdateStage.COMPLETED
+    start: StartRequest | None = None
+
+
+class UpdateState(msgspec.Struct, kw_only=True):
+    """What has become of an update: once completed, ``failure`` says whether it failed or was rejected.
+
+    ``existing`` tells whether the workflow was there before the start that the update came with.
+    """
+
+    workflow_id: str
+    run_id: str
+    update_id: str
+    stage: UpdateStage = UpdateStage.ADMITTED
+    result: Payload | None = None
+    failure: Failure | None = None
+    existing: bool = False
+
+
 class PendingActivity(msgspec.Struct, kw_only=True):
     """An activity that has not ended. Times are milliseconds since the epoch, 0 meaning unknown."""
 
@@ -183,6 +224,20 @@ class Frontend(Protocol):
         headers: dict[str, Payload] | None = None,
     ) -> Payload | None:
         """Raises WorkflowQueryFailedError from the handler, RPCError(INVALID_ARGUMENT) for an unknown query."""
+        ...
+
+    async def update(self, request: UpdateRequest, *, wait: float) -> UpdateState:
+        """Deliver an update and wait up to ``wait`` seconds for the stage asked for.
+
+        The state may be short of that stage; while it is ADMITTED, nothing durable holds the update, and the caller is
+        to ask again with the same id. Raises RPCError(NOT_FOUND) for an unknown or closed execution.
+        """
+        ...
+
+    async def update_outcome(
+        self, workflow_id: str, run_id: str | None, update_id: str, *, stage: UpdateStage, wait: float
+    ) -> UpdateState:
+        """Wait up to ``wait`` seconds for an update's stage. Raises RPCError(NOT_FOUND)."""
         ...
 
     async def describe(self, workflow_id: str, run_id: str | None) -> Description: ...

@@ -16,11 +16,24 @@ from durability._core.options import milliseconds, priority_record
 from durability._core.payload import Payload
 from durability._rest.chain import call_in_chain
 from durability._rest.list_filter import parse_list_query
-from durability._runtime.frontend import Frontend, Outcome, StartRequest, Status
+from durability._runtime.frontend import (
+    Frontend,
+    Outcome,
+    StartRequest,
+    Status,
+    UpdateRequest,
+    UpdateStage,
+    UpdateState,
+)
 from durability._runtime.queries import QueryFailedError
 from durability._runtime.validation import check_identifier
 from durability.client._connect import say_ignored
-from durability.client._exceptions import WorkflowFailureError, WorkflowQueryFailedError, WorkflowQueryRejectedError
+from durability.client._exceptions import (
+    WorkflowFailureError,
+    WorkflowQueryFailedError,
+    WorkflowQueryRejectedError,
+    update_call_errors,
+)
 from durability.client._executions import (
     WorkflowExecutionAsyncIterator,
     WorkflowExecutionCount,
@@ -38,9 +51,13 @@ from durability.client._interceptor import (
     QueryWorkflowInput,
     SignalWorkflowInput,
     StartWorkflowInput,
+    StartWorkflowUpdateInput,
+    StartWorkflowUpdateWithStartInput,
     TerminateWorkflowInput,
+    UpdateWithStartUpdateWorkflowInput,
 )
 from durability.client._limits import check_size
+from durability.client._updates import WorkflowUpdateHandle, WorkflowUpdateStage
 from durability.client._workflow_handle import WorkflowHandle
 from durability.common import HeaderCodecBehavior, QueryRejectCondition, RetryPolicy, WorkflowIDReusePolicy
 from durability.converter import DataConverter, WorkflowSerializationContext
@@ -50,6 +67,8 @@ from durability.service import RPCError, RPCStatusCode
 
 if TYPE_CHECKING:
     from durability.client._client import Client
+
+_LONG_POLL = 20.0
 
 
 @asynccontextmanager
@@ -187,6 +206,91 @@ class ClientImpl(OutboundInterceptor):
                 headers=await self._headers(input.headers, converter),
                 identity=self._client.identity,
             )
+
+    async def start_workflow_update(self, input: StartWorkflowUpdateInput) -> WorkflowUpdateHandle[Any]:
+        check_identifier("workflow id", input.id)
+        async with update_call_errors(input.rpc_timeout):
+            request = await self._update_request(input.id, input)
+
+            async def update(run_id: str | None) -> UpdateState:
+                request.run_id = run_id or ""
+                return await self._until_taken(request)
+
+            if input.run_id or not input.first_execution_run_id:
+                state = await update(input.run_id)
+            else:
+                state = await call_in_chain(self._client.frontend, input.id, input.first_execution_run_id, update)
+            handle = self._update_handle(state, input.ret_type)
+            if input.wait_for_stage == WorkflowUpdateStage.COMPLETED:
+                await handle._wait_for_outcome()
+        return handle
+
+    async def start_update_with_start_workflow(
+        self, input: StartWorkflowUpdateWithStartInput
+    ) -> WorkflowUpdateHandle[Any]:
+        start, update = input.start_workflow_input, input.update_workflow_input
+        try:
+            async with update_call_errors(input.rpc_timeout):
+                request = await self._update_request(start.id, update)
+                request.start = await self._start_request(
+                    StartWorkflowInput(
+                        **vars(start),
+                        start_signal=None,
+                        start_signal_args=(),
+                        rpc_metadata={},
+                        rpc_timeout=None,
+                        request_eager_start=False,
+                    )
+                )
+                state = await self._until_taken(request)
+                input._on_start(
+                    WorkflowHandle(
+                        self._client,
+                        start.id,
+                        result_run_id=state.run_id,
+                        first_execution_run_id=None if state.existing else state.run_id,
+                        result_type=start.ret_type,
+                    )
+                )
+                handle = self._update_handle(state, update.ret_type)
+                if update.wait_for_stage == WorkflowUpdateStage.COMPLETED:
+                    await handle._wait_for_outcome()
+        except BaseException as error:
+            input._on_start_error(error)
+            raise
+        return handle
+
+    async def _update_request(
+        self, workflow_id: str, input: StartWorkflowUpdateInput | UpdateWithStartUpdateWorkflowInput
+    ) -> UpdateRequest:
+        check_identifier("update name", input.update)
+        converter = self.converter(workflow_id)
+        return UpdateRequest(
+            workflow_id=workflow_id,
+            update_id=input.update_id or str(uuid.uuid4()),
+            name=input.update,
+            arguments=await _encode(converter, "the update's arguments", input.args),
+            headers=await self._headers(input.headers, converter),
+            identity=self._client.identity,
+            stage=UpdateStage.ACCEPTED,  # whoever waits for more has a handle to wait with
+        )
+
+    async def _until_taken(self, request: UpdateRequest) -> UpdateState:
+        """Send an update again and again, with its one id, until a run has accepted or rejected it."""
+        while True:
+            state = await self._client.frontend.update(request, wait=_LONG_POLL)
+            if state.stage >= UpdateStage.ACCEPTED:
+                return state
+
+    def _update_handle(self, state: UpdateState, result_type: type | None) -> WorkflowUpdateHandle[Any]:
+        return WorkflowUpdateHandle(
+            self._client,
+            state.update_id,
+            state.workflow_id,
+            workflow_run_id=state.run_id,
+            result_type=result_type,
+            known_outcome=state if state.stage == UpdateStage.COMPLETED else None,
+        )
 
     async def query_workflow(self, input: QueryWorkflowInput) -> Any:
         check_identifier("workflow id", input.id)
