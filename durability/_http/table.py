@@ -207,6 +207,17 @@ def route_table(app: HttpApplication) -> RouteTable:
             ),
             Route(
                 "POST",
+                "/activities/{report}",
+                "reportActivity",
+                "Report on an activity that is completed from outside: completed, failed, canceled or heartbeat.",
+                workflows.report_activity,
+                {200: Answer("Taken, durably.", wire.ActivityReportedBody)},
+                (*_BODY_ERRORS, 404, 429),
+                body=wire.ActivityReportBody,
+                body_required=True,
+            ),
+            Route(
+                "POST",
                 "/callbacks/{token}",
                 "callBack",
                 "Complete a callback with a body. The first call wins.",

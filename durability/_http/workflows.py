@@ -7,18 +7,21 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import msgspec
+from msgspec import UNSET
 
 from durability._core.events_view import to_events
+from durability._core.failure import ApplicationFailureInfo, Failure
 from durability._core.history import RetryPolicyRecord
 from durability._core.payload import Payload
-from durability._core.temporal_json import failure_json, time_json
-from durability._http.errors import invalid
+from durability._core.temporal_json import failure_from_json, failure_json, time_json
+from durability._http.errors import ApiError, invalid
 from durability._http.requests import ApiRequest
 from durability._http.responses import Response, respond
 from durability._http.values import Values, encode_search_attributes
 from durability._rest import bodies as wire
 from durability._rest.list_filter import parse_status
 from durability._runtime.frontend import (
+    ActivityReport,
     Description,
     Frontend,
     ListFilter,
@@ -273,6 +276,30 @@ class Workflows:
         )
         return respond(wire.AcceptedBody(True), 202)
 
+    async def report_activity(self, request: ApiRequest) -> Response:
+        body = await request.body(wire.ActivityReportBody)
+        kind: Any = request.parameters["report"]
+        if kind not in ("completed", "failed", "canceled", "heartbeat"):
+            raise ApiError("NOT_FOUND", f"there is no report {kind!r}: completed, failed, canceled or heartbeat")
+        if bool(body.task_token) == bool(body.workflow_id and body.activity_id):
+            raise invalid("give either the task_token, or workflow_id and activity_id")
+        results = [] if body.result is UNSET else [body.result]
+        payloads = [] if body.payload is None else [body.payload]
+        encode = self._values.encode
+        result = await encode(body.workflow_id, "the result", results, payloads)
+        report = ActivityReport(
+            kind=kind,
+            task_token=body.task_token,
+            workflow_id=body.workflow_id,
+            run_id=body.run_id,
+            activity_id=body.activity_id,
+            result=result[0] if result else None,
+            failure=None if body.failure is None else _failure(body.failure),
+            details=await encode(body.workflow_id, "the details", body.details, body.payloads),
+            identity=body.identity or "http",
+        )
+        return respond(wire.ActivityReportedBody(await (await self._frontend()).report_activity(report)))
+
     # --- answers ----------------------------------------------------------------------------------------------------
 
     async def _outcome(
@@ -348,6 +375,16 @@ def _page(items: list[bytes], first: int) -> tuple[list[bytes], str]:
         if size > _HISTORY_PAGE and index > first:
             return items[first:index], str(index)
     return items[first:], ""
+
+
+def _failure(body: dict[str, Any]) -> Failure:
+    """A failure as the body gives it; one that says no more than its message is an application's."""
+    try:
+        failure = failure_from_json(body)
+    except Exception as error:  # whatever is wrong with the shape
+        raise invalid(f"the failure has not the form of Temporal's JSON failures: {error}", field="failure") from error
+    failure.info = failure.info or ApplicationFailureInfo()
+    return failure
 
 
 def _pending(activity: PendingActivity) -> wire.PendingActivityBody:

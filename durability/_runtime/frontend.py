@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from enum import IntEnum
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -108,6 +108,23 @@ class UpdateState(msgspec.Struct, kw_only=True):
     result: Payload | None = None
     failure: Failure | None = None
     existing: bool = False
+
+
+class ActivityReport(msgspec.Struct, kw_only=True):
+    """What somebody outside says of an activity, named by its task token or by ids; see ``AsyncActivityHandle``.
+
+    ``failure`` belongs to "failed", ``result`` to "completed", ``details`` to all others and to "failed".
+    """
+
+    kind: Literal["completed", "failed", "canceled", "heartbeat"]
+    task_token: bytes = b""
+    workflow_id: str = ""
+    run_id: str = ""
+    activity_id: str = ""
+    result: Payload | None = None
+    failure: Failure | None = None
+    details: list[Payload] = []
+    identity: str = ""
 
 
 class PendingActivity(msgspec.Struct, kw_only=True):
@@ -238,6 +255,13 @@ class Frontend(Protocol):
         self, workflow_id: str, run_id: str | None, update_id: str, *, stage: UpdateStage, wait: float
     ) -> UpdateState:
         """Wait up to ``wait`` seconds for an update's stage. Raises RPCError(NOT_FOUND)."""
+        ...
+
+    async def report_activity(self, report: ActivityReport) -> bool:
+        """Report on an activity that is completed from outside; returns whether its cancellation was asked for.
+
+        Raises RPCError(NOT_FOUND) if the attempt is not under way.
+        """
         ...
 
     async def describe(self, workflow_id: str, run_id: str | None) -> Description: ...

@@ -18,6 +18,7 @@ from durability._core.payload import Payload
 from durability._runtime import queries, updates
 from durability._runtime.describe import describe_head, pending_activities
 from durability._runtime.frontend import (
+    ActivityReport,
     Description,
     ListFilter,
     Outcome,
@@ -357,6 +358,17 @@ class Gateway:
                 return state
             await self.sleep(min(pause, left))
             pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+    async def report_activity(self, report: ActivityReport) -> bool:
+        """See ``Frontend.report_activity``."""
+        from durability._runtime import reports  # not needed by those who only start and signal
+
+        check_payloads("the report", [*report.details, *([report.result] if report.result else [])])
+        return await reports.report(self, report)
+
+    async def head_of(self, workflow_id: str, run_id: str | None) -> Head:
+        """The head of a run, current or not. Raises RPCError(NOT_FOUND)."""
+        return await self._head(workflow_id, run_id)
 
     async def describe(self, workflow_id: str, run_id: str | None) -> Description:
         """A run as it stands. Raises RPCError(NOT_FOUND)."""

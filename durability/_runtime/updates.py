@@ -68,7 +68,7 @@ class PendingUpdate:
         state = self.state or UpdateState(workflow_id=workflow_id, run_id=run_id, update_id=self.message.key)
         if rejection is not None:
             state.stage, state.failure = UpdateStage.COMPLETED, rejection
-        elif self.state is not None and state.run_id == run_id or _holds(delta, self.message.key):
+        elif (self.state is not None and state.run_id == run_id) or _holds(delta, self.message.key):
             _advance_state(state, delta)
         else:
             return

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from durability.client._async_activities import AsyncActivityHandle, AsyncActivityIDReference
 from durability.client._client import Client, ClientConfig, ClientConnectConfig
 from durability.client._exceptions import (
+    AsyncActivityCancelledError,
     RPCTimeoutOrCancelledError,
     WorkflowContinuedAsNewError,
     WorkflowFailureError,
@@ -27,13 +29,17 @@ from durability.client._history import (
 )
 from durability.client._interceptor import (
     CancelWorkflowInput,
+    CompleteAsyncActivityInput,
     CountWorkflowsInput,
     DescribeWorkflowInput,
+    FailAsyncActivityInput,
     FetchWorkflowHistoryEventsInput,
+    HeartbeatAsyncActivityInput,
     Interceptor,
     ListWorkflowsInput,
     OutboundInterceptor,
     QueryWorkflowInput,
+    ReportCancellationAsyncActivityInput,
     SignalWorkflowInput,
     StartWorkflowInput,
     StartWorkflowUpdateInput,
@@ -48,13 +54,19 @@ from durability.client._workflow_handle import WorkflowHandle
 from durability.service import RPCError, RPCStatusCode
 
 __all__ = [
+    "AsyncActivityCancelledError",
+    "AsyncActivityHandle",
+    "AsyncActivityIDReference",
     "CancelWorkflowInput",
     "Client",
     "ClientConfig",
     "ClientConnectConfig",
+    "CompleteAsyncActivityInput",
     "CountWorkflowsInput",
     "DescribeWorkflowInput",
+    "FailAsyncActivityInput",
     "FetchWorkflowHistoryEventsInput",
+    "HeartbeatAsyncActivityInput",
     "Interceptor",
     "ListWorkflowsInput",
     "OutboundInterceptor",
@@ -63,6 +75,7 @@ __all__ = [
     "RPCError",
     "RPCStatusCode",
     "RPCTimeoutOrCancelledError",
+    "ReportCancellationAsyncActivityInput",
     "SignalWorkflowInput",
     "StartWorkflowInput",
     "StartWorkflowUpdateInput",

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, Concatenate, Required, Self, TypedDict, Unpack, cast, overload
 
 from durability._runtime.frontend import Frontend
+from durability.client._async_activities import AsyncActivityHandle, AsyncActivityIDReference
 from durability.client._connect import connect, default_identity, say_ignored
 from durability.client._executions import WorkflowExecutionAsyncIterator, WorkflowExecutionCount
 from durability.client._impl import ClientImpl
@@ -776,6 +777,43 @@ class Client:
             first_execution_run_id=first_execution_run_id,
             result_type=definition.ret_type,
         )
+
+    @overload
+    def get_async_activity_handle(
+        self, *, workflow_id: str, run_id: str | None, activity_id: str
+    ) -> AsyncActivityHandle: ...
+
+    @overload
+    def get_async_activity_handle(self, *, task_token: bytes) -> AsyncActivityHandle: ...
+
+    def get_async_activity_handle(
+        self,
+        *,
+        workflow_id: str | None = None,
+        run_id: str | None = None,
+        activity_id: str | None = None,
+        task_token: bytes | None = None,
+    ) -> AsyncActivityHandle:
+        """Return a handle on an activity that is to be completed from outside, without asking whether it exists.
+
+        Give either the task token or the ids. The token names one attempt, the ids whichever is under way.
+
+        Args:
+            workflow_id: Id of the workflow that scheduled the activity.
+            run_id: Run of the workflow; None for the current one.
+            activity_id: The activity's id.
+            task_token: ``activity.info().task_token``.
+
+        Raises:
+            ValueError: Neither is given, or both are.
+        """
+        if task_token is not None:
+            if workflow_id is not None or run_id is not None or activity_id is not None:
+                raise ValueError("Task token cannot be present with other IDs")
+            return AsyncActivityHandle(self, task_token)
+        if workflow_id is None or activity_id is None:
+            raise ValueError("Workflow ID, run ID, and activity ID must all be given together, or a task token")
+        return AsyncActivityHandle(self, AsyncActivityIDReference(workflow_id, run_id, activity_id))
 
     def list_workflows(
         self,

@@ -13,6 +13,7 @@ from durability.exceptions import TemporalError
 from durability.service import RPCError, RPCStatusCode
 
 if TYPE_CHECKING:
+    from durability.activity import ActivityCancellationDetails
     from durability.client._executions import WorkflowExecutionStatus
 
 
@@ -92,6 +93,19 @@ class WorkflowQueryFailedError(TemporalError):
 
 class RPCTimeoutOrCancelledError(TemporalError):
     """A call was cancelled or took longer than its ``rpc_timeout``."""
+
+
+class AsyncActivityCancelledError(TemporalError):
+    """The workflow asked for the cancellation of an activity that is completed from outside."""
+
+    def __init__(self, details: ActivityCancellationDetails | None = None) -> None:
+        """Create the error.
+
+        Args:
+            details: Why the activity is cancelled.
+        """
+        super().__init__("Activity cancelled")
+        self.details = details
 
 
 class WorkflowUpdateFailedError(TemporalError):

@@ -16,9 +16,10 @@ from yarl import URL
 
 from durability._core.history import Delta, RetryPolicyRecord
 from durability._core.payload import Payload
-from durability._core.temporal_json import failure_from_json, time_from_json, time_json
+from durability._core.temporal_json import failure_from_json, failure_json, time_from_json, time_json
 from durability._rest import bodies as wire
 from durability._runtime.frontend import (
+    ActivityReport,
     Description,
     ListFilter,
     Outcome,
@@ -150,6 +151,20 @@ class HttpFrontend:
         query = {"payloads": "true", "stage": stage.name.lower(), "wait": f"{min(wait, wire.LONGEST_WAIT):g}"}
         path = f"{_path(workflow_id)}/updates/{wire.encode_segment(update_id)}/result"
         return _update_state(await self._call("GET", path, wire.UpdateStateBody, run_id=run_id, query=query))
+
+    async def report_activity(self, report: ActivityReport) -> bool:
+        body = wire.ActivityReportBody(
+            task_token=report.task_token,
+            workflow_id=report.workflow_id,
+            run_id=report.run_id,
+            activity_id=report.activity_id,
+            payload=None if report.result is None else wire.from_payload(report.result),
+            failure=None if report.failure is None else failure_json(report.failure),
+            payloads=wire.from_payloads(report.details),
+            identity=report.identity,
+        )
+        answer = await self._call("POST", f"/activities/{report.kind}", wire.ActivityReportedBody, body=body)
+        return answer.cancel_requested
 
     async def describe(self, workflow_id: str, run_id: str | None) -> Description:
         body = await self._call(

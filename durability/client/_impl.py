@@ -8,15 +8,16 @@ import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from durability._core.failure import CanceledFailureInfo
+from durability._core.failure import CanceledFailureInfo, Failure
 from durability._core.history import RetryPolicyRecord, WorkflowExecutionTerminated
 from durability._core.options import milliseconds, priority_record
 from durability._core.payload import Payload
 from durability._rest.chain import call_in_chain
 from durability._rest.list_filter import parse_list_query
 from durability._runtime.frontend import (
+    ActivityReport,
     Frontend,
     Outcome,
     StartRequest,
@@ -27,8 +28,10 @@ from durability._runtime.frontend import (
 )
 from durability._runtime.queries import QueryFailedError
 from durability._runtime.validation import check_identifier
+from durability.activity import ActivityCancellationDetails
 from durability.client._connect import say_ignored
 from durability.client._exceptions import (
+    AsyncActivityCancelledError,
     WorkflowFailureError,
     WorkflowQueryFailedError,
     WorkflowQueryRejectedError,
@@ -43,12 +46,16 @@ from durability.client._executions import (
 from durability.client._history import WorkflowHistoryEventAsyncIterator
 from durability.client._interceptor import (
     CancelWorkflowInput,
+    CompleteAsyncActivityInput,
     CountWorkflowsInput,
     DescribeWorkflowInput,
+    FailAsyncActivityInput,
     FetchWorkflowHistoryEventsInput,
+    HeartbeatAsyncActivityInput,
     ListWorkflowsInput,
     OutboundInterceptor,
     QueryWorkflowInput,
+    ReportCancellationAsyncActivityInput,
     SignalWorkflowInput,
     StartWorkflowInput,
     StartWorkflowUpdateInput,
@@ -60,6 +67,7 @@ from durability.client._limits import check_size
 from durability.client._updates import WorkflowUpdateHandle, WorkflowUpdateStage
 from durability.client._workflow_handle import WorkflowHandle
 from durability.common import HeaderCodecBehavior, QueryRejectCondition, RetryPolicy, WorkflowIDReusePolicy
+from durability.common._arguments import _arg_unset
 from durability.converter import DataConverter, WorkflowSerializationContext
 from durability.converter._search_attributes import search_attributes_to_payloads
 from durability.exceptions import CancelledError, TerminatedError, TimeoutError, TimeoutType
@@ -69,6 +77,13 @@ if TYPE_CHECKING:
     from durability.client._client import Client
 
 _LONG_POLL = 20.0
+
+_AsyncActivityInput = (
+    HeartbeatAsyncActivityInput
+    | CompleteAsyncActivityInput
+    | FailAsyncActivityInput
+    | ReportCancellationAsyncActivityInput
+)
 
 
 @asynccontextmanager
@@ -327,6 +342,52 @@ class ClientImpl(OutboundInterceptor):
             return
         if condition == QueryRejectCondition.NOT_OPEN or outcome.status != Status.COMPLETED:
             raise WorkflowQueryRejectedError(WorkflowExecutionStatus(outcome.status))
+
+    async def heartbeat_async_activity(self, input: HeartbeatAsyncActivityInput) -> None:
+        report = self._report("heartbeat", input)
+        report.details = await _encode(self._activity_converter(input), "the details", input.details)
+        async with deadline(input.rpc_timeout):
+            if await self._client.frontend.report_activity(report):
+                raise AsyncActivityCancelledError(ActivityCancellationDetails(cancel_requested=True))
+
+    async def complete_async_activity(self, input: CompleteAsyncActivityInput) -> None:
+        report = self._report("completed", input)
+        if input.result is not _arg_unset:
+            report.result = (await _encode(self._activity_converter(input), "the result", [input.result]))[0]
+        async with deadline(input.rpc_timeout):
+            await self._client.frontend.report_activity(report)
+
+    async def fail_async_activity(self, input: FailAsyncActivityInput) -> None:
+        report = self._report("failed", input)
+        converter = self._activity_converter(input)
+        report.failure = Failure()
+        await converter.encode_failure(input.error, report.failure)
+        report.details = await _encode(converter, "the details", input.last_heartbeat_details)
+        async with deadline(input.rpc_timeout):
+            await self._client.frontend.report_activity(report)
+
+    async def report_cancellation_async_activity(self, input: ReportCancellationAsyncActivityInput) -> None:
+        report = self._report("canceled", input)
+        report.details = await _encode(self._activity_converter(input), "the details", input.details)
+        async with deadline(input.rpc_timeout):
+            await self._client.frontend.report_activity(report)
+
+    def _report(
+        self, kind: Literal["completed", "failed", "canceled", "heartbeat"], input: _AsyncActivityInput
+    ) -> ActivityReport:
+        identity = self._client.identity
+        reference = input.id_or_token
+        if isinstance(reference, bytes):
+            return ActivityReport(kind=kind, task_token=reference, identity=identity)
+        workflow_id, run_id = reference.workflow_id or "", reference.run_id or ""
+        check_identifier("workflow id", workflow_id)
+        check_identifier("activity id", reference.activity_id)
+        return ActivityReport(
+            kind=kind, workflow_id=workflow_id, run_id=run_id, activity_id=reference.activity_id, identity=identity
+        )
+
+    def _activity_converter(self, input: _AsyncActivityInput) -> DataConverter:
+        return input.data_converter_override or self._client.data_converter
 
     async def describe_workflow(self, input: DescribeWorkflowInput) -> WorkflowExecutionDescription:
         check_identifier("workflow id", input.id)

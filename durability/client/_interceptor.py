@@ -20,6 +20,7 @@ from durability.common import (
 )
 
 if TYPE_CHECKING:
+    from durability.client._async_activities import AsyncActivityIDReference
     from durability.client._executions import (
         WorkflowExecutionAsyncIterator,
         WorkflowExecutionCount,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from durability.client._history import WorkflowHistoryEventAsyncIterator, WorkflowHistoryEventFilterType
     from durability.client._updates import WorkflowUpdateHandle, WorkflowUpdateStage
     from durability.client._workflow_handle import WorkflowHandle
+    from durability.converter import DataConverter
 
 
 @dataclass
@@ -230,6 +232,51 @@ class StartWorkflowUpdateWithStartInput:
     _on_start_error: Callable[[BaseException], None]
 
 
+@dataclass
+class HeartbeatAsyncActivityInput:
+    """Input of ``OutboundInterceptor.heartbeat_async_activity``."""
+
+    id_or_token: AsyncActivityIDReference | bytes
+    details: Sequence[Any]
+    rpc_metadata: Mapping[str, str | bytes]
+    rpc_timeout: timedelta | None
+    data_converter_override: DataConverter | None = None
+
+
+@dataclass
+class CompleteAsyncActivityInput:
+    """Input of ``OutboundInterceptor.complete_async_activity``."""
+
+    id_or_token: AsyncActivityIDReference | bytes
+    result: Any | None
+    rpc_metadata: Mapping[str, str | bytes]
+    rpc_timeout: timedelta | None
+    data_converter_override: DataConverter | None = None
+
+
+@dataclass
+class FailAsyncActivityInput:
+    """Input of ``OutboundInterceptor.fail_async_activity``."""
+
+    id_or_token: AsyncActivityIDReference | bytes
+    error: Exception
+    last_heartbeat_details: Sequence[Any]
+    rpc_metadata: Mapping[str, str | bytes]
+    rpc_timeout: timedelta | None
+    data_converter_override: DataConverter | None = None
+
+
+@dataclass
+class ReportCancellationAsyncActivityInput:
+    """Input of ``OutboundInterceptor.report_cancellation_async_activity``."""
+
+    id_or_token: AsyncActivityIDReference | bytes
+    details: Sequence[Any]
+    rpc_metadata: Mapping[str, str | bytes]
+    rpc_timeout: timedelta | None
+    data_converter_override: DataConverter | None = None
+
+
 class Interceptor:
     """Intercepts a client's calls. Override ``intercept_client`` and pass an instance to ``Client.connect``."""
 
@@ -296,6 +343,22 @@ class OutboundInterceptor:
     ) -> WorkflowUpdateHandle[Any]:
         """Called for every ``Client.start_update_with_start_workflow`` and its ``execute`` form."""
         return await self.next.start_update_with_start_workflow(input)
+
+    async def heartbeat_async_activity(self, input: HeartbeatAsyncActivityInput) -> None:
+        """Called for every ``AsyncActivityHandle.heartbeat``."""
+        await self.next.heartbeat_async_activity(input)
+
+    async def complete_async_activity(self, input: CompleteAsyncActivityInput) -> None:
+        """Called for every ``AsyncActivityHandle.complete``."""
+        await self.next.complete_async_activity(input)
+
+    async def fail_async_activity(self, input: FailAsyncActivityInput) -> None:
+        """Called for every ``AsyncActivityHandle.fail``."""
+        await self.next.fail_async_activity(input)
+
+    async def report_cancellation_async_activity(self, input: ReportCancellationAsyncActivityInput) -> None:
+        """Called for every ``AsyncActivityHandle.report_cancellation``."""
+        await self.next.report_cancellation_async_activity(input)
 
     async def terminate_workflow(self, input: TerminateWorkflowInput) -> None:
         """Called for every ``WorkflowHandle.terminate``."""

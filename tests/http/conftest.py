@@ -15,12 +15,13 @@ import jsonschema
 import pytest
 import uvicorn
 
-from durability import callbacks, workflow
+from durability import activity, callbacks, workflow
 from durability._http.app import HttpApplication, create_app
 from durability._http.openapi import openapi_document
 from durability._memory.cloud import MemoryCloud
 from durability.application import Application
 from durability.client import Client
+from durability.common import RetryPolicy
 from durability.exceptions import ApplicationError
 from durability.webhooks import Delivery, GitHub, Signal, Slack, StandardWebhooks, Stripe, Webhook
 
@@ -113,7 +114,24 @@ class Caller:
         return self.url
 
 
-WORKFLOWS = [Shop, Answer, Sleeper, Caller]
+@activity.defn
+async def ask_somebody() -> Any:
+    activity.raise_complete_async()
+
+
+@workflow.defn
+class Asking:
+    @workflow.run
+    async def run(self) -> Any:
+        return await workflow.execute_activity(
+            ask_somebody,
+            activity_id="ask",
+            start_to_close_timeout=timedelta(hours=1),
+            retry_policy=RetryPolicy(maximum_attempts=1),
+        )
+
+
+WORKFLOWS = [Asking, Shop, Answer, Sleeper, Caller]
 
 
 class Secret:
@@ -170,7 +188,7 @@ def secret(monkeypatch: pytest.MonkeyPatch) -> Secret:
 
 @pytest.fixture
 async def cloud(secret: Secret) -> AsyncIterator[MemoryCloud]:
-    app = Application(workflows=WORKFLOWS)
+    app = Application(workflows=WORKFLOWS, activities=[ask_somebody])
     async with MemoryCloud(
         app.registry.create, app.runner, clock=milliseconds, to_failure=app.registry.to_failure
     ) as cloud:
