@@ -1,90 +1,121 @@
-"""How fast a recorded run is replayed: 10,000 sequential activities through one workflow instance.
+"""How fast a stored history is replayed: decoding, the user's code, and the comparison of what it decides.
 
-Prints events as Temporal counts them (scheduled, started and completed, and three for the workflow task, a step) and
-the engine's own records, each by second of CPU.
+``python -m benchmarks.replay`` prints both ways of counting: events as Temporal counts them, of which a step has six
+(scheduled, started and completed, and three of the workflow task), and this engine's own records, of which it has two.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import gc
-from collections.abc import Iterator
-from datetime import timedelta
-from time import process_time
+import statistics
+import time
+from dataclasses import dataclass
+from typing import Final
 
-from durability import workflow
-from durability._core import history
-from durability._core.activation import Activation, RunDetails
-from durability._core.instance import create_instance
-from durability.activity import defn as activity_defn
-from durability.converter import DataConverter
+from benchmarks.workflows import app
+from durability._core.encoding import decode_delta
+from durability._core.run import Run
+from durability._memory.cloud import MemoryCloud
+from durability._memory.store import MemoryStore
+from durability._runtime.frontend import StartRequest
+from durability._runtime.ports import WorkflowKey
 
-START = 1_700_000_000_000
-EVENTS_PER_STEP = 6
-RECORDS_PER_STEP = 2
-
-
-@activity_defn
-async def add_one(number: int) -> int:
-    """The activity; replay never calls it."""
-    return number + 1
+EVENTS_PER_STEP: Final = 6
+RECORDS_PER_STEP: Final = 2
 
 
-@workflow.defn
-class Sequential:
-    """Activities one after the other."""
+@dataclass(frozen=True)
+class Recorded:
+    """A completed run of sequential steps as it is stored.
 
-    @workflow.run
-    async def run(self, steps: int) -> int:
-        """Count to ``steps``."""
-        number = 0
-        for _ in range(steps):
-            number = await workflow.execute_activity(add_one, number, start_to_close_timeout=timedelta(seconds=10))
-        return number
+    Attributes:
+        run_id: Run id.
+        bodies: Sequence number and bytes of each delta.
+    """
 
-
-def activations(steps: int) -> Iterator[Activation]:
-    """What a history of the run consists of."""
-    encode = DataConverter.default.payload_converter.to_payload
-    started = history.WorkflowExecutionStarted(START, "start", "Sequential", "queue", [encode(steps)])
-    yield Activation(START, [started], is_replaying=True)
-    for step in range(1, steps + 1):
-        time = START + step
-        completed = history.ActivityTaskCompleted(time, str(step), step, 1, time, "", encode(step))
-        yield Activation(time, [completed], is_replaying=True)
+    run_id: str
+    bodies: list[tuple[int, bytes]]
 
 
-def measure(steps: int) -> float:
-    """Seconds of CPU that replaying a run takes."""
-    recorded = list(activations(steps))
-    started = recorded[0].inputs[0]
-    assert isinstance(started, history.WorkflowExecutionStarted)
-    converter = DataConverter.default
-    gc.collect()
-    before = process_time()
-    instance = create_instance(
-        workflow._Definition.must_from_class(Sequential),
-        RunDetails("default", "benchmark", "run", started),
-        payload_converter=converter.payload_converter,
-        failure_converter=converter.failure_converter,
+def milliseconds() -> int:
+    """The time in milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+async def run_sequential(store: MemoryStore, steps: int) -> None:
+    """Run sequential steps from start to result over a store in memory.
+
+    Raises:
+        AssertionError: The run has not completed.
+    """
+    cloud = MemoryCloud(
+        app.registry.create,
+        app.runner,
+        clock=milliseconds,
+        to_failure=app.registry.to_failure,
+        store=store,
+        timeout=3600.0,
     )
-    for activation in recorded:
-        commands = instance.activate(activation)
-    seconds = process_time() - before
-    assert isinstance(commands[0], history.WorkflowExecutionCompleted), commands
+    async with cloud:
+        arguments = app.data_converter.payload_converter.to_payloads([steps])
+        request = StartRequest(
+            workflow_id="benchmark",
+            workflow_type="Sequential",
+            task_queue="benchmark",
+            arguments=arguments,
+            request_id="start",
+        )
+        await cloud.gateway.start(request)
+        outcome = await cloud.gateway.outcome("benchmark", None, wait=3600)
+    assert outcome is not None
+    assert outcome.failure is None
+
+
+def record(steps: int) -> Recorded:
+    """Run sequential steps and return what was stored."""
+
+    async def run() -> Recorded:
+        store = MemoryStore()
+        await run_sequential(store, steps)
+        key = WorkflowKey("default", "benchmark")
+        head = await store.head(key)
+        assert head is not None
+        return Recorded(head.run_id, await store.deltas(key, head.run_id))
+
+    return asyncio.run(run())
+
+
+def replay(recorded: Recorded) -> float:
+    """Seconds of CPU that a process needs to take over the run, once it has read it."""
+    gc.collect()
+    before = time.process_time()
+    run = Run("default", "benchmark", recorded.run_id, app.registry.create)
+    run.replay((sequence, decode_delta(body), len(body)) for sequence, body in recorded.bodies)
+    seconds = time.process_time() - before
+    assert run.closed
+    run.close()
     return seconds
 
 
+def measure(steps: int, repeat: int = 5) -> float:
+    """Median of the seconds of CPU that replaying a run of sequential steps takes."""
+    recorded = record(steps)
+    replay(recorded)
+    return statistics.median(replay(recorded) for _ in range(repeat))
+
+
 def main() -> None:
-    """Measure a few times and print the best."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=10_000)
     parser.add_argument("--repeat", type=int, default=5)
     options = parser.parse_args()
-    seconds = min(measure(options.steps) for _ in range(options.repeat))
-    steps = options.steps / seconds
-    print(f"{options.steps:,} sequential activities: {seconds:.3f} s of CPU, {1e6 / steps:.1f} µs a step")
-    print(f"{steps * EVENTS_PER_STEP:,.0f} events/s as Temporal counts, {steps * RECORDS_PER_STEP:,.0f} records/s")
+    seconds = measure(options.steps, options.repeat)
+    rate = options.steps / seconds
+    print(f"{options.steps:,} sequential activities: {seconds:.3f} s of CPU, {1e6 / rate:.1f} µs a step")
+    print(f"{rate * EVENTS_PER_STEP:,.0f} events/s as Temporal counts, {rate * RECORDS_PER_STEP:,.0f} records/s")
 
 
 if __name__ == "__main__":

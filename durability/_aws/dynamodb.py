@@ -1,7 +1,8 @@
 """``HistoryStore`` on one DynamoDB table.
 
-Every write is conditional and touches one item. A request whose answer was lost is sent again by the client library and
-then meets its own first try: writes carry a mark by which they recognise themselves.
+Every write is conditional and touches one item, but for the transaction that puts a run in the place of another. A
+request whose answer was lost is sent again by the client library and then meets its own first try: writes carry a mark
+by which they recognise themselves.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from durability._runtime.ports import (
     TaskState,
     WorkflowKey,
 )
+from durability.exceptions import HistoryFormatError
 
 ITEM_LIMIT: Final = 409_600
 """Bytes; DynamoDB's limit for an item, names included."""
@@ -33,6 +35,9 @@ SPILL_FROM: Final = 4_096
 """Messages above this many bytes get an item of their own: the head is billed whole at every update."""
 
 _CONDITION_FAILED: Final = "ConditionalCheckFailedException"
+_TRANSACTION_CANCELLED: Final = "TransactionCanceledException"
+_READS: Final = 5
+"""A head that is read after a delta came in between is read again; more than this is no race."""
 _RUNNING: Final = number(Status.RUNNING)
 _UNCHANGED: Final = "#run_id = :run_id AND #dispatched = :expected_dispatched AND #counter = :expected_counter"
 
@@ -49,7 +54,7 @@ class DynamoDBStore:
 
     async def load(self, key: WorkflowKey, run_id: str, after: int) -> Loaded:
         """See ``HistoryStore.load``: one query, as a run's deltas stand just before its head."""
-        while True:
+        for _ in range(_READS):
             found = await self._range(key, items.delta_key(run_id, after + 1), items.HEAD)
             head_item = found.pop(items.HEAD, None)
             head = items.read_head(head_item) if head_item else None
@@ -63,6 +68,7 @@ class DynamoDBStore:
                     if spilled is not None:
                         head.inbox[name] = bytes(spilled["body"]["B"])
             return Loaded(head, deltas)
+        raise HistoryFormatError(f"the history of run {run_id} of workflow {key.workflow_id!r} lacks deltas at its end")
 
     async def deltas(self, key: WorkflowKey, run_id: str) -> list[tuple[int, bytes]]:
         """See ``HistoryStore.deltas``."""
@@ -108,27 +114,27 @@ class DynamoDBStore:
 
     async def replace(self, head: Head, expected: Head, summary: Head) -> Head | None:
         """See ``HistoryStore.replace``."""
-        await self._request("put_item", Item=items.head_item(summary, items.run_key(summary.run_id)))
         item = await self._spill(head)
         names, values = _expectation(expected)
+        puts = (
+            {"Item": items.head_item(summary, items.run_key(summary.run_id))},
+            {
+                "Item": item,
+                "ConditionExpression": f"{_UNCHANGED} AND #status = :status",
+                "ExpressionAttributeNames": {**names, "#status": "status"},
+                "ExpressionAttributeValues": {**values, ":status": number(expected.status)},
+            },
+        )
+        writes = [{"Put": {"TableName": self._table, **put}} for put in puts]
         try:
-            await self._request(
-                "put_item",
-                Item=item,
-                ConditionExpression=f"{_UNCHANGED} AND #status = :status",
-                ExpressionAttributeNames={**names, "#status": "status"},
-                ExpressionAttributeValues={**values, ":status": number(expected.status)},
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
+            await self._caller.call("dynamodb", "transact_write_items", TransactItems=writes)
         except AwsError as error:
-            existing = _conflicting(error)
-            if existing is None:
+            if error.code != _TRANSACTION_CANCELLED:
                 raise
-            if existing.run_id == head.run_id:
-                return None
-            if existing.run_id == summary.run_id:
-                await self._delete(head.key, items.run_key(summary.run_id))
-            return existing
+            existing = await self.head(head.key)
+            if existing is None or "ConditionalCheckFailed" not in str(error):
+                raise
+            return None if existing.run_id == head.run_id else existing
         return None
 
     # --- a run's life -----------------------------------------------------------------------------------------------
@@ -249,6 +255,7 @@ class DynamoDBStore:
             changes |= {
                 "status": number(settlement.status),
                 "close_time": number(settlement.close_time),
+                "final_length": number(settlement.history_length),
                 "outcome": binary(settlement.outcome) if settlement.outcome else None,
                 items.STATUS_KEY: string(items.status_key(head.key.namespace, settlement.status)),
                 items.TYPE_RANGE: string(items.type_range(settlement.status, head.start_time)),
@@ -261,6 +268,7 @@ class DynamoDBStore:
     async def drop(self, head: Head, dispatched: int, messages: list[str]) -> Head | None:
         """See ``HistoryStore.drop``."""
         names = {"#run_id": "run_id", "#dispatched": "dispatched", "#inbox": "inbox", "#arrival": "arrival"}
+        names["#status"] = "status"
         names |= {f"#m{position}": message for position, message in enumerate(messages)}
         removed = ", ".join(f"#inbox.#m{n}, #arrival.#m{n}" for n in range(len(messages)))
         try:
@@ -268,9 +276,13 @@ class DynamoDBStore:
                 "update_item",
                 Key=_key(head.key, items.HEAD),
                 UpdateExpression=f"REMOVE {removed}",
-                ConditionExpression="#run_id = :run_id AND #dispatched = :dispatched",
+                ConditionExpression="#run_id = :run_id AND #dispatched = :dispatched AND #status = :running",
                 ExpressionAttributeNames=names,
-                ExpressionAttributeValues={":run_id": string(head.run_id), ":dispatched": number(dispatched)},
+                ExpressionAttributeValues={
+                    ":run_id": string(head.run_id),
+                    ":dispatched": number(dispatched),
+                    ":running": _RUNNING,
+                },
                 ReturnValues="ALL_NEW",
             )
         except AwsError as error:
@@ -439,11 +451,13 @@ class DynamoDBStore:
                     ":due": number(due),
                     ":failure": binary(failure),
                 },
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except AwsError as error:
-            if error.code == _CONDITION_FAILED:
-                return False
-            raise
+            if error.code != _CONDITION_FAILED:
+                raise
+            state = items.read_task(error.response.get("Item"))
+            return (state.next_attempt, state.next_due, state.failure) == (attempt, due, failure)
         return True
 
     async def request_cancel(self, key: WorkflowKey, run_id: str, sequence: int) -> TaskState:

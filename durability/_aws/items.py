@@ -39,10 +39,14 @@ LISTED: Final = (
     "status",
     "start_time",
     "close_time",
-    "history_length",
+    "final_length",
     "record",
 )
-"""Attributes that listings show: projected into both listing indexes."""
+"""Attributes that listings show: projected into both listing indexes.
+
+None of them changes while a run goes on, or every release would write to both indexes; hence the length of
+the history when it was final, and not the growing one.
+"""
 
 POINTER: Final = b"\x00"
 """Stands in an inbox for a message that lies in an item of its own."""
@@ -154,6 +158,8 @@ def head_item(head: Head, sort: str = HEAD) -> Item:
         item["task_failure"] = string(head.task_failure)
     if head.outcome:
         item["outcome"] = binary(head.outcome)
+    if not head.open:
+        item["final_length"] = number(head.history_length)
     if head.next_run_id:
         item["next_run_id"] = string(head.next_run_id)
     return item
@@ -182,7 +188,7 @@ def read_head(item: Item) -> Head:
         attention=_integer(item, ATTENTION_AT),
         task_attempts=_integer(item, "task_attempts"),
         task_failure=item.get("task_failure", {}).get("S", ""),
-        history_length=_integer(item, "history_length"),
+        history_length=_integer(item, "history_length") or _integer(item, "final_length"),
         outcome=bytes(item["outcome"]["B"]) if "outcome" in item else b"",
         next_run_id=item.get("next_run_id", {}).get("S", ""),
         spilled={name for name, body in inbox.items() if bytes(body["B"]) == POINTER},

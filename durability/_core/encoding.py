@@ -20,6 +20,8 @@ DEFLATED: Final = b"\x02"
 COMPRESS_FROM: Final = 900
 """Bodies up to this many bytes are left alone: with keys and names they fit into one write unit of 1 KB as they are."""
 
+_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError)
+
 _encoder = msgspec.msgpack.Encoder()
 _delta_decoder = msgspec.msgpack.Decoder(Delta)
 _input_decoder = msgspec.msgpack.Decoder(Input)
@@ -62,7 +64,7 @@ def decode_delta(stored: bytes) -> Delta:
     body = _unpack(stored)
     try:
         delta = _delta_decoder.decode(body)
-    except msgspec.MsgspecError as error:
+    except _UNREADABLE as error:
         raise HistoryFormatError(_explain(body, error)) from error
     if delta.format != FORMAT:
         raise HistoryFormatError(_explain(body, ValueError("wrong format number")))
@@ -72,7 +74,7 @@ def decode_delta(stored: bytes) -> Delta:
 def _explain(body: bytes, error: Exception) -> str:
     try:
         number = msgspec.msgpack.decode(body)[0]
-    except (msgspec.MsgspecError, TypeError, IndexError, KeyError):
+    except (*_UNREADABLE, TypeError, IndexError, KeyError):
         return f"a delta is corrupt: {error}"
     if number != FORMAT:
         return f"a delta has format number {number}, this version reads {FORMAT}: upgrade this code"
@@ -93,7 +95,7 @@ def decode_input(stored: bytes) -> Input:
     body = _unpack(stored)
     try:
         message: Input = _input_decoder.decode(body)
-    except msgspec.MsgspecError as error:
+    except _UNREADABLE as error:
         raise HistoryFormatError(f"an inbox message is corrupt: {error}") from error
     return message
 
@@ -112,6 +114,6 @@ def decode_command(stored: bytes) -> Command:
     body = _unpack(stored)
     try:
         command: Command = _command_decoder.decode(body)
-    except msgspec.MsgspecError as error:
+    except _UNREADABLE as error:
         raise HistoryFormatError(f"a command is corrupt: {error}") from error
     return command

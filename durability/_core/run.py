@@ -341,7 +341,7 @@ def effective(deltas: Iterable[tuple[int, Delta, int]]) -> Iterator[tuple[int, D
     """Leave out deltas that the next one supersedes."""
     held: tuple[int, Delta, int] | None = None
     for entry in deltas:
-        if held is not None and not entry[1].supersedes:
+        if held is not None and not (entry[1].supersedes and entry[0] == held[0] + 1):
             yield held
         held = entry
     if held is not None:

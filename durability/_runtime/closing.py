@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 from durability._core import history
 from durability._core.encoding import decode_delta, encode_delta
 from durability._core.history import FORMAT, Command, Delta, Input
-from durability._core.run import PYTHON, Run
+from durability._core.run import PYTHON, Run, effective
 from durability._runtime.frontend import Status
 from durability._runtime.gateway import first_head, waiting_messages
 from durability._runtime.identifiers import successor_run_id
-from durability._runtime.outcomes import report_to_parent, status_of, stored_outcome
+from durability._runtime.outcomes import closes, report_to_parent, status_of, stored_outcome
 from durability._runtime.ports import FencedError, Head, Settlement, WorkflowKey
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ async def close(task: WorkflowTask, commands: list[Command]) -> str:
     leaves = task.dispatcher.has_work_at_close(run, commands)
     if head.open:
         settlement = Settlement(
-            dispatched=run.last - 1 if leaves else run.last,
+            dispatched=head.dispatched if leaves else run.last,
             wake_up=0,
             history_length=run.history_length,
             status=status_of(ending),
@@ -80,7 +80,7 @@ async def close(task: WorkflowTask, commands: list[Command]) -> str:
         )
         if await engine.store.settle(head, settlement, drop=list(head.inbox)) is not None:
             raise FencedError
-    if leaves:
+    if leaves or not head.open:
         await task.dispatcher.dispatch_close(run, commands, successor=False)
         await engine.store.finish(task.key, run.run_id, run.last)
     run.close()
@@ -98,7 +98,7 @@ async def _continue_as_new(
         head,
         status=Status.CONTINUED_AS_NEW,
         close_time=run.time,
-        dispatched=run.last - 1 if leaves else run.last,
+        dispatched=head.dispatched if leaves else run.last,
         outcome=stored_outcome(ending, HEAD_OUTCOME_LIMIT),
         next_run_id=run_id,
         history_length=run.history_length,
@@ -121,7 +121,7 @@ async def _dispatch_predecessor(task: WorkflowTask, run: Run, commands: list[Com
 
 
 async def finish_predecessor(task: WorkflowTask) -> None:
-    """Before a run's first release: dispatch what the run before it left, if its executor died after the replacement."""
+    """Before a run's first release: dispatch what the run before it left, if its executor died after being replaced."""
     started = task.run.started
     if started is None:
         waiting = [message for _, message in waiting_messages(task.head)]
@@ -136,7 +136,13 @@ async def finish_predecessor(task: WorkflowTask) -> None:
     run = Run(task.key.namespace, task.key.workflow_id, run_id, task.engine.factory)
     deltas = [(sequence, decode_delta(body), len(body)) for sequence, body in bodies]
     run.replay(deltas)
-    await _dispatch_predecessor(task, run, deltas[-1][1].commands)
+    left = [
+        command
+        for sequence, delta, _ in effective(deltas)
+        if sequence > summary.dispatched
+        for command in delta.commands
+    ]
+    await _dispatch_predecessor(task, run, left)
     run.close()
 
 
@@ -147,7 +153,7 @@ def _successor_head(task: WorkflowTask, ending: history.WorkflowExecutionContinu
     now = max(run.time, task.engine.clock())
     started = history.WorkflowExecutionStarted(
         time=now,
-        key=f"continued:{run.run_id}",
+        key=first.key,
         workflow_type=ending.workflow_type,
         task_queue=ending.task_queue or first.task_queue,
         arguments=ending.arguments,
@@ -183,7 +189,14 @@ async def end_unseen(task: WorkflowTask, error: Exception) -> bool:
     sequence = (bodies[-1][0] if bodies else 0) + 1
     now = task.engine.clock()
     delta = Delta(FORMAT, now, messages, [], task.engine.build, task.engine.identity, PYTHON)
+    delta.supersedes = bool(bodies) and closes(decode_delta(bodies[-1][1]))
     await task.engine.store.append(task.key, head.run_id, sequence, encode_delta(delta))
+    record = head.record
+    if record.parent_workflow_id:  # before the release: a delta that supersedes this one terminates the run as well
+        ended = next(m for m in messages if isinstance(m, history.WorkflowExecutionTerminated))
+        report = report_to_parent(ended, record.parent_sequence, now)
+        parent = WorkflowKey(task.key.namespace, record.parent_workflow_id)
+        await task.engine.gateway.deliver(parent, record.parent_run_id, report.key, report)
     settlement = Settlement(
         dispatched=sequence,
         wake_up=0,
@@ -193,10 +206,4 @@ async def end_unseen(task: WorkflowTask, error: Exception) -> bool:
     )
     if await task.engine.store.settle(head, settlement, drop=list(head.inbox)) is not None:
         raise FencedError
-    record = head.record
-    if record.parent_workflow_id:
-        ended = next(m for m in messages if isinstance(m, history.WorkflowExecutionTerminated))
-        report = report_to_parent(ended, record.parent_sequence, now)
-        parent = WorkflowKey(task.key.namespace, record.parent_workflow_id)
-        await task.engine.gateway.deliver(parent, record.parent_run_id, report.key, report)
     return True

@@ -22,7 +22,6 @@ from durability._runtime.frontend import StartRequest
 from durability._runtime.outcomes import report_to_parent
 from durability._runtime.ports import ActivityAttempt, WorkflowKey
 from durability.exceptions import WorkflowAlreadyStartedError
-from durability.service import RPCError, RPCStatusCode
 
 ALREADY_EXISTS = 1
 NOT_FOUND = 1
@@ -83,7 +82,12 @@ class Dispatcher:
 
     async def dispatch_close(self, run: Run, commands: Iterable[Command], *, successor: bool) -> None:
         """Carry out what a closed run leaves behind: last messages, the children's fate, the report to the parent."""
-        await self.dispatch(run, [command for command in commands if isinstance(command, _LEFT_BEHIND)])
+        for news in await self.dispatch(run, [command for command in commands if isinstance(command, _LEFT_BEHIND)]):
+            match news:
+                case history.ChildWorkflowExecutionStarted(sequence=sequence, run_id=run_id):
+                    run.child_runs[sequence] = run_id
+                case history.StartChildWorkflowExecutionFailed(sequence=sequence):
+                    del run.children[sequence]
         if successor:
             return
         await asyncio.gather(*(self._close_child(run, child) for child in run.children.values()))
@@ -145,12 +149,15 @@ class Dispatcher:
             run.child_runs.get(command.sequence),
             command.sequence,
             command.reason,
+            chain=True,
         )
 
-    async def _deliver_cancel(self, run: Run, key: WorkflowKey, run_id: str | None, sequence: int, reason: str) -> bool:
+    async def _deliver_cancel(
+        self, run: Run, key: WorkflowKey, run_id: str | None, sequence: int, reason: str, *, chain: bool = False
+    ) -> bool:
         name = f"cancel:{run.run_id}:{sequence}"
         request = history.WorkflowExecutionCancelRequested(self.engine.clock(), name, reason)
-        return await self.engine.gateway.deliver(key, run_id, name, request)
+        return await self.engine.gateway.deliver(key, run_id, name, request, chain=chain)
 
     async def _signal(self, run: Run, command: history.SignalExternalWorkflowExecutionInitiated) -> Input:
         now = self.engine.clock()
@@ -163,7 +170,7 @@ class Dispatcher:
         name = f"signal:{run.run_id}:{command.sequence}"
         message = history.WorkflowExecutionSignaled(now, name, command.name, command.arguments, command.headers)
         key = WorkflowKey(command.namespace or run.namespace, workflow_id)
-        if await self.engine.gateway.deliver(key, run_id, name, message):
+        if await self.engine.gateway.deliver(key, run_id, name, message, chain=command.child_sequence > 0):
             return history.ExternalWorkflowExecutionSignaled(now, name, command.sequence)
         return history.SignalExternalWorkflowExecutionFailed(now, name, command.sequence, NOT_FOUND)
 
@@ -182,13 +189,10 @@ class Dispatcher:
         key = WorkflowKey(run.namespace, child.workflow_id)
         run_id = run.child_runs.get(child.sequence)
         if child.parent_close_policy == REQUEST_CANCEL:
-            await self._deliver_cancel(run, key, run_id, child.sequence, "parent closed")
+            await self._deliver_cancel(run, key, run_id, child.sequence, "parent closed", chain=True)
         elif child.parent_close_policy != ABANDON:
-            try:
-                await self.engine.gateway.terminate(child.workflow_id, run_id, reason="by parent close policy")
-            except RPCError as error:
-                if error.status != RPCStatusCode.NOT_FOUND:
-                    raise
+            message = history.WorkflowExecutionTerminated(self.engine.clock(), "terminate", "by parent close policy")
+            await self.engine.gateway.deliver(key, run_id, message.key, message, chain=True)
 
 
 _LEFT_BEHIND = (

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from durability._core import history
 from durability._core.failure import Failure, timeout_failure
 from durability._core.history import ActivityTaskScheduled, Input
+from durability._core.payload import Payload
 from durability._core.run import OpenActivity, Run
 from durability._runtime.attempts import (
     activity_task,
@@ -23,6 +25,7 @@ from durability._runtime.attempts import (
     start_to_close,
 )
 from durability._runtime.engine import Engine
+from durability._runtime.ports import WorkflowKey
 from durability.activity._runner import (
     ActivityCancelled,
     ActivityCompleted,
@@ -45,12 +48,14 @@ class EagerActivities:
         capacity: How long an attempt may take at most to be run eagerly in some invocation, in milliseconds.
         handed_over: Whether something was left to the next invocation, because this one's time is running out.
         news: Outcomes that no delta has recorded yet.
+        released: Whether the run was let go of, so that others may decide about it.
     """
 
     engine: Engine
     deadline: int
     capacity: int
     handed_over: bool = False
+    released: bool = False
     news: deque[Input] = field(default_factory=deque)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     _running: dict[int, tuple[int, asyncio.Task[None], Cancellation]] = field(default_factory=dict)
@@ -127,14 +132,36 @@ class EagerActivities:
                     )
         return inputs
 
-    def next_due(self, run: Run) -> int:
-        """When time alone will next change something about the run's eager activities; 0 for never."""
+    def next_due(self, run: Run, *, released: bool) -> int:
+        """When time alone will next change something about the run's eager activities; 0 for never.
+
+        Once the run is released, the deadlines of attempts under way here count as well: this process may die, and
+        then somebody has to be woken to find them lost.
+        """
         times = [
             activity.deadline if activity.deadline > 0 else activity.due
             for sequence, activity in run.activities.items()
-            if activity.eager and sequence not in self._running
+            if activity.eager and (released or sequence not in self._running)
         ]
         return min(times, default=0)
+
+    def _heartbeat(
+        self, run: Run, sequence: int, cancellation: Cancellation
+    ) -> Callable[[list[Payload]], Awaitable[None]]:
+        """What a sign of life does: once the run is released, it is how the attempt hears that it is cancelled."""
+        key = WorkflowKey(run.namespace, run.workflow_id)
+        asked = 0
+
+        async def heartbeat(_: list[Payload]) -> None:
+            nonlocal asked
+            now = self.engine.clock()
+            if not self.released or now - asked < self.engine.settings.detach_after:
+                return
+            asked = now
+            if (await self.engine.store.task(key, run.run_id, sequence)).cancel_requested:
+                cancellation.request()
+
+        return heartbeat
 
     async def _attempt(self, run: Run, activity: OpenActivity, attempt: int, cancellation: Cancellation) -> None:
         engine = self.engine
@@ -156,7 +183,9 @@ class EagerActivities:
             started=started,
             current_scheduled=activity.due,
         )
-        result = await engine.runner.run(task, heartbeat=None, cancellation=cancellation)
+        result = await engine.runner.run(
+            task, heartbeat=self._heartbeat(run, record.sequence, cancellation), cancellation=cancellation
+        )
         now = engine.clock()
         common = (now, outcome_key(record.sequence, attempt), record.sequence, attempt, started, engine.identity)
         outcome: Input | None

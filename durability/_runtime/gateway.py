@@ -15,6 +15,7 @@ from durability._core import history
 from durability._core.encoding import decode_command, decode_delta, decode_input, encode_input
 from durability._core.history import Delta, Input
 from durability._core.payload import Payload
+from durability._core.run import effective
 from durability._runtime import queries, updates
 from durability._runtime.describe import describe_head, pending_activities
 from durability._runtime.frontend import (
@@ -103,7 +104,8 @@ class Gateway:
             if existing is not None:
                 if existing.request_id == request.request_id:
                     await self._wake_again(existing)
-                    return Started(workflow_id=request.workflow_id, run_id=existing.run_id, existing=True)
+                    first_run_id = existing.record.first_run_id or existing.run_id
+                    return Started(workflow_id=request.workflow_id, run_id=first_run_id, existing=True)
                 decision = await self._resolve_conflict(request, existing)
                 if decision is not None:
                     return decision
@@ -251,12 +253,39 @@ class Gateway:
         )
         await self._deliver_or_explain(workflow_id, run_id, message.key, message)
 
-    async def deliver(self, key: WorkflowKey, run_id: str | None, name: str, message: Input) -> bool:
-        """Put a message into a run's inbox and wake it if that is owed. False if there is no such open run."""
-        delivery = await self.store.deliver(key, run_id, name, encode_input(message), self.clock())
-        if delivery.accepted and delivery.before is not None and not delivery.before.awake:
-            await self._wake(delivery.before)
-        return delivery.accepted
+    async def deliver(
+        self, key: WorkflowKey, run_id: str | None, name: str, message: Input, *, chain: bool = False
+    ) -> bool:
+        """Put a message into a run's inbox and wake it if that is owed. False if there is no such open run.
+
+        With ``chain``, ``run_id`` stands for whichever run its chain has come to by continuing as new.
+        """
+        now = self.clock()
+        delivery = await self.store.deliver(key, run_id, name, encode_input(message), now)
+        before = delivery.before
+        if before is None:
+            return False
+        if delivery.accepted:
+            # Who finds the message there already may have brought it and died, or not have heard the answer, before
+            # the wake-up was sent.
+            if not before.awake or name in before.inbox:
+                await self._wake(before)
+            return True
+        if await self._was_consumed(key, run_id or before.run_id, message):
+            return True
+        moved_on = before.open and before.run_id != run_id and before.record.first_run_id == run_id
+        return chain and moved_on and await self.deliver(key, before.run_id, name, message, chain=True)
+
+    async def _was_consumed(self, key: WorkflowKey, run_id: str, message: Input) -> bool:
+        """Whether a closed run has the message: its sender died, or did not hear the answer, and tries again."""
+        if not isinstance(message, history.WorkflowExecutionSignaled | history.WorkflowExecutionCancelRequested):
+            return False
+        deltas = [(sequence, decode_delta(body), len(body)) for sequence, body in await self.store.deltas(key, run_id)]
+        return any(
+            isinstance(recorded, type(message)) and recorded.key == message.key
+            for _, delta, _ in effective(deltas)
+            for recorded in delta.inputs
+        )
 
     async def _deliver_or_explain(self, workflow_id: str, run_id: str | None, name: str, message: Input) -> None:
         check_identifier("workflow id", workflow_id)
@@ -405,10 +434,9 @@ class Gateway:
     async def history(self, workflow_id: str, run_id: str | None) -> AsyncIterator[Delta]:
         """The deltas of a run, oldest first. Raises RPCError(NOT_FOUND)."""
         head = await self._head(workflow_id, run_id)
-        deltas = [decode_delta(body) for _, body in await self.store.deltas(head.key, head.run_id)]
-        for delta, following in zip(deltas, [*deltas[1:], None], strict=True):
-            if following is None or not following.supersedes:
-                yield delta
+        bodies = await self.store.deltas(head.key, head.run_id)
+        for _, delta, _ in effective((sequence, decode_delta(body), len(body)) for sequence, body in bodies):
+            yield delta
 
     async def list(self, filter: ListFilter) -> Page:
         """A page of runs, newest start first; eventually consistent."""

@@ -134,6 +134,7 @@ class WorkflowTask:
         held = self.engine.sessions.take(self.key.workflow_id, run_id)
         while True:
             try:
+                self.eager.released = False
                 if not await self._load(run_id, held):
                     return ""
                 successor = await self._progress()
@@ -195,6 +196,7 @@ class WorkflowTask:
         return True
 
     def _replay(self, deltas: list[tuple[int, Delta, int]]) -> None:
+        deltas = list(effective(deltas))
         last = deltas[-1] if deltas else None
         if last is None or not self.head.open or not closes(last[1]):
             self.run.replay(deltas)
@@ -335,12 +337,12 @@ class WorkflowTask:
 
     # --- wait and release -------------------------------------------------------------------------------------------
 
-    def next_due(self) -> int:
-        """When time alone will next bring the run something; 0 for never."""
+    def next_due(self, *, released: bool = False) -> int:
+        """When time alone will next bring the run something, here or, once it is released, anywhere; 0 for never."""
         times = [
             *self.run.timers.values(),
             self.run.run_deadline,
-            self.eager.next_due(self.run),
+            self.eager.next_due(self.run, released=released),
             self.dispatched.next_due(self.run),
         ]
         return min((time for time in times if time > 0), default=0)
@@ -385,7 +387,7 @@ class WorkflowTask:
         """Let go of the run, unless something new has come. True if it is released."""
         head, engine = self.head, self.engine
         now = engine.clock()
-        due = self.next_due()
+        due = self.next_due(released=True)
         spent = head.wake_up <= now or head.wake_up == self.wake_up.due
         wake_up = 0 if spent else head.wake_up
         if due and not (wake_up and wake_up <= due):
@@ -435,6 +437,7 @@ class WorkflowTask:
 
     async def _report_as_anybody(self, run_id: str) -> bool:
         """After the release: deliver eager outcomes through the inbox. True if that makes the run ours again."""
+        self.eager.released = True
         while self.eager.busy or self.eager.news:
             await self._eager_news(None)
             mine = False
@@ -470,6 +473,7 @@ class WorkflowTask:
             if isinstance(message, history.ActivityOutcome | history.ActivityRetryScheduled):
                 await self._report(self.head.run_id, message)
         self._unrecorded = []
+        engine.count("WorkflowTaskFailures", 1)
         await engine.wake_ups.at(self.key.workflow_id, self.head.run_id, now + backoff, now)
         await engine.store.fail_task(self.head, _shorten(text), now + backoff)
 

@@ -1,0 +1,89 @@
+"""The backend that plays DynamoDB, once for all tests, and the two stores that must behave alike."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from durability._aws.callers import BotoCaller
+from durability._aws.dynamodb import DynamoDBStore
+from durability._aws.table import create_table
+from durability._memory.store import MemoryStore
+from durability._runtime.ports import HistoryStore
+
+
+@pytest.fixture(scope="session")
+def table() -> Iterator[str]:
+    """A table in a moto process of its own; tests use workflow ids of their own."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MOTO_")}
+    command = [sys.executable, "-m", "durability._local.backend"]
+    backend = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, process_group=0)
+    assert backend.stdin is not None
+    assert backend.stdout is not None
+    try:
+        endpoint = f"http://127.0.0.1:{json.loads(backend.stdout.readline())['listening']}"
+        os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = endpoint
+        create_table("history", region="us-east-1", endpoint=endpoint)
+        yield "history"
+    finally:
+        os.environ.pop("AWS_ENDPOINT_URL_DYNAMODB", None)
+        backend.stdin.close()
+        backend.stdout.close()
+        backend.wait()
+
+
+class TwiceCaller:
+    """A caller whose first answer to chosen operations is lost, so that the request is sent again."""
+
+    def __init__(self, caller: BotoCaller) -> None:
+        self.caller = caller
+        self.lost: set[str] = set()
+        self.calls: list[str] = []
+
+    async def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        self.calls.append(operation)
+        if operation in self.lost:
+            await self.caller.call(service, operation, **parameters)
+        return await self.caller.call(service, operation, **parameters)
+
+    async def close(self) -> None:
+        await self.caller.close()
+
+
+@pytest.fixture(scope="session")
+def boto(table: str) -> Iterator[BotoCaller]:
+    caller = BotoCaller()
+    yield caller
+    asyncio.run(caller.close())
+
+
+@pytest.fixture
+def caller(boto: BotoCaller) -> TwiceCaller:
+    return TwiceCaller(boto)
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def store(request: pytest.FixtureRequest) -> HistoryStore:
+    """Each of the implementations of the port."""
+    if request.param == "memory":
+        return MemoryStore()
+    return DynamoDBStore(request.getfixturevalue("caller"), request.getfixturevalue("table"))
+
+
+@pytest.fixture
+def dynamodb(caller: TwiceCaller, table: str) -> DynamoDBStore:
+    return DynamoDBStore(caller, table)
+
+
+@pytest.fixture
+def namespace() -> str:
+    """A namespace that no other test uses."""
+    return uuid.uuid4().hex
