@@ -19,7 +19,8 @@ from durability._runtime.frontend import Status
 from durability._runtime.gateway import first_head, waiting_messages
 from durability._runtime.identifiers import successor_run_id
 from durability._runtime.outcomes import closes, report_to_parent, status_of, stored_outcome
-from durability._runtime.ports import FencedError, Head, Settlement, WorkflowKey
+from durability._runtime.ports import FencedError, Settlement, WorkflowKey
+from durability._runtime.succession import successor_of
 
 if TYPE_CHECKING:
     from durability._runtime.workflow_task import WorkflowTask
@@ -64,8 +65,9 @@ async def close(task: WorkflowTask, commands: list[Command]) -> str:
     run, head, engine = task.run, task.head, task.engine
     ending = run.closing
     assert ending is not None
-    if isinstance(ending, history.WorkflowExecutionContinuedAsNew) and head.open:
-        return await _continue_as_new(task, ending, commands)
+    started = successor_of(run, max(run.time, engine.clock())) if head.open else None
+    if started is not None:
+        return await _go_on_as(task, started, commands)
     leaves = task.dispatcher.has_work_at_close(run, commands)
     if head.open:
         settlement = Settlement(
@@ -87,19 +89,18 @@ async def close(task: WorkflowTask, commands: list[Command]) -> str:
     return ""
 
 
-async def _continue_as_new(
-    task: WorkflowTask, ending: history.WorkflowExecutionContinuedAsNew, commands: list[Command]
-) -> str:
+async def _go_on_as(task: WorkflowTask, started: history.WorkflowExecutionStarted, commands: list[Command]) -> str:
     run, head, engine = task.run, task.head, task.engine
     leaves = task.dispatcher.leaves_commands(commands)
     run_id = successor_run_id(run.run_id, run.last, run.time)
-    successor = _successor_head(task, ending, run_id)
+    assert run.closing is not None
+    successor = first_head(task.key, run_id, started, {"start": started}, started.time)
     summary = dataclasses.replace(
         head,
-        status=Status.CONTINUED_AS_NEW,
+        status=status_of(run.closing),
         close_time=run.time,
         dispatched=head.dispatched if leaves else run.last,
-        outcome=stored_outcome(ending, HEAD_OUTCOME_LIMIT),
+        outcome=stored_outcome(run.closing, HEAD_OUTCOME_LIMIT),
         next_run_id=run_id,
         history_length=run.history_length,
         inbox={},
@@ -128,7 +129,7 @@ async def finish_predecessor(task: WorkflowTask) -> None:
         started = next(message for message in waiting if isinstance(message, history.WorkflowExecutionStarted))
     run_id = started.continued_run_id
     summary = await task.engine.store.closed_run(task.key, run_id) if run_id else None
-    if summary is None or summary.status != Status.CONTINUED_AS_NEW:
+    if summary is None or not summary.next_run_id:
         return
     bodies = await task.engine.store.deltas(task.key, run_id)
     if not bodies or summary.dispatched >= bodies[-1][0]:
@@ -144,37 +145,6 @@ async def finish_predecessor(task: WorkflowTask) -> None:
     ]
     await _dispatch_predecessor(task, run, left)
     run.close()
-
-
-def _successor_head(task: WorkflowTask, ending: history.WorkflowExecutionContinuedAsNew, run_id: str) -> Head:
-    run = task.run
-    first = run.started
-    assert first is not None
-    now = max(run.time, task.engine.clock())
-    started = history.WorkflowExecutionStarted(
-        time=now,
-        key=first.key,
-        workflow_type=ending.workflow_type,
-        task_queue=ending.task_queue or first.task_queue,
-        arguments=ending.arguments,
-        headers=ending.headers,
-        memo=run.memo if ending.memo is None else ending.memo,
-        search_attributes=run.search_attributes if ending.search_attributes is None else ending.search_attributes,
-        execution_timeout=first.execution_timeout,
-        run_timeout=first.run_timeout if ending.run_timeout is None else ending.run_timeout,
-        task_timeout=first.task_timeout if ending.task_timeout is None else ending.task_timeout,
-        retry_policy=ending.retry_policy or first.retry_policy,
-        cron_schedule=first.cron_schedule,
-        start_delay=ending.backoff_start_interval,
-        parent=first.parent,
-        root=first.root,
-        first_run_id=first.first_run_id or run.run_id,
-        continued_run_id=run.run_id,
-        identity=first.identity,
-        priority=first.priority,
-        execution_deadline=first.execution_deadline,
-    )
-    return first_head(task.key, run_id, started, {"start": started}, now)
 
 
 async def end_unseen(task: WorkflowTask, error: Exception) -> bool:

@@ -91,8 +91,9 @@ class Gateway:
         wake: bool = True,
     ) -> Started:
         """Start a run, as a child of ``parent`` if that is given."""
+        start_delay = self._start_delay(request)
         for attempt in range(_BUSY_ATTEMPTS):
-            head = self._first_head(request, parent, root)
+            head = self._first_head(request, parent, root, start_delay)
             try:
                 existing = await self.store.create(head)
             except ItemTooLargeError as error:
@@ -123,11 +124,25 @@ class Gateway:
             b"",
         )
 
+    def _start_delay(self, request: StartRequest) -> int:
+        """How long the first workflow task is to wait: a cron schedule's first time is waited for as any other."""
+        if not request.cron_schedule:
+            return request.start_delay
+        if request.start_delay:
+            raise RPCError(
+                "start_delay and cron_schedule cannot be combined: use only one", RPCStatusCode.INVALID_ARGUMENT, b""
+            )
+        from durability._runtime.cron import delay_until_next  # not needed by those who have no schedule
+
+        now = self.clock()
+        return delay_until_next(request.cron_schedule, now, now)
+
     def _first_head(
         self,
         request: StartRequest,
         parent: history.ExecutionReference | None,
         root: history.ExecutionReference | None,
+        start_delay: int,
     ) -> Head:
         now = self.clock()
         run_id = new_run_id(now)
@@ -145,7 +160,7 @@ class Gateway:
             task_timeout=request.task_timeout,
             retry_policy=request.retry_policy,
             cron_schedule=request.cron_schedule,
-            start_delay=request.start_delay,
+            start_delay=start_delay,
             parent=parent,
             root=root,
             first_run_id=run_id,
@@ -153,9 +168,7 @@ class Gateway:
             priority=request.priority,
             static_summary=request.static_summary,
             static_details=request.static_details,
-            execution_deadline=now + request.start_delay + request.execution_timeout
-            if request.execution_timeout
-            else 0,
+            execution_deadline=now + start_delay + request.execution_timeout if request.execution_timeout else 0,
         )
         messages: dict[str, Input] = {"start": started}
         if request.signal_name:

@@ -28,6 +28,7 @@ from durability._runtime.engine import Engine
 from durability._runtime.gateway import waiting_messages
 from durability._runtime.outcomes import closes
 from durability._runtime.ports import FencedError, Head, HeadRecord, Settlement, WakeUp, WorkflowKey
+from durability._runtime.succession import check_schedules, held_until, note_retry_state
 from durability._runtime.updates import PendingUpdate
 
 logger = logging.getLogger("durability.runtime")
@@ -216,6 +217,8 @@ class WorkflowTask:
         """Advance until the run is released. Returns the id of the run that follows a closed one here, or nothing."""
         if self.head.dispatched == 0 and self.run.run_id != self._continued_here:
             await closing.finish_predecessor(self)
+        if self.run.last == 0 and await self._postponed():
+            return ""
         if self._undispatched and not self.run.closed:
             self.news += await self.dispatcher.dispatch(self.run, self._undispatched)
         while True:
@@ -232,6 +235,24 @@ class WorkflowTask:
                 continue
             if await self._release():
                 return ""
+
+    async def _postponed(self) -> bool:
+        """Leave a run whose first workflow task is not due yet. Raises FencedError to have the run looked at again."""
+        engine, head = self.engine, self.head
+        now = engine.clock()
+        if head.record.execution_time <= now:
+            return False
+        waiting = [message for _, message in waiting_messages(head)]
+        until = held_until(head, waiting, updated=self.update is not None)
+        if until <= now:
+            return False
+        if until - now <= engine.settings.linger:
+            await engine.sleep((until - now) / 1000)
+            raise FencedError
+        await engine.wake_ups.at(self.key.workflow_id, head.run_id, until, now)
+        if not await engine.store.postpone(head, until):
+            raise FencedError
+        return True
 
     async def _collect(self) -> list[Input]:
         """Everything that has come and that the run has not consumed."""
@@ -277,6 +298,7 @@ class WorkflowTask:
         engine = self.engine
         try:
             delta = self.run.advance(inputs, engine.clock(), build=engine.build, identity=engine.identity)
+            check_schedules(delta)
         except Exception as error:
             raise _WorkflowTaskFailed from error
         assert self.run.started is not None
@@ -286,6 +308,8 @@ class WorkflowTask:
                 if isinstance(command, history.ActivityTaskScheduled):
                     command.eager_deadline = self.eager.plan(command, self.run.started.task_queue, delta.time)
                     self.run.note_eager(command)
+        if self.run.closed:
+            note_retry_state(self.run)
         if not (delta.inputs or delta.commands or delta.supersedes):
             self._note_update(delta)  # rejected, and nothing to record
             return

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from durability.client import Client, RPCError, WorkflowFailureError
@@ -18,8 +16,10 @@ IDS = {"workflow_id": "asking", "activity_id": "ask"}
 async def begun(api: Api) -> None:
     """Start the workflow and wait until its activity's attempt is under way."""
     await api.post("/workflows", json={"workflow_type": "Asking", "workflow_id": "asking"})
-    while (await api.post("/activities/heartbeat", json={**IDS, "details": [1]})).status_code != 200:
-        await asyncio.sleep(0)
+    for _ in range(1000):
+        if (await api.post("/activities/heartbeat", json={**IDS, "details": [1]})).status_code == 200:
+            return
+    raise AssertionError("the attempt does not begin")
 
 
 async def test_completed(api: Api) -> None:
