@@ -68,7 +68,7 @@ demo: $(VENV)/.stamp ## Run the example application on the local cloud, with cra
 
 .PHONY: test
 test: $(VENV)/.stamp ## Run the tests
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.stamp ## Check style, types and the template

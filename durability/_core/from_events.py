@@ -10,24 +10,26 @@ are numbers are the numbers.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from durability._core import history
-from durability._core.events_view import HistoryEvent
-from durability._core.failure import CanceledFailureInfo, Failure
-from durability._core.history import FORMAT, Delta, ExecutionReference, RetryPolicyRecord
-from durability._core.payload import Payload
-from durability._core.temporal_json import (
-    RETRY_STATES,
-    duration_from_json,
-    failure_from_json,
-    payload_from_json,
-    payloads_from_json,
-    time_from_json,
+from durability._core.event_fields import (
+    cancelled,
+    duration,
+    json_value,
+    number,
+    payload_map,
+    reference,
+    retry_policy,
+    retry_state,
+    single,
 )
+from durability._core.events_view import HistoryEvent
+from durability._core.history import FORMAT, Delta
+from durability._core.payload import Payload
+from durability._core.temporal_json import failure_from_json, payloads_from_json, time_from_json
 
 PATCH_MARKER: Final = "core_patch"
 LOCAL_ACTIVITY_MARKER: Final = "core_local_activity"
@@ -94,6 +96,7 @@ class _Reader:
         self._children_by_id: dict[str, int] = {}
         self._signals: dict[int, int] = {}
         self._cancels: dict[int, int] = {}
+        self._child_cancels: set[int] = set()
 
     def read(self, event: HistoryEvent) -> None:
         """Take one event in."""
@@ -109,7 +112,9 @@ class _Reader:
             if command is not None:
                 self.tasks[-1].delta.commands.append(command)
         elif (read_input := _INPUTS.get(name)) is not None:
-            self._inputs.append((event.event_id, read_input(self, event)))
+            message = read_input(self, event)
+            if message is not None:
+                self._inputs.append((event.event_id, message))
         elif name == "ActivityTaskStarted":
             self._attempts[int(attributes["scheduledEventId"])] = {**attributes, "time": event.time}
 
@@ -142,18 +147,18 @@ class _Reader:
             workflow_type=of["workflowType"]["name"],
             task_queue=self._task_queue,
             arguments=payloads_from_json(of.get("input")) or [],
-            headers=_payload_map(of.get("header")),
-            memo=_payload_map(of.get("memo")),
-            search_attributes=_payload_map(of.get("searchAttributes"), "indexedFields"),
-            execution_timeout=_duration(of, "workflowExecutionTimeout"),
-            run_timeout=_duration(of, "workflowRunTimeout"),
-            task_timeout=_duration(of, "workflowTaskTimeout"),
-            retry_policy=_retry_policy(of),
+            headers=payload_map(of.get("header")),
+            memo=payload_map(of.get("memo")),
+            search_attributes=payload_map(of.get("searchAttributes"), "indexedFields"),
+            execution_timeout=duration(of, "workflowExecutionTimeout"),
+            run_timeout=duration(of, "workflowRunTimeout"),
+            task_timeout=duration(of, "workflowTaskTimeout"),
+            retry_policy=retry_policy(of),
             attempt=int(of.get("attempt", 1)),
             cron_schedule=of.get("cronSchedule", ""),
-            start_delay=_duration(of, "firstWorkflowTaskBackoff"),
-            parent=_reference(of.get("parentWorkflowNamespace", ""), of.get("parentWorkflowExecution")),
-            root=_reference("", of.get("rootWorkflowExecution")),
+            start_delay=duration(of, "firstWorkflowTaskBackoff"),
+            parent=reference(of.get("parentWorkflowNamespace", ""), of.get("parentWorkflowExecution")),
+            root=reference("", of.get("rootWorkflowExecution")),
             first_run_id=of.get("firstExecutionRunId", ""),
             continued_run_id=of.get("continuedExecutionRunId", ""),
             last_completion_result=payloads_from_json(of.get("lastCompletionResult")),
@@ -169,7 +174,7 @@ class _Reader:
             key=f"event:{event.event_id}",
             name=of["signalName"],
             arguments=payloads_from_json(of.get("input")) or [],
-            headers=_payload_map(of.get("header")),
+            headers=payload_map(of.get("header")),
             identity=of.get("identity", ""),
         )
 
@@ -207,12 +212,12 @@ class _Reader:
         )
         match event.name:
             case "ActivityTaskCompleted":
-                return history.ActivityTaskCompleted(*common, _single(of.get("result")))
+                return history.ActivityTaskCompleted(*common, single(of.get("result")))
             case "ActivityTaskFailed":
-                return history.ActivityTaskFailed(*common, failure_from_json(of["failure"]), _retry_state(of))
+                return history.ActivityTaskFailed(*common, failure_from_json(of["failure"]), retry_state(of))
             case "ActivityTaskTimedOut":
-                return history.ActivityTaskTimedOut(*common, failure_from_json(of["failure"]), _retry_state(of))
-        return history.ActivityTaskCanceled(*common, _cancelled(of))
+                return history.ActivityTaskTimedOut(*common, failure_from_json(of["failure"]), retry_state(of))
+        return history.ActivityTaskCanceled(*common, cancelled(of))
 
     def _child_event(self, event: HistoryEvent) -> history.Input:
         of = event.attributes
@@ -224,17 +229,19 @@ class _Reader:
             case "StartChildWorkflowExecutionFailed":
                 return history.StartChildWorkflowExecutionFailed(*common)
             case "ChildWorkflowExecutionCompleted":
-                return history.ChildWorkflowExecutionCompleted(*common, _single(of.get("result")))
+                return history.ChildWorkflowExecutionCompleted(*common, single(of.get("result")))
             case "ChildWorkflowExecutionFailed":
-                return history.ChildWorkflowExecutionFailed(*common, failure_from_json(of["failure"]), _retry_state(of))
+                return history.ChildWorkflowExecutionFailed(*common, failure_from_json(of["failure"]), retry_state(of))
             case "ChildWorkflowExecutionCanceled":
-                return history.ChildWorkflowExecutionCanceled(*common, _cancelled(of))
+                return history.ChildWorkflowExecutionCanceled(*common, cancelled(of))
             case "ChildWorkflowExecutionTimedOut":
-                return history.ChildWorkflowExecutionTimedOut(*common, _retry_state(of))
+                return history.ChildWorkflowExecutionTimedOut(*common, retry_state(of))
         return history.ChildWorkflowExecutionTerminated(*common)
 
-    def _external_event(self, event: HistoryEvent) -> history.Input:
+    def _external_event(self, event: HistoryEvent) -> history.Input | None:
         initiated = int(event.attributes["initiatedEventId"])
+        if initiated in self._child_cancels:
+            return None
         key = f"event:{event.event_id}"
         match event.name:
             case "ExternalWorkflowExecutionSignaled":
@@ -249,15 +256,15 @@ class _Reader:
 
     def _timer_started(self, event: HistoryEvent) -> history.Command:
         of = event.attributes
-        sequence = self._timers[of["timerId"]] = _number(of["timerId"], len(self._timers) + 1)
-        return history.TimerStarted(sequence, _duration(of, "startToFireTimeout"))
+        sequence = self._timers[of["timerId"]] = number(of["timerId"], len(self._timers) + 1)
+        return history.TimerStarted(sequence, duration(of, "startToFireTimeout"))
 
     def _timer_canceled(self, event: HistoryEvent) -> history.Command:
         return history.TimerCanceled(self._timers[event.attributes["timerId"]])
 
     def _activity_scheduled(self, event: HistoryEvent) -> history.Command:
         of = event.attributes
-        self._activity_number = _number(of["activityId"], self._activity_number + 1)
+        self._activity_number = number(of["activityId"], self._activity_number + 1)
         self._activities[event.event_id] = self._activity_number
         queue = of.get("taskQueue", {}).get("name", "")
         return history.ActivityTaskScheduled(
@@ -266,12 +273,12 @@ class _Reader:
             activity_type=of["activityType"]["name"],
             task_queue="" if queue == self._task_queue else queue,
             arguments=payloads_from_json(of.get("input")) or [],
-            headers=_payload_map(of.get("header")),
-            schedule_to_close_timeout=_duration(of, "scheduleToCloseTimeout"),
-            schedule_to_start_timeout=_duration(of, "scheduleToStartTimeout"),
-            start_to_close_timeout=_duration(of, "startToCloseTimeout"),
-            heartbeat_timeout=_duration(of, "heartbeatTimeout"),
-            retry_policy=_retry_policy(of),
+            headers=payload_map(of.get("header")),
+            schedule_to_close_timeout=duration(of, "scheduleToCloseTimeout"),
+            schedule_to_start_timeout=duration(of, "scheduleToStartTimeout"),
+            start_to_close_timeout=duration(of, "startToCloseTimeout"),
+            heartbeat_timeout=duration(of, "heartbeatTimeout"),
+            retry_policy=retry_policy(of),
         )
 
     def _activity_cancel_requested(self, event: HistoryEvent) -> history.Command:
@@ -288,14 +295,14 @@ class _Reader:
             workflow_type=of["workflowType"]["name"],
             task_queue=of.get("taskQueue", {}).get("name", ""),
             arguments=payloads_from_json(of.get("input")) or [],
-            headers=_payload_map(of.get("header")),
-            memo=_payload_map(of.get("memo")),
-            search_attributes=_payload_map(of.get("searchAttributes"), "indexedFields"),
-            execution_timeout=_duration(of, "workflowExecutionTimeout"),
-            run_timeout=_duration(of, "workflowRunTimeout"),
-            task_timeout=_duration(of, "workflowTaskTimeout"),
+            headers=payload_map(of.get("header")),
+            memo=payload_map(of.get("memo")),
+            search_attributes=payload_map(of.get("searchAttributes"), "indexedFields"),
+            execution_timeout=duration(of, "workflowExecutionTimeout"),
+            run_timeout=duration(of, "workflowRunTimeout"),
+            task_timeout=duration(of, "workflowTaskTimeout"),
             parent_close_policy=_PARENT_CLOSE_POLICIES.get(policy, 1),
-            retry_policy=_retry_policy(of),
+            retry_policy=retry_policy(of),
             cron_schedule=of.get("cronSchedule", ""),
         )
 
@@ -303,6 +310,8 @@ class _Reader:
         of = event.attributes
         execution = of["workflowExecution"]
         if of.get("childWorkflowOnly"):
+            # The child's end is what the workflow gets to see, not that its cancellation was delivered.
+            self._child_cancels.add(event.event_id)
             sequence = self._children_by_id[execution["workflowId"]]
             return history.CancelChildWorkflowExecutionRequested(sequence, of.get("reason", ""))
         sequence = self._cancels[event.event_id] = len(self._cancels) + 1
@@ -326,7 +335,7 @@ class _Reader:
             run_id=execution.get("runId", ""),
             name=of["signalName"],
             arguments=payloads_from_json(of.get("input")) or [],
-            headers=_payload_map(of.get("header")),
+            headers=payload_map(of.get("header")),
             child_sequence=child,
         )
 
@@ -335,7 +344,7 @@ class _Reader:
         details = of.get("details", {})
         match of["markerName"]:
             case "core_patch":
-                data = _json(details["patch-data"])
+                data = json_value(details["patch-data"])
                 return history.PatchMarkerRecorded(data["id"], data.get("deprecated", False))
             case "core_local_activity":
                 self.tasks[-1].local_outcomes.append(self._local_outcome(event, details))
@@ -344,14 +353,14 @@ class _Reader:
         return None
 
     def _local_outcome(self, event: HistoryEvent, details: Mapping[str, Any]) -> LocalOutcome:
-        data = _json(details["data"])
+        data = json_value(details["data"])
         sequence, attempt = int(data["seq"]), int(data.get("attempt", 1))
         self._activity_number = max(self._activity_number, sequence)
         common = (event.time, f"activity:{sequence}:{attempt}", sequence, attempt, event.time, "")
         failure = event.attributes.get("failure")
         outcome: history.ActivityOutcome
         if failure is None:
-            outcome = history.ActivityTaskCompleted(*common, _single(details.get("result")))
+            outcome = history.ActivityTaskCompleted(*common, single(details.get("result")))
         elif "canceledFailureInfo" in failure:
             outcome = history.ActivityTaskCanceled(*common, failure_from_json(failure))
         else:
@@ -360,14 +369,14 @@ class _Reader:
         return LocalOutcome(data.get("activity_id", str(sequence)), data.get("activity_type", ""), outcome)
 
     def _search_attributes(self, event: HistoryEvent) -> history.Command | None:
-        attributes = _payload_map(event.attributes.get("searchAttributes"), "indexedFields")
+        attributes = payload_map(event.attributes.get("searchAttributes"), "indexedFields")
         if set(attributes) == {_CHANGE_VERSION}:
             return None
         return history.SearchAttributesUpserted(attributes)
 
     def _properties(self, event: HistoryEvent) -> history.Command:
         memo: dict[str, Payload | None] = {}
-        for name, payload in _payload_map(event.attributes.get("upsertedMemo")).items():
+        for name, payload in payload_map(event.attributes.get("upsertedMemo")).items():
             memo[name] = None if payload.metadata.get("encoding") == b"binary/null" else payload
         return history.WorkflowPropertiesModified(memo)
 
@@ -381,7 +390,7 @@ class _Reader:
             key=key,
             name=call["name"],
             arguments=payloads_from_json(call.get("args")) or [],
-            headers=_payload_map(call.get("header")),
+            headers=payload_map(call.get("header")),
             identity=request["meta"].get("identity", ""),
         )
         after = int(of.get("acceptedRequestSequencingEventId", 0))
@@ -396,16 +405,16 @@ class _Reader:
         failure = outcome.get("failure")
         return history.WorkflowExecutionUpdateCompleted(
             of["meta"]["updateId"],
-            _single(outcome.get("success")),
+            single(outcome.get("success")),
             failure_from_json(failure) if failure else None,
         )
 
     def _completed(self, event: HistoryEvent) -> history.Command:
-        return history.WorkflowExecutionCompleted(_single(event.attributes.get("result")))
+        return history.WorkflowExecutionCompleted(single(event.attributes.get("result")))
 
     def _failed(self, event: HistoryEvent) -> history.Command:
         return history.WorkflowExecutionFailed(
-            failure_from_json(event.attributes["failure"]), _retry_state(event.attributes)
+            failure_from_json(event.attributes["failure"]), retry_state(event.attributes)
         )
 
     def _canceled(self, event: HistoryEvent) -> history.Command:
@@ -417,11 +426,11 @@ class _Reader:
             workflow_type=of["workflowType"]["name"],
             task_queue=of.get("taskQueue", {}).get("name", ""),
             arguments=payloads_from_json(of.get("input")) or [],
-            headers=_payload_map(of.get("header")),
+            headers=payload_map(of.get("header")),
         )
 
 
-_INPUTS: Final[Mapping[str, Callable[[_Reader, HistoryEvent], history.Input]]] = {
+_INPUTS: Final[Mapping[str, Callable[[_Reader, HistoryEvent], history.Input | None]]] = {
     "WorkflowExecutionStarted": _Reader._workflow_started,
     "WorkflowExecutionSignaled": _Reader._signaled,
     "WorkflowExecutionCancelRequested": _Reader._cancel_requested,
@@ -463,53 +472,3 @@ _COMMANDS: Final[Mapping[str, Callable[[_Reader, HistoryEvent], history.Command 
     "WorkflowExecutionCanceled": _Reader._canceled,
     "WorkflowExecutionContinuedAsNew": _Reader._continued,
 }
-
-
-def _number(text: str, otherwise: int) -> int:
-    return int(text) if text.isascii() and text.isdigit() else otherwise
-
-
-def _duration(attributes: Mapping[str, Any], name: str) -> int:
-    return duration_from_json(attributes.get(name) or "0s")
-
-
-def _payload_map(body: Mapping[str, Any] | None, name: str = "fields") -> dict[str, Payload]:
-    return {key: payload_from_json(value) for key, value in ((body or {}).get(name) or {}).items()}
-
-
-def _single(body: Mapping[str, Any] | None) -> Payload | None:
-    payloads = payloads_from_json(body)
-    return payloads[0] if payloads else None
-
-
-def _json(body: Mapping[str, Any]) -> Any:
-    payload = _single(body)
-    return json.loads(payload.data) if payload is not None else {}
-
-
-def _reference(namespace: str, execution: Mapping[str, Any] | None) -> ExecutionReference | None:
-    if not execution or not execution.get("workflowId"):
-        return None
-    return ExecutionReference(namespace, execution["workflowId"], execution.get("runId", ""))
-
-
-def _retry_policy(attributes: Mapping[str, Any]) -> RetryPolicyRecord | None:
-    policy = attributes.get("retryPolicy")
-    if not policy:
-        return None
-    return RetryPolicyRecord(
-        _duration(policy, "initialInterval"),
-        float(policy.get("backoffCoefficient", 2.0)),
-        _duration(policy, "maximumInterval"),
-        int(policy.get("maximumAttempts", 0)),
-        tuple(policy.get("nonRetryableErrorTypes", ())),
-    )
-
-
-def _retry_state(attributes: Mapping[str, Any]) -> int:
-    name = str(attributes.get("retryState", "")).removeprefix("RETRY_STATE_")
-    return RETRY_STATES.index(name) if name in RETRY_STATES else 0
-
-
-def _cancelled(attributes: Mapping[str, Any]) -> Failure:
-    return Failure(message="Cancelled", info=CanceledFailureInfo(details=payloads_from_json(attributes.get("details"))))

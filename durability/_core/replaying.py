@@ -50,7 +50,7 @@ class _Replay:
         decided = self._activate(task, delta.inputs, patches) if delta.inputs else []
         for local in task.local_outcomes:
             self._check_local(number, local)
-            decided += self._activate(task, [local.outcome], ())  # type: ignore[list-item]
+            decided += self._activate(task, [local.outcome], patches)  # type: ignore[list-item]
         if task.completed:
             match_commands(decided, delta.commands, number)
 

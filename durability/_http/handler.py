@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,24 @@ def http_handler(application: Application) -> Callable[[Any, Any], Any]:
         data_converter=application.data_converter,
         webhooks=application.webhooks,
     )
-    return Mangum(app, lifespan="off")
+    return in_one_loop(Mangum(app, lifespan="off"))
+
+
+def in_one_loop(handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Give all invocations of a process the same event loop: the engine's connections belong to it.
+
+    mangum takes the thread's current loop, and from Python 3.14 on there is none unless somebody sets it.
+    """
+    loop: asyncio.AbstractEventLoop | None = None
+
+    def handle(event: Any, context: Any) -> Any:
+        nonlocal loop
+        if loop is None:
+            loop = asyncio.new_event_loop()
+            asyncio.set_event_loop(loop)
+        return handler(event, context)
+
+    return handle
 
 
 async def _connect() -> Frontend:

@@ -77,6 +77,7 @@ async def close(task: WorkflowTask, commands: list[Command]) -> str:
             status=status_of(ending),
             close_time=run.time,
             outcome=stored_outcome(ending, HEAD_OUTCOME_LIMIT),
+            record=task.changed_record(),
             attention=engine.clock() if leaves else 0,
             awake=engine.clock() if leaves else 0,
         )

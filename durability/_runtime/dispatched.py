@@ -35,6 +35,7 @@ class DispatchedActivities:
     def message(self, run: Run, activity: OpenActivity, attempt: int, due: int) -> ActivityAttempt:
         """What goes on the activity queue for an attempt."""
         assert run.started is not None
+        queue = activity.record.task_queue or run.started.task_queue
         return ActivityAttempt(
             workflow_id=run.workflow_id,
             run_id=run.run_id,
@@ -43,7 +44,7 @@ class DispatchedActivities:
             attempt=attempt,
             due=due,
             scheduled=activity.scheduled,
-            body=encode_command(activity.record),
+            body=encode_command(msgspec.structs.replace(activity.record, task_queue=queue)),
         )
 
     def next_due(self, run: Run) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import boto3
@@ -13,7 +15,7 @@ from moto import mock_aws
 
 from durability._aws.secrets import LIFETIME, REFRESH_AFTER, RotatingSecret
 from durability._http.app import create_app
-from durability._http.handler import http_handler
+from durability._http.handler import http_handler, in_one_loop
 from durability.application import Application
 from durability.exceptions import ConfigurationError
 
@@ -45,19 +47,26 @@ class Untouched:
 
 
 @pytest.fixture
-def loop() -> Any:
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    yield loop
-    asyncio.set_event_loop(None)
-    loop.close()
+def in_a_function(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[[], None]], None]]:
+    """Run code where no event loop has ever been, as in a function's process: in a thread of its own."""
+    loops: list[asyncio.AbstractEventLoop] = []
+    make = asyncio.new_event_loop
+    monkeypatch.setattr(asyncio, "new_event_loop", lambda: loops.append(make()) or loops[-1])
+    with ThreadPoolExecutor(1) as thread:
+        yield lambda work: thread.submit(work).result()
+    for loop in loops:
+        loop.close()
 
 
-def test_events_of_api_gateway(loop: Any) -> None:
+def test_events_of_api_gateway(in_a_function: Callable[[Callable[[], None]], None]) -> None:
+    in_a_function(_events_of_api_gateway)
+
+
+def _events_of_api_gateway() -> None:
     async def connect() -> Any:
         return Untouched()
 
-    handler = Mangum(create_app(connect, workflow_types=WORKFLOWS, task_queue="q"), lifespan="off")
+    handler = in_one_loop(Mangum(create_app(connect, workflow_types=WORKFLOWS, task_queue="q"), lifespan="off"))
     context: Any = object()
     healthy = handler(event("GET", "/health"), context)
     assert (healthy["statusCode"], json.loads(healthy["body"])["status"]) == (200, "ok")
@@ -67,9 +76,15 @@ def test_events_of_api_gateway(loop: Any) -> None:
     assert handler(event("PUT", "/health"), context)["statusCode"] == 405
 
 
-def test_the_applications_handler_answers_without_an_engine(loop: Any) -> None:
-    handler = http_handler(Application(workflows=WORKFLOWS))
-    assert handler(event("GET", "/health"), object())["statusCode"] == 200
+def test_the_applications_handler_answers_without_an_engine(
+    in_a_function: Callable[[Callable[[], None]], None],
+) -> None:
+    def answer() -> None:
+        handler = http_handler(Application(workflows=WORKFLOWS))
+        assert handler(event("GET", "/health"), object())["statusCode"] == 200
+        assert handler(event("GET", "/health"), object())["statusCode"] == 200
+
+    in_a_function(answer)
 
 
 def test_the_secret_is_cached_and_rotation_is_noticed() -> None:

@@ -120,7 +120,7 @@ def variadic(*args: int) -> None: ...
 
 
 @pytest.mark.parametrize(
-    "fn", [named, threaded, untyped, variadic, Callee, Callee(), Callee().__call__, Service().method], ids=repr
+    "fn", [named, threaded, untyped, variadic, Callee, Callee(), Callee().__call__, Service().method]
 )
 def test_type_hints_are_those_of_the_reference(fn: Callable[..., Any]) -> None:
     assert type_hints_from_func(fn) == temporalio.common._type_hints_from_func(fn)

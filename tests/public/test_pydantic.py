@@ -37,7 +37,7 @@ ORDER = Order(id=uuid.UUID(int=1), lines=[Line(name="a")], placed=datetime(2026,
 VALUES: list[Any] = [ORDER, [ORDER], {"b": 1, "a": ORDER}, None, b"bytes", {1, 2}, timedelta(seconds=5), Point(1), "ü"]
 
 
-@pytest.mark.parametrize("value", VALUES, ids=repr)
+@pytest.mark.parametrize("value", VALUES)
 def test_payloads_are_the_reference_payloads(value: Any) -> None:
     ours = pydantic_data_converter.payload_converter.to_payload(value)
     theirs = temporalio.contrib.pydantic.pydantic_data_converter.payload_converter.to_payload(value)

@@ -249,7 +249,7 @@ async def test_an_error_that_cannot_be_converted_fails_the_attempt() -> None:
     assert message == "Failed building exception result: Object of type object is not JSON serializable"
 
 
-@pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt()], ids=repr)
+@pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt()])
 async def test_errors_that_would_end_the_process_fail_the_attempt(error: BaseException) -> None:
     @activity.defn
     async def fail() -> None:

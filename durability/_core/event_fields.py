@@ -1,0 +1,62 @@
+"""Reading the fields of events in Temporal's JSON format."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from durability._core.failure import CanceledFailureInfo, Failure
+from durability._core.history import ExecutionReference, RetryPolicyRecord
+from durability._core.payload import Payload
+from durability._core.temporal_json import RETRY_STATES, duration_from_json, payload_from_json, payloads_from_json
+
+
+def number(text: str, otherwise: int) -> int:
+    return int(text) if text.isascii() and text.isdigit() else otherwise
+
+
+def duration(attributes: Mapping[str, Any], name: str) -> int:
+    return duration_from_json(attributes.get(name) or "0s")
+
+
+def payload_map(body: Mapping[str, Any] | None, name: str = "fields") -> dict[str, Payload]:
+    return {key: payload_from_json(value) for key, value in ((body or {}).get(name) or {}).items()}
+
+
+def single(body: Mapping[str, Any] | None) -> Payload | None:
+    payloads = payloads_from_json(body)
+    return payloads[0] if payloads else None
+
+
+def json_value(body: Mapping[str, Any]) -> Any:
+    payload = single(body)
+    return json.loads(payload.data) if payload is not None else {}
+
+
+def reference(namespace: str, execution: Mapping[str, Any] | None) -> ExecutionReference | None:
+    if not execution or not execution.get("workflowId"):
+        return None
+    return ExecutionReference(namespace, execution["workflowId"], execution.get("runId", ""))
+
+
+def retry_policy(attributes: Mapping[str, Any]) -> RetryPolicyRecord | None:
+    policy = attributes.get("retryPolicy")
+    if not policy:
+        return None
+    return RetryPolicyRecord(
+        duration(policy, "initialInterval"),
+        float(policy.get("backoffCoefficient", 2.0)),
+        duration(policy, "maximumInterval"),
+        int(policy.get("maximumAttempts", 0)),
+        tuple(policy.get("nonRetryableErrorTypes", ())),
+    )
+
+
+def retry_state(attributes: Mapping[str, Any]) -> int:
+    name = str(attributes.get("retryState", "")).removeprefix("RETRY_STATE_")
+    return RETRY_STATES.index(name) if name in RETRY_STATES else 0
+
+
+def cancelled(attributes: Mapping[str, Any]) -> Failure:
+    return Failure(message="Cancelled", info=CanceledFailureInfo(details=payloads_from_json(attributes.get("details"))))

@@ -1,0 +1,426 @@
+"""A local cloud in memory with task queues and workers: what the test environments run on.
+
+Where ``MemoryCloud`` imitates a deployment, with the delays of its services, this is the same protocol on queues that
+are exact to the millisecond, in the user's own event loop. Tasks go to the worker that serves their task queue, and
+wait if there is none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import itertools
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, NoReturn
+
+from durability._core.activation import RunDetails
+from durability._core.encoding import decode_command
+from durability._core.failure import Failure
+from durability._core.history import ActivityTaskScheduled
+from durability._core.payload import Payload
+from durability._memory.clock import EnvironmentClock, Relevance
+from durability._memory.store import MemoryStore
+from durability._runtime import activity_task, query_task
+from durability._runtime.engine import Engine
+from durability._runtime.frontend import Outcome
+from durability._runtime.gateway import Gateway
+from durability._runtime.hosting import WorkerSpecification
+from durability._runtime.ports import ActivityAttempt, Head, Settlement, WakeUp, WorkflowKey
+from durability._runtime.queries import decode_bytes, encode_answer_bytes
+from durability._runtime.sessions import Sessions
+from durability._runtime.settings import Settings
+from durability._runtime.workflow_task import WorkflowTask
+from durability.activity._runner import ActivityRunner
+from durability.service import RPCError, RPCStatusCode
+
+logger = logging.getLogger("durability.local")
+
+_NEVER: Final = 500 * 366 * 86_400_000
+"""Milliseconds; longer than any timer of a workflow."""
+
+LOCAL_SETTINGS: Final = Settings(
+    linger=0,  # a wake-up costs nothing here, and whoever waits in a task keeps time from being skipped
+    queue_delay=2 * _NEVER,  # the queues here keep messages for as long as it takes, so no schedules are needed
+    attempt_recheck=2 * _NEVER,  # no message is ever lost
+    failure_backoff=200,
+    failure_backoff_limit=10_000,  # somebody is watching
+)
+
+TERMINATE: Final = "terminate"
+"""Inbox key of a request to terminate a run (``Gateway.terminate``)."""
+_TERMINATED_WITHIN: Final = 5.0
+_RECEIPTS: Final = 10
+_REDELIVERY: Final = 1_000
+
+Message = WakeUp | ActivityAttempt
+
+
+class WatchedStore(MemoryStore):
+    """A ``MemoryStore`` in which one can wait for a workflow id's head to change."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._watchers: dict[WorkflowKey, list[asyncio.Future[None]]] = {}
+
+    def current(self, key: WorkflowKey) -> Head | None:
+        """The head itself, to look at."""
+        return self._heads.get(key)
+
+    def change(self, key: WorkflowKey) -> asyncio.Future[None]:
+        """Done when the run ends or another one takes its place."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        watchers = self._watchers.setdefault(key, [])
+        watchers[:] = [other for other in watchers if not other.done()]
+        watchers.append(future)
+        return future
+
+    async def replace(self, head: Head, expected: Head, summary: Head) -> Head | None:
+        """See ``HistoryStore.replace``."""
+        conflict = await super().replace(head, expected, summary)
+        self._changed(head.key)
+        return conflict
+
+    async def settle(self, head: Head, settlement: Settlement, *, drop: list[str]) -> Head | None:
+        """See ``HistoryStore.settle``."""
+        conflict = await super().settle(head, settlement, drop=drop)
+        if settlement.close_time:
+            self._changed(head.key)
+        return conflict
+
+    def _changed(self, key: WorkflowKey) -> None:
+        for future in self._watchers.pop(key, ()):
+            if not future.done():
+                future.set_result(None)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalGateway(Gateway):
+    """The clients' side of a local cloud: like any other, but told when a run has ended instead of asking again."""
+
+    cloud: LocalCloud = field(kw_only=True)
+
+    @property
+    def worker_host(self) -> LocalCloud:
+        """What workers are attached to."""
+        return self.cloud
+
+    async def outcome(self, workflow_id: str, run_id: str | None, *, wait: float) -> Outcome | None:
+        """See ``Frontend.outcome``; ``wait`` is in real seconds."""
+        store = self.cloud.store
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait):
+                while True:
+                    head = await self._head(workflow_id, run_id or None)
+                    run_id = run_id or head.run_id
+                    if not head.open:
+                        return await self._outcome(head)
+                    # Nothing has run since the head was read, so no change is missed.
+                    await store.change(head.key)
+        head = await self._head(workflow_id, run_id or None)
+        return None if head.open else await self._outcome(head)
+
+    async def terminate(
+        self,
+        workflow_id: str,
+        run_id: str | None,
+        *,
+        reason: str = "",
+        details: list[Payload] | None = None,
+        identity: str = "",
+    ) -> None:
+        """See ``Frontend.terminate``. Returns when the run has ended, as Temporal's server does."""
+        change = self.cloud.store.change(WorkflowKey(self.namespace, workflow_id))
+        await Gateway.terminate(self, workflow_id, run_id, reason=reason, details=details, identity=identity)
+        self.cloud.reconsider(workflow_id)
+        await asyncio.wait([change], timeout=_TERMINATED_WITHIN)
+
+
+@dataclass(eq=False)
+class _Attached:
+    """A worker and what it has under way."""
+
+    cloud: LocalCloud
+    specification: WorkerSpecification
+    engine: Engine
+    context: contextvars.Context
+    deliveries: dict[asyncio.Task[None], Message] = field(default_factory=dict)
+    tasks: list[WorkflowTask] = field(default_factory=list)
+    stopped: bool = False
+    _idle: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def takes(self, message: Message) -> bool:
+        """Whether the worker may be given a message now."""
+        specification = self.specification
+        if self.stopped:
+            return False
+        busy = sum(type(other) is type(message) for other in self.deliveries.values())
+        if isinstance(message, WakeUp):
+            return specification.workflows is not None and busy < specification.workflow_slots
+        serves = specification.activities is not None and specification.remote_activities
+        return serves and busy < specification.activity_slots
+
+    def knows(self, name: str, message: Message) -> bool:
+        """Whether the worker has the workflow or activity that a message is about."""
+        registered = self.specification.workflows if isinstance(message, WakeUp) else self.specification.activities
+        return registered is not None and name in registered.names
+
+    def stop(self) -> None:
+        """See ``HostedWorker.stop``. Tasks under way begin no further activities."""
+        self.stopped = True
+        for task in self.tasks:
+            task.deadline = task.eager.deadline = 0
+
+    async def finished(self) -> None:
+        """See ``HostedWorker.finished``."""
+        while self.deliveries:
+            await asyncio.wait(list(self.deliveries))
+
+    async def close(self) -> None:
+        """See ``HostedWorker.close``. Messages that were not dealt with wait for another worker."""
+        self.stop()
+        for delivery in list(self.deliveries):
+            delivery.cancel()
+        await self.finished()
+        self.engine.sessions.clear()
+        self.cloud.detach(self)
+
+
+class LocalCloud:
+    """Store, queues, timers and workers of one environment.
+
+    Attributes:
+        store: Where runs are kept.
+        clock: Its time.
+        gateway: For clients.
+    """
+
+    def __init__(self, *, namespace: str = "default") -> None:
+        """Create the cloud.
+
+        Args:
+            namespace: Namespace of all runs.
+        """
+        self.namespace: Final = namespace
+        self.store: Final = WatchedStore()
+        self.clock: Final = EnvironmentClock()
+        self.gateway: Final = LocalGateway(namespace, self.store, self, self, self.clock, self.clock.sleep, cloud=self)
+        self._workers: list[_Attached] = []
+        self._turns = itertools.count()
+        self._waiting: dict[tuple[str, type[Message]], dict[Message, None]] = {}
+        self._closed = False
+
+    # --- workers ----------------------------------------------------------------------------------------------------
+
+    def attach(self, worker: WorkerSpecification) -> _Attached:
+        """See ``WorkerHost.attach``."""
+        attached = _Attached(self, worker, self._engine(worker), contextvars.copy_context())
+        self._workers.append(attached)
+        self._hand_out(worker.task_queue)
+        return attached
+
+    def _engine(self, worker: WorkerSpecification) -> Engine:
+        registry = worker.workflows
+        return Engine(
+            namespace=self.namespace,
+            store=self.store,
+            queue=self,
+            timers=self,
+            invoker=self,
+            factory=registry.create if registry is not None else _no_workflows,
+            runner=worker.activities or ActivityRunner([]),
+            clock=self.clock,
+            to_failure=registry.to_failure if registry is not None else _plain_failure,
+            sleep=self.clock.sleep,
+            settings=LOCAL_SETTINGS,
+            build=worker.build,
+            identity=worker.identity,
+            sessions=Sessions(worker.held_runs),
+        )
+
+    def detach(self, worker: _Attached) -> None:
+        """Forget a worker."""
+        if worker in self._workers:
+            self._workers.remove(worker)
+
+    def _worker_for(self, task_queue: str, message: Message) -> _Attached | None:
+        ready = [w for w in self._workers if w.specification.task_queue == task_queue and w.takes(message)]
+        if not ready:
+            return None
+        name = self._name(message)
+        fitting = [worker for worker in ready if worker.knows(name, message)] or ready
+        return fitting[next(self._turns) % len(fitting)]
+
+    def _name(self, message: Message) -> str:
+        if isinstance(message, ActivityAttempt):
+            return _scheduled(message).activity_type
+        head = self._head(message)
+        return head.workflow_type if head is not None else ""
+
+    def _task_queue(self, message: Message) -> str:
+        if isinstance(message, ActivityAttempt):
+            own = _scheduled(message).task_queue
+            if own:
+                return own
+        head = self._head(message)
+        return head.task_queue if head is not None else ""
+
+    def _head(self, message: Message) -> Head | None:
+        return self.store.current(WorkflowKey(self.namespace, message.workflow_id))
+
+    def reconsider(self, workflow_id: str) -> None:
+        """Look again at what waits for a worker beside a workflow, which may need none any more."""
+        for waiting in list(self._waiting.values()):
+            for message in [message for message in waiting if message.workflow_id == workflow_id]:
+                del waiting[message]
+                self._route(message)
+
+    # --- ports ------------------------------------------------------------------------------------------------------
+
+    async def send_wake_up(self, wake_up: WakeUp, *, delay: int = 0) -> None:
+        """See ``TaskQueue.send_wake_up``."""
+        self._send(wake_up, delay, lambda: self._relevance(wake_up))
+
+    async def send_activities(self, attempts: list[ActivityAttempt], *, delay: int = 0) -> None:
+        """See ``TaskQueue.send_activities``."""
+        for attempt in attempts:
+            self._send(attempt, delay, lambda: Relevance.NEEDED)
+
+    async def schedule(self, key: WorkflowKey, wake_up: WakeUp, at: int) -> None:
+        """See ``TimerService.schedule``."""
+        await self.send_wake_up(wake_up, delay=wake_up.due - self.clock())
+
+    async def invoke(self, request: bytes) -> bytes:
+        """See ``WorkflowInvoker.invoke``."""
+        query = decode_bytes(request)
+        head = self.store.current(WorkflowKey(self.namespace, query.workflow_id))
+        if head is None:
+            raise RPCError(f"workflow not found for ID: {query.workflow_id}", RPCStatusCode.NOT_FOUND, b"")
+        worker = self._worker_for(head.task_queue, WakeUp(query.workflow_id, head.run_id))
+        if worker is None:
+            raise RPCError(
+                f"no poller seen for task queue {head.task_queue!r}: start a worker that serves it and has the "
+                f"workflow {head.workflow_type!r}",
+                RPCStatusCode.FAILED_PRECONDITION,
+                b"",
+            )
+        self.clock.begin_work()
+        try:
+            return encode_answer_bytes(await query_task.answer(worker.engine, query))
+        finally:
+            self.clock.end_work()
+
+    # --- delivery ---------------------------------------------------------------------------------------------------
+
+    def _send(self, message: Message, delay: int, relevance: Callable[[], Relevance]) -> None:
+        if self._closed or delay > _NEVER:
+            return
+        if delay <= 0:
+            self._route(message)
+        else:
+            self.clock.at(self.clock() + delay, lambda: self._route(message), relevance)
+
+    def _relevance(self, wake_up: WakeUp) -> Relevance:
+        head = self._head(wake_up)
+        if head is None or not head.open or head.run_id != wake_up.run_id:
+            return Relevance.STALE
+        if head.task_attempts:
+            return Relevance.HELD
+        if not head.awake and not 0 < head.attention <= wake_up.due:
+            return Relevance.STALE
+        return Relevance.NEEDED
+
+    def _route(self, message: Message, receipt: int = 1) -> None:
+        if self._closed:
+            return
+        task_queue = self._task_queue(message)
+        worker = self._worker_for(task_queue, message)
+        if worker is not None:
+            self._start(worker, message, receipt)
+            return
+        if self._is_to_be_terminated(message, task_queue):
+            self._start(self._caretaker(), message, receipt)
+            return
+        self._waiting.setdefault((task_queue, type(message)), {})[message] = None
+
+    def _is_to_be_terminated(self, message: Message, task_queue: str) -> bool:
+        """Whether a run that no worker serves has been terminated, which needs no worker."""
+        head = self._head(message)
+        served = any(w.specification.task_queue == task_queue and not w.stopped for w in self._workers)
+        return isinstance(message, WakeUp) and not served and head is not None and TERMINATE in head.inbox
+
+    def _caretaker(self) -> _Attached:
+        nothing = WorkerSpecification(task_queue="", workflows=None, activities=None)
+        return _Attached(self, nothing, self._engine(nothing), contextvars.copy_context())
+
+    def _hand_out(self, task_queue: str) -> None:
+        """Give out what waits for a worker, as far as there is one with room for it."""
+        for kind in (WakeUp, ActivityAttempt):
+            waiting = self._waiting.get((task_queue, kind))
+            while waiting:
+                message = next(iter(waiting))
+                worker = self._worker_for(task_queue, message)
+                if worker is None:
+                    break
+                del waiting[message]
+                self._start(worker, message, 1)
+
+    def _start(self, worker: _Attached, message: Message, receipt: int) -> None:
+        self.clock.begin_work()
+        delivery = asyncio.get_running_loop().create_task(self._deliver(worker, message), context=worker.context.copy())
+        worker.deliveries[delivery] = message
+
+        def ended(delivery: asyncio.Task[None]) -> None:
+            del worker.deliveries[delivery]
+            if delivery.cancelled():
+                self._route(message)
+            elif error := delivery.exception():
+                self._failed(message, receipt, error)
+            self._hand_out(worker.specification.task_queue)
+            self.clock.end_work()
+
+        delivery.add_done_callback(ended)
+
+    async def _deliver(self, worker: _Attached, message: Message) -> None:
+        engine = worker.engine
+        if isinstance(message, ActivityAttempt):
+            await activity_task.execute_attempt(engine, message)
+            return
+        if await engine.wake_ups.put_back(message, engine.clock()):
+            return
+        task = WorkflowTask(engine, message, _NEVER * 100)
+        worker.tasks.append(task)
+        try:
+            await task.run_to_release()
+        finally:
+            worker.tasks[:] = [other for other in worker.tasks if other is not task]
+            await task.eager.stop()
+
+    def _failed(self, message: Message, receipt: int, error: BaseException) -> None:
+        logger.error("a task of workflow %r failed: %r", message.workflow_id, error, exc_info=error)
+        if receipt < _RECEIPTS:
+            self.clock.at(self.clock() + _REDELIVERY, lambda: self._route(message, receipt + 1), lambda: Relevance.HELD)
+
+    async def close(self) -> None:
+        """Drop everything that is under way or waiting."""
+        self._closed = True
+        for worker in list(self._workers):
+            await worker.close()
+        self._waiting.clear()
+        self.clock.close()
+
+
+def _scheduled(attempt: ActivityAttempt) -> ActivityTaskScheduled:
+    command = decode_command(attempt.body)
+    assert isinstance(command, ActivityTaskScheduled)
+    return command
+
+
+def _no_workflows(details: RunDetails) -> NoReturn:
+    raise RuntimeError(f"this worker has no workflows, and was given {details.started.workflow_type!r}")
+
+
+def _plain_failure(error: BaseException) -> Failure:
+    return Failure(message=str(error))

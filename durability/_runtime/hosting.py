@@ -1,0 +1,60 @@
+"""Workers: processes, or parts of one, that take tasks off task queues by themselves.
+
+A deployment needs none: there, tasks come to functions. ``durability.worker.Worker`` describes one, and what its
+client is connected to hosts it, if it can.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from durability._runtime.registry import WorkflowRegistry
+from durability.activity._runner import ActivityRunner
+
+
+@dataclass(frozen=True)
+class WorkerSpecification:
+    """What a worker does.
+
+    Attributes:
+        task_queue: Where it takes tasks from.
+        workflows: The workflows that it runs; None if it runs none.
+        activities: The activities that it runs; None if it runs none.
+        remote_activities: Whether it takes activities off the task queue, besides those of its own workflows.
+        workflow_slots: Most workflow tasks at a time.
+        activity_slots: Most activities off the task queue at a time.
+        held_runs: Most runs that it keeps in memory between their tasks.
+        identity: Names it in histories.
+        build: Build id of its code.
+    """
+
+    task_queue: str
+    workflows: WorkflowRegistry | None
+    activities: ActivityRunner | None
+    remote_activities: bool = True
+    workflow_slots: int = 100
+    activity_slots: int = 100
+    held_runs: int = 1000
+    identity: str = ""
+    build: str = ""
+
+
+class HostedWorker(Protocol):
+    """A worker at work."""
+
+    def stop(self) -> None:
+        """Take no further tasks."""
+
+    async def finished(self) -> None:
+        """Wait until the tasks under way have ended."""
+
+    async def close(self) -> None:
+        """End what is still under way, and forget the worker."""
+
+
+class WorkerHost(Protocol):
+    """What workers can be attached to."""
+
+    def attach(self, worker: WorkerSpecification) -> HostedWorker:
+        """Have a worker take tasks, from now on."""

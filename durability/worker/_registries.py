@@ -1,0 +1,231 @@
+"""What a worker runs, made ready for the engine: its workflows and its activities."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+from durability._core.activation import RunDetails, WorkflowInstance
+from durability._core.deadlock import DeadlockDetector
+from durability._core.failure import ApplicationFailureInfo, Failure
+from durability._core.instance import create_instance
+from durability._core.interceptors import StartActivityInput, WorkflowInboundInterceptor, WorkflowOutboundInterceptor
+from durability._core.payload import Payload
+from durability._runtime.registry import WorkflowRegistry
+from durability.activity._definition import _Definition as ActivityDefinition
+from durability.activity._runner import (
+    ActivityCancellationDetails,
+    ActivityCancelled,
+    ActivityFailed,
+    ActivityResult,
+    ActivityRunner,
+    ActivityTask,
+    Cancellation,
+)
+from durability.client import Client
+from durability.common import MetricMeter
+from durability.converter import DataConverter
+from durability.worker._interceptor import Interceptor, WorkflowInterceptorClassInput
+from durability.worker._runner import PatchActivationInput
+from durability.workflow import ActivityHandle, Info
+from durability.workflow._definition import _Definition as WorkflowDefinition
+
+PatchActivationCallback = Callable[[PatchActivationInput], bool]
+
+
+class Workflows(WorkflowRegistry):
+    """A worker's workflows."""
+
+    def __init__(
+        self,
+        workflows: Iterable[type],
+        *,
+        data_converter: DataConverter,
+        interceptors: Sequence[Interceptor] = (),
+        failure_exception_types: Sequence[type[BaseException]] = (),
+        deadlock_detector: DeadlockDetector | None = None,
+        patch_activation_callback: PatchActivationCallback | None = None,
+        eager_activities: Iterable[str] | None = None,
+    ) -> None:
+        """Register workflow classes.
+
+        Args:
+            workflows: The classes.
+            data_converter: Converts values.
+            interceptors: The worker's interceptors, outermost first.
+            failure_exception_types: Exceptions that fail a workflow instead of its workflow task.
+            deadlock_detector: Watches for code that does not yield.
+            patch_activation_callback: Asked whether a new patch is to be taken.
+            eager_activities: Types of the activities that may run inside workflow tasks; all by default.
+        """
+        classes = list(workflows)
+        if sum(WorkflowDefinition.must_from_class(cls).name is None for cls in classes) > 1:
+            raise TypeError("More than one dynamic workflow")
+        extern: dict[str, Callable[..., Any]] = {}
+        given = WorkflowInterceptorClassInput(unsafe_extern_functions=extern)
+        chain = [cls for one in interceptors if (cls := one.workflow_interceptor_class(given)) is not None]
+        eager = None if eager_activities is None else frozenset(eager_activities)
+        if eager:
+            chain.append(_dispatching_all_but(eager))
+        super().__init__(
+            classes,
+            data_converter=data_converter,
+            interceptors=chain,
+            failure_exception_types=failure_exception_types,
+            deadlock_detector=deadlock_detector,
+        )
+        self._chain = chain
+        self._extern = extern
+        self._disable_eager = eager is not None and not eager
+        self._patch_activation_callback = patch_activation_callback
+
+    def create(self, details: RunDetails) -> WorkflowInstance:
+        """See ``WorkflowRegistry.create``."""
+        converter = self._data_converter
+        return create_instance(
+            self.definition(details.started.workflow_type),
+            replace(details, extern_functions={**details.extern_functions, **self._extern}),
+            payload_converter=converter.payload_converter,
+            failure_converter=converter.failure_converter,
+            interceptors=self._chain,
+            failure_exception_types=self._failure_exception_types,
+            disable_eager_activity_execution=self._disable_eager,
+            deadlock_detector=self._deadlock_detector,
+            patch_activation_callback=self._take_patch if self._patch_activation_callback else None,
+        )
+
+    def _take_patch(self, info: Info, patch_id: str) -> bool:
+        assert self._patch_activation_callback is not None
+        return self._patch_activation_callback(PatchActivationInput(info, patch_id))
+
+
+def _dispatching_all_but(eager: frozenset[str]) -> type[WorkflowInboundInterceptor]:
+    """An interceptor that has activities dispatched which this worker does not have: another one may."""
+
+    class Outbound(WorkflowOutboundInterceptor):
+        def start_activity(self, input: StartActivityInput) -> ActivityHandle[Any]:
+            if input.activity not in eager:
+                input.disable_eager_execution = True
+            return super().start_activity(input)
+
+    class Inbound(WorkflowInboundInterceptor):
+        def init(self, outbound: WorkflowOutboundInterceptor) -> None:
+            super().init(Outbound(outbound))
+
+    return Inbound
+
+
+class Activities(ActivityRunner):
+    """A worker's activities, and those of them that run."""
+
+    def __init__(
+        self,
+        activities: Iterable[Callable[..., Any]],
+        *,
+        task_queue: str,
+        data_converter: DataConverter,
+        interceptors: Sequence[Interceptor],
+        executor: Executor | None,
+        client: Callable[[], Client],
+        slots: int,
+    ) -> None:
+        """Register activities.
+
+        Raises:
+            ValueError: Two have the same name, or one is not ``async def`` and there is no executor for it.
+            TypeError: One is not decorated, is a class, or is the second dynamic one.
+        """
+        given = list(activities)
+        super().__init__(
+            given,
+            data_converter=data_converter,
+            interceptors=interceptors,
+            executor=executor,
+            metric_meter=MetricMeter.noop,
+            client=client,
+        )
+        for activity in given:
+            _check_executor(ActivityDefinition.must_from_callable(activity), executor)
+        self._task_queue = task_queue
+        self._slots = asyncio.Semaphore(slots)
+        self._running: set[Cancellation] = set()
+        self._none_running = asyncio.Event()
+        self._none_running.set()
+        self._abort = False
+
+    @property
+    def has_dynamic(self) -> bool:
+        """Whether there is a dynamic activity, which takes every type."""
+        return self._dynamic is not None
+
+    async def run(
+        self,
+        task: ActivityTask,
+        *,
+        heartbeat: Callable[[list[Payload]], Awaitable[None] | None] | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> ActivityResult:
+        """See ``ActivityRunner.run``."""
+        cancellation = cancellation or Cancellation()
+        task.task_queue = task.task_queue or self._task_queue
+        self._running.add(cancellation)
+        self._none_running.clear()
+        try:
+            async with self._slots:
+                if self._abort:
+                    cancellation.request(_SHUTDOWN)
+                result = await super().run(task, heartbeat=heartbeat, cancellation=cancellation)
+        finally:
+            self._running.discard(cancellation)
+            if not self._running:
+                self._none_running.set()
+        if isinstance(result, ActivityCancelled) and cancellation.details is _SHUTDOWN:
+            return ActivityFailed(_shutdown_failure())
+        return result
+
+    async def end(self, patience: float) -> None:
+        """Tell activities of the shutdown, and cancel those that run on for ``patience`` seconds."""
+        self.shutdown()
+        try:
+            async with asyncio.timeout(patience):
+                await self._none_running.wait()
+        except TimeoutError:
+            self._abort = True
+            for cancellation in list(self._running):
+                cancellation.request(_SHUTDOWN)
+
+
+_SHUTDOWN = ActivityCancellationDetails(worker_shutdown=True)
+
+
+def _shutdown_failure() -> Failure:
+    """How an attempt fails that a shutdown cut short; another worker tries again."""
+    return Failure(
+        message="The worker is shutting down and this activity did not complete in time",
+        info=ApplicationFailureInfo(type="WorkerShutdown"),
+    )
+
+
+def _check_executor(definition: ActivityDefinition, executor: Executor | None) -> None:
+    if definition.is_async:
+        return
+    if executor is None:
+        raise ValueError(f"Activity {definition.name} is not async so an activity_executor must be present")
+    if isinstance(executor, ProcessPoolExecutor):
+        raise ValueError(
+            f"Activity {definition.name} cannot run in a process pool: pass a ThreadPoolExecutor as activity_executor"
+        )
+
+
+def warn_of_small_executor(executor: Executor | None, concurrent_activities: int | None) -> str | None:
+    """What is to be said if an executor has fewer threads than activities may run at a time."""
+    threads = getattr(executor, "_max_workers", None)
+    if isinstance(threads, int) and threads < (concurrent_activities or 0):
+        return (
+            f"Worker max_concurrent_activities is {concurrent_activities} "
+            f"but activity_executor's max_workers is only {threads}"
+        )
+    return None

@@ -1,0 +1,225 @@
+"""The environments: real time, skipped time, and what they have in common."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from durability import activity, workflow
+from durability.client import Client, WorkflowExecutionStatus, WorkflowFailureError
+from durability.common import RetryPolicy
+from durability.exceptions import ApplicationError
+from durability.testing import WorkflowEnvironment
+from durability.worker import Worker
+
+QUEUE = "queue"
+YEAR = timedelta(days=365)
+
+
+@workflow.defn
+class Sleeper:
+    @workflow.run
+    async def run(self, seconds: float) -> float:
+        begun = workflow.now()
+        await asyncio.sleep(seconds)
+        return (workflow.now() - begun).total_seconds()
+
+
+@workflow.defn
+class Waiter:
+    def __init__(self) -> None:
+        self.told = ""
+
+    @workflow.run
+    async def run(self) -> str:
+        try:
+            await workflow.wait_condition(lambda: bool(self.told), timeout=timedelta(days=1))
+        except TimeoutError:
+            return "nobody told"
+        return self.told
+
+    @workflow.signal
+    def tell(self, text: str) -> None:
+        self.told = text
+
+
+@activity.defn
+async def succeeds_at(attempt: int) -> int:
+    if activity.info().attempt < attempt:
+        raise RuntimeError("not yet")
+    return activity.info().attempt
+
+
+@workflow.defn
+class Patient:
+    @workflow.run
+    async def run(self) -> float:
+        begun = workflow.now()
+        await workflow.execute_activity(
+            succeeds_at,
+            3,
+            start_to_close_timeout=timedelta(seconds=10),
+            retry_policy=RetryPolicy(initial_interval=timedelta(hours=1), maximum_interval=timedelta(hours=2)),
+        )
+        return (workflow.now() - begun).total_seconds()
+
+
+@workflow.defn
+class Racing:
+    @workflow.run
+    async def run(self) -> str:
+        held = workflow.start_activity("holds", start_to_close_timeout=timedelta(hours=2))
+        timer = asyncio.create_task(asyncio.sleep(3600))
+        await workflow.wait([held, timer], return_when=asyncio.FIRST_COMPLETED)
+        return "activity" if held.done() else "timer"
+
+
+@workflow.defn
+class Asserting:
+    @workflow.run
+    async def run(self) -> None:
+        assert 1 + 1 == 3, "no luck"
+
+
+def worker(client: Client, *workflows: type, **options: Any) -> Worker:
+    return Worker(client, task_queue=QUEUE, workflows=workflows, **options)
+
+
+async def test_a_year_passes_at_once() -> None:
+    async with await WorkflowEnvironment.start_time_skipping() as env, worker(env.client, Sleeper):
+        before = await env.get_current_time()
+        slept = await env.client.execute_workflow(Sleeper.run, YEAR.total_seconds(), id="w", task_queue=QUEUE)
+        after = await env.get_current_time()
+    assert slept >= YEAR.total_seconds()
+    assert YEAR <= after - before < YEAR + timedelta(minutes=1)
+
+
+async def test_retries_hours_apart_pass_at_once() -> None:
+    async with (
+        await WorkflowEnvironment.start_time_skipping() as env,
+        worker(env.client, Patient, activities=[succeeds_at]),
+    ):
+        took = await env.client.execute_workflow(Patient.run, id="w", task_queue=QUEUE)
+    assert 3 * 3600 <= took < 3 * 3600 + 60
+
+
+async def test_sleep_skips_time_up_to_its_end() -> None:
+    async with await WorkflowEnvironment.start_time_skipping() as env, worker(env.client, Waiter):
+        handle = await env.client.start_workflow(Waiter.run, id="w", task_queue=QUEUE)
+        await env.sleep(timedelta(hours=23))
+        await handle.signal(Waiter.tell, "in time")
+        assert await handle.result() == "in time"
+
+
+async def test_sleep_fires_the_timers_on_its_way() -> None:
+    async with await WorkflowEnvironment.start_time_skipping() as env, worker(env.client, Waiter):
+        handle = await env.client.start_workflow(Waiter.run, id="w", task_queue=QUEUE)
+        await env.sleep(timedelta(hours=25))
+        with env.auto_time_skipping_disabled():
+            assert await handle.result() == "nobody told"
+
+
+async def test_time_is_not_skipped_without_somebody_waiting() -> None:
+    async with await WorkflowEnvironment.start_time_skipping() as env, worker(env.client, Sleeper):
+        handle = await env.client.start_workflow(Sleeper.run, 3600.0, id="w", task_queue=QUEUE)
+        with env.auto_time_skipping_disabled(), pytest.raises(TimeoutError):
+            await asyncio.wait_for(handle.result(), 0.05)
+        assert (await handle.describe()).close_time is None
+        assert await handle.result() >= 3600
+
+
+async def test_time_is_not_skipped_while_an_activity_runs() -> None:
+    released = asyncio.Event()
+
+    @activity.defn
+    async def holds() -> None:
+        await released.wait()
+
+    async with (
+        await WorkflowEnvironment.start_time_skipping() as env,
+        worker(env.client, Racing, activities=[holds]),
+    ):
+        handle = await env.client.start_workflow(Racing.run, id="w", task_queue=QUEUE)
+        result = asyncio.create_task(handle.result())
+        before = await env.get_current_time()
+        for _ in range(200):
+            await asyncio.sleep(0)
+        assert (await env.get_current_time()) - before < timedelta(minutes=1)
+        released.set()
+        assert await result == "activity"
+
+
+async def test_local_environment_has_real_time() -> None:
+    async with await WorkflowEnvironment.start_local(namespace="mine") as env, worker(env.client, Sleeper):
+        assert not env.supports_time_skipping
+        assert env.client.namespace == "mine"
+        slept = await env.client.execute_workflow(Sleeper.run, 0.05, id="w", task_queue=QUEUE)
+    assert 0.05 <= slept < 60
+
+
+@pytest.mark.parametrize("start", ["start_local", "start_time_skipping"])
+async def test_failed_assertion_fails_the_workflow(start: str) -> None:
+    async with await getattr(WorkflowEnvironment, start)() as env, worker(env.client, Asserting):
+        with pytest.raises(WorkflowFailureError) as raised:
+            await env.client.execute_workflow(Asserting.run, id="w", task_queue=QUEUE)
+    assert isinstance(raised.value.cause, ApplicationError)
+    assert raised.value.cause.type == "AssertionError"
+    assert "no luck" in str(raised.value.cause)
+
+
+async def test_environment_of_a_client() -> None:
+    async with await WorkflowEnvironment.start_local() as env:
+        other = WorkflowEnvironment.from_client(await env.connect_client())
+        async with worker(other.client, Sleeper):
+            assert await other.client.execute_workflow(Sleeper.run, 0.0, id="w", task_queue=QUEUE) >= 0
+        await other.shutdown()
+        assert not other.supports_time_skipping
+
+
+async def test_environments_know_nothing_of_each_other() -> None:
+    async with await WorkflowEnvironment.start_local() as one, await WorkflowEnvironment.start_local() as other:
+        await one.client.start_workflow(Sleeper.run, 1.0, id="w", task_queue=QUEUE)
+        await other.client.start_workflow(Sleeper.run, 1.0, id="w", task_queue=QUEUE)
+
+
+async def test_terminating_needs_no_worker() -> None:
+    async with await WorkflowEnvironment.start_local() as env:
+        handle = await env.client.start_workflow(Sleeper.run, 1.0, id="w", task_queue=QUEUE)
+        await handle.terminate()
+        assert (await handle.describe()).status == WorkflowExecutionStatus.TERMINATED
+        async with worker(env.client, Waiter):
+            begun = await env.client.start_workflow(Waiter.run, id="v", task_queue=QUEUE)
+            while not (await begun.describe()).history_length:  # noqa: ASYNC110 - nothing tells the test
+                await asyncio.sleep(0)
+        await begun.terminate()
+        assert (await begun.describe()).status == WorkflowExecutionStatus.TERMINATED
+
+
+@workflow.defn
+class Repaired:
+    broken = True
+
+    @workflow.run
+    async def run(self) -> float:
+        begun = workflow.now()
+        if Repaired.broken:
+            raise ValueError("a bug")
+        await asyncio.sleep(3600)
+        return (workflow.now() - begun).total_seconds()
+
+
+async def test_time_is_not_skipped_while_a_workflow_task_fails() -> None:
+    async with await WorkflowEnvironment.start_time_skipping() as env, worker(env.client, Repaired):
+        before = await env.get_current_time()
+        handle = await env.client.start_workflow(Repaired.run, id="w", task_queue=QUEUE)
+        result = asyncio.create_task(handle.result())
+        while not (await handle.describe()).raw_description.task_attempts:  # noqa: ASYNC110 - nothing tells the test
+            await asyncio.sleep(0)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert await env.get_current_time() - before < timedelta(minutes=1)
+        Repaired.broken = False
+        assert await result >= 3600

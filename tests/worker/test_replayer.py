@@ -1,0 +1,168 @@
+"""The replayer tells whether code fits histories, of this engine and of Temporal's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from durability import activity, workflow
+from durability.client import WorkflowFailureError, WorkflowHistory
+from durability.exceptions import ApplicationError
+from durability.testing import WorkflowEnvironment
+from durability.worker import Replayer, Worker
+from durability.workflow import NondeterminismError
+
+SECONDS = timedelta(seconds=5)
+
+
+@activity.defn
+async def double(value: int) -> int:
+    return value * 2
+
+
+@activity.defn
+async def fails() -> None:
+    raise ApplicationError("broken", non_retryable=True)
+
+
+@workflow.defn
+class Child:
+    @workflow.run
+    async def run(self, value: int) -> int:
+        await asyncio.sleep(1)
+        return value + 1
+
+
+@workflow.defn
+class Everything:
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    @workflow.run
+    async def run(self, kind: str) -> list[Any]:
+        seen: list[Any] = [await workflow.execute_activity(double, 2, start_to_close_timeout=SECONDS)]
+        await asyncio.sleep(3600)
+        seen.append(await workflow.execute_local_activity(double, 5, start_to_close_timeout=SECONDS))
+        if workflow.patched("more"):
+            seen += await asyncio.gather(
+                workflow.execute_child_workflow(Child.run, 1, id="child"),
+                workflow.execute_activity(double, 10, start_to_close_timeout=SECONDS, activity_id="named"),
+            )
+        timer = asyncio.create_task(asyncio.sleep(100))
+        await asyncio.sleep(0)
+        timer.cancel()
+        workflow.upsert_memo({"a": 1})
+        try:
+            await workflow.execute_activity(fails, start_to_close_timeout=SECONDS)
+        except Exception as error:
+            seen.append(str(error.__cause__))
+        await workflow.wait_condition(lambda: bool(self.told))
+        if kind == "fail":
+            raise ApplicationError("as told")
+        return [*seen, *self.told]
+
+    @workflow.signal
+    def tell(self, text: str) -> None:
+        self.told.append(text)
+
+
+@workflow.defn(name="Everything")
+class Otherwise:
+    @workflow.run
+    async def run(self, kind: str) -> None:
+        await asyncio.sleep(10)
+
+
+@workflow.defn(name="Everything")
+class Raising:
+    @workflow.run
+    async def run(self, kind: str) -> None:
+        raise ValueError("a bug")
+
+
+async def history(kind: str) -> WorkflowHistory:
+    async with (
+        await WorkflowEnvironment.start_time_skipping() as env,
+        Worker(env.client, task_queue="q", workflows=[Everything, Child], activities=[double, fails]),
+    ):
+        handle = await env.client.start_workflow(
+            Everything.run, kind, id=f"w-{kind}", task_queue="q", start_signal="tell", start_signal_args=["x"]
+        )
+        try:
+            assert await handle.result() == [4, 10, 2, 20, "ApplicationError: broken", "x"] or kind
+        except WorkflowFailureError:
+            assert kind == "fail"
+        return await handle.fetch_history()
+
+
+@pytest.mark.parametrize("kind", ["complete", "fail"])
+async def test_the_same_code_replays(kind: str) -> None:
+    recorded = await history(kind)
+    result = await Replayer(workflows=[Everything]).replay_workflow(recorded)
+    assert result.replay_failure is None
+    assert result.history is recorded
+
+
+async def test_json_replays() -> None:
+    recorded = await history("complete")
+    read = WorkflowHistory.from_json("w-complete", recorded.to_json())
+    assert (await Replayer(workflows=[Everything]).replay_workflow(read)).replay_failure is None
+
+
+async def test_part_of_a_history_replays() -> None:
+    recorded = await history("complete")
+    for length in range(1, len(recorded.events)):
+        part = WorkflowHistory(recorded.workflow_id, recorded.events[:length])
+        result = await Replayer(workflows=[Everything]).replay_workflow(part, raise_on_replay_failure=False)
+        complete = length not in _within_a_task(recorded)
+        assert not complete or result.replay_failure is None, (length, result.replay_failure)
+
+
+def _within_a_task(recorded: WorkflowHistory) -> set[int]:
+    """Lengths that cut a task's commands off."""
+    commands = [event.event_id for event in recorded.events if "workflowTaskCompletedEventId" in event.attributes]
+    return {event_id - 1 for event_id in commands}
+
+
+async def test_other_code_is_found_out() -> None:
+    recorded = await history("complete")
+    with pytest.raises(NondeterminismError, match="ActivityTaskScheduled"):
+        await Replayer(workflows=[Otherwise]).replay_workflow(recorded)
+    result = await Replayer(workflows=[Otherwise]).replay_workflow(recorded, raise_on_replay_failure=False)
+    assert isinstance(result.replay_failure, NondeterminismError)
+
+
+async def test_failing_task_is_a_replay_failure() -> None:
+    with pytest.raises(RuntimeError, match="ValueError: a bug") as raised:
+        await Replayer(workflows=[Raising]).replay_workflow(await history("complete"))
+    assert isinstance(raised.value.__cause__, ValueError)
+
+
+async def test_failures_of_many() -> None:
+    recorded = [await history("complete"), await history("fail")]
+
+    async def histories() -> AsyncIterator[WorkflowHistory]:
+        for one in recorded:
+            yield one
+
+    fitting = await Replayer(workflows=[Everything]).replay_workflows(histories())
+    assert fitting.replay_failures == {}
+    other = Replayer(workflows=[Otherwise])
+    results = await other.replay_workflows(histories(), raise_on_replay_failure=False)
+    assert set(results.replay_failures) == {one.run_id for one in recorded}
+    with pytest.raises(NondeterminismError):
+        await other.replay_workflows(histories())
+
+
+async def test_unknown_workflow() -> None:
+    with pytest.raises(RuntimeError, match="Everything"):
+        await Replayer(workflows=[Child]).replay_workflow(await history("complete"))
+
+
+def test_nothing_to_replay_with() -> None:
+    with pytest.raises(ValueError, match="At least one workflow"):
+        Replayer(workflows=[])
