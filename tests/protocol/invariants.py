@@ -9,8 +9,8 @@ from durability._core import history
 from durability._core.encoding import decode_command, decode_delta, encode_command
 from durability._core.history import Command, Delta
 from durability._core.run import Run
+from durability._runtime.closing import closes
 from durability._runtime.frontend import Status
-from durability._runtime.outcomes import closes
 from durability._runtime.ports import WorkflowKey
 from tests.protocol.simulation import Appended, Begun, Closed, Created, Delivered, Sent, Simulation
 
