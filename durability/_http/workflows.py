@@ -309,6 +309,7 @@ class Workflows:
             return wire.OutcomeBody(workflow_id, run_id, "running")
         status: Any = outcome.status.name.lower()
         answer = wire.OutcomeBody(workflow_id, outcome.run_id, status, new_run_id=outcome.new_run_id)
+        answer.details = wire.from_payloads(outcome.details)
         if outcome.failure is not None:
             answer.failure = failure_json(outcome.failure)
         elif answer.status == "completed":

@@ -189,7 +189,7 @@ class OutcomeBody(Struct, omit_defaults=True):
     """How a run ended, or that it is still running.
 
     ``result`` is there if the run completed and its result is JSON; ``payload`` if it is not, or was asked for.
-    ``failure`` has the form of Temporal's JSON failures.
+    ``failure`` has the form of Temporal's JSON failures; ``details`` are what a client gave that terminated the run.
     """
 
     workflow_id: str
@@ -199,6 +199,7 @@ class OutcomeBody(Struct, omit_defaults=True):
     payload: PayloadBody | None = None
     failure: dict[str, Any] | None = None
     new_run_id: str = ""
+    details: list[PayloadBody] = []
     existing: bool = False
 
 

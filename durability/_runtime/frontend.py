@@ -168,13 +168,17 @@ class Description(msgspec.Struct, kw_only=True):
 
 
 class Outcome(msgspec.Struct, kw_only=True):
-    """How a run ended: ``result`` if completed, ``failure`` if not, ``new_run_id`` if it goes on in another run."""
+    """How a run ended: ``result`` if completed, ``failure`` if not, ``new_run_id`` if it goes on in another run.
+
+    ``details`` are what a client gave that terminated it.
+    """
 
     run_id: str
     status: Status
     result: Payload | None = None
     failure: Failure | None = None
     new_run_id: str = ""
+    details: list[Payload] = []
 
 
 class ListFilter(msgspec.Struct, kw_only=True):

@@ -55,6 +55,7 @@ def outcome_of(head: Head, closing: Command | None, last: Delta | None) -> Outco
         match message:
             case history.WorkflowExecutionTerminated():
                 outcome.failure = Failure(message=message.reason, info=TerminatedFailureInfo())
+                outcome.details = message.details or []
             case history.WorkflowExecutionTimedOut():
                 outcome.failure = timed_out_failure()
     return outcome

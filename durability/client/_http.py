@@ -184,6 +184,7 @@ class HttpFrontend:
             result=None if body.payload is None else wire.to_payload(body.payload),
             failure=None if body.failure is None else failure_from_json(body.failure),
             new_run_id=body.new_run_id,
+            details=wire.to_payloads(body.details),
         )
 
     async def history(self, workflow_id: str, run_id: str | None) -> AsyncIterator[Delta]:

@@ -11,14 +11,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from durability._core.failure import CanceledFailureInfo, Failure
-from durability._core.history import RetryPolicyRecord, WorkflowExecutionTerminated
+from durability._core.history import RetryPolicyRecord
 from durability._core.options import milliseconds, priority_record
 from durability._core.payload import Payload
 from durability._rest.chain import call_in_chain
 from durability._rest.list_filter import parse_list_query
 from durability._runtime.frontend import (
     ActivityReport,
-    Frontend,
     Outcome,
     StartRequest,
     Status,
@@ -426,9 +425,7 @@ class ClientImpl(OutboundInterceptor):
         return {name: (await codec.encode([payload]))[0] for name, payload in headers.items()}
 
 
-async def failure_of(
-    outcome: Outcome, converter: DataConverter, frontend: Frontend, workflow_id: str
-) -> WorkflowFailureError:
+async def failure_of(outcome: Outcome, converter: DataConverter) -> WorkflowFailureError:
     """The error that tells how a run ended that did not complete."""
     failure = outcome.failure
     info = failure.info if failure else None
@@ -437,7 +434,7 @@ async def failure_of(
         details = info.details if isinstance(info, CanceledFailureInfo) else None
         cause = CancelledError("Workflow cancelled", *(await converter.decode(details) if details else ()))
     elif outcome.status == Status.TERMINATED:
-        details = await _termination_details(frontend, workflow_id, outcome.run_id)
+        details = outcome.details
         reason = failure.message if failure else ""
         cause = TerminatedError(reason or "Workflow terminated", *(await converter.decode(details) if details else ()))
     elif outcome.status == Status.TIMED_OUT or failure is None:
@@ -445,15 +442,6 @@ async def failure_of(
     else:
         cause = await converter.decode_failure(failure)
     return WorkflowFailureError(cause=cause)
-
-
-async def _termination_details(frontend: Frontend, workflow_id: str, run_id: str) -> list[Payload] | None:
-    """What the terminating client gave besides its reason: only the history has it."""
-    async for delta in frontend.history(workflow_id, run_id):
-        for message in delta.inputs:
-            if isinstance(message, WorkflowExecutionTerminated):
-                return message.details
-    return None
 
 
 async def _encode(converter: DataConverter, what: str, values: Sequence[Any]) -> list[Payload]:

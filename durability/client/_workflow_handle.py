@@ -139,7 +139,7 @@ class WorkflowHandle(Generic[SelfType, ReturnType]):
                     hints = [self._result_type] if self._result_type else None
                     return cast(ReturnType, (await converter.decode([outcome.result], hints))[0])
                 else:
-                    raise await failure_of(outcome, converter, self._client.frontend, self._id)
+                    raise await failure_of(outcome, converter)
 
     async def cancel(
         self,

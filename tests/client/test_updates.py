@@ -135,6 +135,8 @@ def test_an_update_of_a_waiting_workflow_is_one_write() -> None:
         after = cloud.store.requests  # type: ignore[attr-defined]
         writes = {name: after[name] - before.get(name, 0) for name in after if name not in ("load", "head", "deltas")}
         assert {name: count for name, count in writes.items() if count} == {"append": 3}
+        events = [event async for event in handle.fetch_history_events()]
+        assert (await handle.describe()).history_length == len(events)
 
     run(scenario)
 
