@@ -322,7 +322,7 @@ def count_events(delta: Delta) -> int:
     for message in delta.inputs:
         if isinstance(message, history.ActivityOutcome):
             inputs += 2
-        elif message.__class__ is not history.ActivityRetryScheduled:
+        elif message.__class__ not in _WITHOUT_EVENT:
             inputs += 1
     return inputs + len(delta.commands) + (3 if _activates(delta.inputs) else 0)
 
@@ -348,6 +348,8 @@ def effective(deltas: Iterable[tuple[int, Delta, int]]) -> Iterator[tuple[int, D
         yield held
 
 
+_WITHOUT_EVENT = (history.ActivityRetryScheduled, history.WorkflowExecutionUpdateAdmitted)
+"""Inputs that Temporal's history does not show: the event of an accepted update holds its request."""
 _SELF_CONTAINED = (
     history.WorkflowExecutionUpdateAccepted,
     history.WorkflowExecutionUpdateCompleted,
