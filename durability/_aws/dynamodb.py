@@ -321,6 +321,16 @@ class DynamoDBStore:
             if error.code != _CONDITION_FAILED:
                 raise
 
+    async def postpone(self, head: Head, until: int) -> bool:
+        """See ``HistoryStore.postpone``."""
+        changes: dict[str, Item | None] = {
+            "awake": None,
+            "wake_up": number(until),
+            items.ATTENTION_AT: number(until),
+            items.ATTENTION_SHARD: string(items.attention_shard(head.key)),
+        }
+        return await self._update_head(head, changes, *_expectation(head)) is None
+
     async def finish(self, key: WorkflowKey, run_id: str, dispatched: int) -> None:
         """See ``HistoryStore.finish``."""
         await self._finish(_key(key, items.HEAD), run_id, dispatched)

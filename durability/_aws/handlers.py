@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from durability._aws.connect import milliseconds
 from durability._aws.queues import decode_attempt, decode_wake_up
-from durability._runtime import queries
+from durability._runtime import direct
 from durability._runtime.workflow_task import execute
 
 if TYPE_CHECKING:
@@ -25,13 +25,12 @@ Handler = Callable[[Any, Any], Any]
 
 
 def workflow_handler(engine: Engine, run: Run) -> Handler:
-    """The workflow function: wake-ups from its queue, or one query by direct invocation."""
+    """The workflow function: wake-ups from its queue, or one query or update by direct invocation."""
 
     async def handle(event: dict[str, Any], deadline: int) -> Any:
-        if queries.EVENT_KEY in event:
-            from durability._runtime.query_task import answer
-
-            return queries.encode_answer(await answer(engine, queries.decode(event)))
+        answer = await direct.answer(engine, event, deadline=deadline)
+        if answer is not None:
+            return answer
 
         async def one(body: str) -> None:
             await execute(engine, decode_wake_up(body), deadline=deadline)

@@ -75,6 +75,8 @@ class Run:
         self.search_attributes: dict[str, Payload] = {}
         self.memo: dict[str, Payload] = {}
         self.closing: Command | Input | None = None
+        self.rejections: dict[str, Failure] = {}
+        self.last_effect = 0
         self._keys: set[str] = set()
 
     @property
@@ -93,7 +95,8 @@ class Run:
         """
         for sequence, delta, size in effective(deltas):
             self._absorb_inputs(delta.inputs, delta.time)
-            if _activates(delta.inputs):
+            # Time alone may have moved the workflow on when the only input was an update that it rejected.
+            if _activates(delta.inputs) or delta.commands:
                 patches = tuple(c.patch_id for c in delta.commands if isinstance(c, history.PatchMarkerRecorded))
                 commands = self._activate(delta.inputs, delta.time, True, patches, delta.build)
                 match_commands(commands, delta.commands, sequence)
@@ -111,7 +114,8 @@ class Run:
         time = max(now, self.time)
         self._absorb_inputs(inputs, time)
         commands = self._activate(inputs, time, False, (), build) if _activates(inputs) else []
-        rejected = {c.key for c in commands if isinstance(c, history.WorkflowExecutionUpdateRejected)}
+        rejected = {c.key: c.failure for c in commands if isinstance(c, history.WorkflowExecutionUpdateRejected)}
+        self.rejections = rejected
         if rejected:
             # A rejected update leaves no history: replay does not run validators and would accept it.
             inputs = [
@@ -120,6 +124,7 @@ class Run:
                 if not (isinstance(message, history.WorkflowExecutionUpdateAdmitted) and message.key in rejected)
             ]
             commands = [c for c in commands if not isinstance(c, history.WorkflowExecutionUpdateRejected)]
+            self._keys.difference_update(rejected)
         self._absorb_commands(commands, time)
         return Delta(history.FORMAT, time, inputs, commands, build, identity, PYTHON)
 
@@ -128,6 +133,8 @@ class Run:
         self.last = sequence
         self.time = delta.time
         self.history_size += size
+        if not is_self_contained(delta):
+            self.last_effect = sequence
         self.history_length += count_events(delta)
 
     def query(self, request: QueryRequest) -> Payload | None:
@@ -302,6 +309,13 @@ class Run:
             activity.deadline = record.eager_deadline
 
 
+def is_self_contained(delta: Delta) -> bool:
+    """Whether a delta leaves nothing to be done outside of the history: updates that changed the workflow's state."""
+    return all(isinstance(message, history.WorkflowExecutionUpdateAdmitted) for message in delta.inputs) and all(
+        isinstance(command, _SELF_CONTAINED) for command in delta.commands
+    )
+
+
 def count_events(delta: Delta) -> int:
     """Events that Temporal's history would have for a delta: started events and workflow task events included."""
     return _count_inputs(delta.inputs) + len(delta.commands) + (3 if _activates(delta.inputs) else 0)
@@ -312,7 +326,7 @@ def _count_inputs(inputs: Iterable[Input]) -> int:
     for message in inputs:
         if isinstance(message, history.ActivityOutcome):
             events += 2
-        elif message.__class__ is not history.ActivityRetryScheduled:
+        elif message.__class__ not in _WITHOUT_EVENT:
             events += 1
     return events
 
@@ -338,6 +352,13 @@ def effective(deltas: Iterable[tuple[int, Delta, int]]) -> Iterator[tuple[int, D
         yield held
 
 
+_WITHOUT_EVENT = (history.ActivityRetryScheduled, history.WorkflowExecutionUpdateAdmitted)
+"""Inputs that Temporal's history does not show: the event of an accepted update holds its request."""
+_SELF_CONTAINED = (
+    history.WorkflowExecutionUpdateAccepted,
+    history.WorkflowExecutionUpdateCompleted,
+    history.PatchMarkerRecorded,
+)
 _KEYED = (
     history.WorkflowExecutionSignaled,
     history.WorkflowExecutionCancelRequested,

@@ -19,6 +19,14 @@ _WAIT: Final = Query(
     "Seconds to wait for the run to end.",
     {"type": "number", "minimum": 0, "maximum": wire.LONGEST_WAIT, "default": 0},
 )
+_STAGE: Final = Query(
+    "stage", "What to wait for.", {"type": "string", "enum": ["accepted", "completed"], "default": "completed"}
+)
+_WAIT_FOR_UPDATE: Final = Query(
+    "wait",
+    "Seconds to wait.",
+    {"type": "number", "minimum": 0, "maximum": wire.LONGEST_WAIT, "default": 0},
+)
 _KEY: Final = Query("Idempotency-Key", "Makes the request safe to repeat: it takes effect once.")
 _STATUS: Final = {
     "type": "string",
@@ -39,6 +47,10 @@ def route_table(app: HttpApplication) -> RouteTable:
     outcome = {
         200: Answer("How the run ended.", wire.OutcomeBody),
         202: Answer("The run is still open.", wire.OutcomeBody),
+    }
+    updated = {
+        200: Answer("The update is at the stage that was waited for.", wire.UpdateStateBody),
+        202: Answer("It is not there yet.", wire.UpdateStateBody),
     }
     query_errors = (404, 422, 503, 504)
     return RouteTable(
@@ -150,6 +162,28 @@ def route_table(app: HttpApplication) -> RouteTable:
             ),
             Route(
                 "POST",
+                f"{_ONE}/updates/{{name}}",
+                "updateWorkflow",
+                "Send an update and wait for it, starting the workflow first if the body says how.",
+                workflows.update,
+                updated,
+                (*_BODY_ERRORS, 404, 409, 429, 503, 504),
+                body=wire.UpdateBody,
+                queries=(_RUN, _PAYLOADS),
+                headers=(_KEY,),
+            ),
+            Route(
+                "GET",
+                f"{_ONE}/updates/{{update_id}}/result",
+                "getUpdateResult",
+                "Wait for an update to complete.",
+                workflows.update_result,
+                updated,
+                (400, 404),
+                queries=(_RUN, _STAGE, _WAIT_FOR_UPDATE, _PAYLOADS),
+            ),
+            Route(
+                "POST",
                 f"{_ONE}/cancel",
                 "cancelWorkflow",
                 "Ask a workflow to cancel itself. 404 if it is unknown or has ended.",
@@ -170,6 +204,17 @@ def route_table(app: HttpApplication) -> RouteTable:
                 (*_BODY_ERRORS, 404, 429),
                 body=wire.TerminateBody,
                 queries=(_RUN,),
+            ),
+            Route(
+                "POST",
+                "/activities/{report}",
+                "reportActivity",
+                "Report on an activity that is completed from outside: completed, failed, canceled or heartbeat.",
+                workflows.report_activity,
+                {200: Answer("Taken, durably.", wire.ActivityReportedBody)},
+                (*_BODY_ERRORS, 404, 429),
+                body=wire.ActivityReportBody,
+                body_required=True,
             ),
             Route(
                 "POST",

@@ -7,18 +7,31 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import msgspec
+from msgspec import UNSET
 
 from durability._core.events_view import to_events
+from durability._core.failure import ApplicationFailureInfo, Failure
 from durability._core.history import RetryPolicyRecord
 from durability._core.payload import Payload
-from durability._core.temporal_json import failure_json, time_json
-from durability._http.errors import invalid
+from durability._core.temporal_json import failure_from_json, failure_json, time_json
+from durability._http.errors import ApiError, invalid
 from durability._http.requests import ApiRequest
 from durability._http.responses import Response, respond
 from durability._http.values import Values, encode_search_attributes
 from durability._rest import bodies as wire
 from durability._rest.list_filter import parse_status
-from durability._runtime.frontend import Description, Frontend, ListFilter, Outcome, PendingActivity, StartRequest
+from durability._runtime.frontend import (
+    ActivityReport,
+    Description,
+    Frontend,
+    ListFilter,
+    Outcome,
+    PendingActivity,
+    StartRequest,
+    UpdateRequest,
+    UpdateStage,
+    UpdateState,
+)
 from durability.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 _HISTORY_PAGE: Final = 4_000_000
@@ -190,6 +203,55 @@ class Workflows:
         await self._put_value(answer, workflow_id, payload, as_payload)
         return respond(answer)
 
+    async def update(self, request: ApiRequest) -> Response:
+        as_payload = request.wants_payloads
+        body = await request.body(wire.UpdateBody)
+        workflow_id = request.parameters["workflow_id"]
+        update_id = request.header("idempotency-key") or body.update_id or str(uuid.uuid4())
+        start = None
+        if body.start is not None:
+            if body.start.workflow_id not in ("", workflow_id) or body.start.signal is not None or body.start.wait:
+                raise invalid("start has another workflow_id, a signal or a wait: leave them out", field="start")
+            body.start.workflow_id = workflow_id
+            start = await self._start_request(body.start, f"update:{update_id}")
+        update = UpdateRequest(
+            workflow_id=workflow_id,
+            run_id=request.run_id or "",
+            update_id=update_id,
+            name=request.parameters["name"],
+            arguments=await self._values.encode(workflow_id, "the arguments", body.args, body.payloads),
+            headers=wire.to_payload_map(body.headers),
+            identity=body.identity or "http",
+            stage=UpdateStage[body.wait_for_stage.upper()],
+            start=start,
+        )
+        state = await (await self._frontend()).update(update, wait=body.wait)
+        return await self._update_state(state, update.stage, as_payload)
+
+    async def update_result(self, request: ApiRequest) -> Response:
+        as_payload = request.wants_payloads
+        stage = request.query("stage") or "completed"
+        if stage not in ("accepted", "completed"):
+            raise invalid(f"there is no stage {stage!r} to wait for: give accepted or completed", parameter="stage")
+        wanted = UpdateStage[stage.upper()]
+        state = await (await self._frontend()).update_outcome(
+            request.parameters["workflow_id"],
+            request.run_id,
+            request.parameters["update_id"],
+            stage=wanted,
+            wait=request.number("wait", 0, 0, wire.LONGEST_WAIT),
+        )
+        return await self._update_state(state, wanted, as_payload)
+
+    async def _update_state(self, state: UpdateState, wanted: UpdateStage, as_payload: bool) -> Response:
+        stage: Any = state.stage.name.lower()
+        answer = wire.UpdateStateBody(state.workflow_id, state.run_id, state.update_id, stage, existing=state.existing)
+        if state.failure is not None:
+            answer.failure = failure_json(state.failure)
+        elif state.stage == UpdateStage.COMPLETED:
+            await self._put_value(answer, state.workflow_id, state.result, as_payload)
+        return respond(answer, 200 if state.stage >= wanted else 202)
+
     async def cancel(self, request: ApiRequest) -> Response:
         body = await request.body(wire.CancelBody)
         await (await self._frontend()).cancel(
@@ -214,6 +276,30 @@ class Workflows:
         )
         return respond(wire.AcceptedBody(True), 202)
 
+    async def report_activity(self, request: ApiRequest) -> Response:
+        body = await request.body(wire.ActivityReportBody)
+        kind: Any = request.parameters["report"]
+        if kind not in ("completed", "failed", "canceled", "heartbeat"):
+            raise ApiError("NOT_FOUND", f"there is no report {kind!r}: completed, failed, canceled or heartbeat")
+        if bool(body.task_token) == bool(body.workflow_id and body.activity_id):
+            raise invalid("give either the task_token, or workflow_id and activity_id")
+        results = [] if body.result is UNSET else [body.result]
+        payloads = [] if body.payload is None else [body.payload]
+        encode = self._values.encode
+        result = await encode(body.workflow_id, "the result", results, payloads)
+        report = ActivityReport(
+            kind=kind,
+            task_token=body.task_token,
+            workflow_id=body.workflow_id,
+            run_id=body.run_id,
+            activity_id=body.activity_id,
+            result=result[0] if result else None,
+            failure=None if body.failure is None else _failure(body.failure),
+            details=await encode(body.workflow_id, "the details", body.details, body.payloads),
+            identity=body.identity or "http",
+        )
+        return respond(wire.ActivityReportedBody(await (await self._frontend()).report_activity(report)))
+
     # --- answers ----------------------------------------------------------------------------------------------------
 
     async def _outcome(
@@ -223,6 +309,7 @@ class Workflows:
             return wire.OutcomeBody(workflow_id, run_id, "running")
         status: Any = outcome.status.name.lower()
         answer = wire.OutcomeBody(workflow_id, outcome.run_id, status, new_run_id=outcome.new_run_id)
+        answer.details = wire.from_payloads(outcome.details)
         if outcome.failure is not None:
             answer.failure = failure_json(outcome.failure)
         elif answer.status == "completed":
@@ -231,7 +318,7 @@ class Workflows:
 
     async def _put_value(
         self,
-        answer: wire.OutcomeBody | wire.QueryAnswerBody,
+        answer: wire.OutcomeBody | wire.QueryAnswerBody | wire.UpdateStateBody,
         workflow_id: str,
         payload: Payload | None,
         as_payload: bool,
@@ -289,6 +376,16 @@ def _page(items: list[bytes], first: int) -> tuple[list[bytes], str]:
         if size > _HISTORY_PAGE and index > first:
             return items[first:index], str(index)
     return items[first:], ""
+
+
+def _failure(body: dict[str, Any]) -> Failure:
+    """A failure as the body gives it; one that says no more than its message is an application's."""
+    try:
+        failure = failure_from_json(body)
+    except Exception as error:  # whatever is wrong with the shape
+        raise invalid(f"the failure has not the form of Temporal's JSON failures: {error}", field="failure") from error
+    failure.info = failure.info or ApplicationFailureInfo()
+    return failure
 
 
 def _pending(activity: PendingActivity) -> wire.PendingActivityBody:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -11,10 +12,9 @@ from typing import Any, Final
 
 from durability._core.run import InstanceFactory
 from durability._memory.store import MemoryStore
-from durability._runtime import activity_task, query_task, workflow_task
+from durability._runtime import activity_task, direct, workflow_task
 from durability._runtime.engine import Engine
 from durability._runtime.ports import ActivityAttempt, Clock, HistoryStore, WakeUp, WorkflowKey
-from durability._runtime.queries import decode_bytes, encode_answer_bytes
 from durability._runtime.reconciler import reconcile
 from durability._runtime.settings import Settings
 from durability.activity._runner import ActivityRunner
@@ -122,7 +122,8 @@ class MemoryCloud:
     async def invoke(self, request: bytes) -> bytes:
         """See ``WorkflowInvoker.invoke``."""
         self.invocations += 1
-        return encode_answer_bytes(await query_task.answer(self.engine, decode_bytes(request)))
+        deadline = self._clock() + int(self._timeout * 1000)
+        return json.dumps(await direct.answer(self.engine, json.loads(request), deadline=deadline)).encode()
 
     async def reconcile(self) -> int:
         """Run the reconciler once."""

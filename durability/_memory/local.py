@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import contextvars
 import itertools
+import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,13 +24,12 @@ from durability._core.history import ActivityTaskScheduled
 from durability._core.payload import Payload
 from durability._memory.clock import EnvironmentClock, Relevance
 from durability._memory.store import MemoryStore
-from durability._runtime import activity_task, query_task
+from durability._runtime import activity_task, direct, queries, updates
 from durability._runtime.engine import Engine
-from durability._runtime.frontend import Outcome
+from durability._runtime.frontend import Outcome, UpdateStage, UpdateState
 from durability._runtime.gateway import Gateway
 from durability._runtime.hosting import WorkerSpecification
 from durability._runtime.ports import ActivityAttempt, Head, Settlement, WakeUp, WorkflowKey
-from durability._runtime.queries import decode_bytes, encode_answer_bytes
 from durability._runtime.sessions import Sessions
 from durability._runtime.settings import Settings
 from durability._runtime.workflow_task import WorkflowTask
@@ -64,6 +64,7 @@ class WatchedStore(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
         self._watchers: dict[WorkflowKey, list[asyncio.Future[None]]] = {}
+        self._readers: dict[WorkflowKey, asyncio.Future[None]] = {}
 
     def current(self, key: WorkflowKey) -> Head | None:
         """The head itself, to look at."""
@@ -76,6 +77,23 @@ class WatchedStore(MemoryStore):
         watchers[:] = [other for other in watchers if not other.done()]
         watchers.append(future)
         return future
+
+    def growth(self, key: WorkflowKey) -> asyncio.Future[None]:
+        """Done when a delta is appended, or as ``change``."""
+        reader = self._readers.get(key)
+        if reader is None:
+            reader = self._readers[key] = asyncio.get_running_loop().create_future()
+        return reader
+
+    async def append(self, key: WorkflowKey, run_id: str, sequence: int, body: bytes) -> None:
+        """See ``HistoryStore.append``."""
+        await super().append(key, run_id, sequence, body)
+        self._grown(key)
+
+    def _grown(self, key: WorkflowKey) -> None:
+        reader = self._readers.pop(key, None)
+        if reader is not None and not reader.done():
+            reader.set_result(None)
 
     async def replace(self, head: Head, expected: Head, summary: Head) -> Head | None:
         """See ``HistoryStore.replace``."""
@@ -91,6 +109,7 @@ class WatchedStore(MemoryStore):
         return conflict
 
     def _changed(self, key: WorkflowKey) -> None:
+        self._grown(key)
         for future in self._watchers.pop(key, ()):
             if not future.done():
                 future.set_result(None)
@@ -121,6 +140,20 @@ class LocalGateway(Gateway):
                     await store.change(head.key)
         head = await self._head(workflow_id, run_id or None)
         return None if head.open else await self._outcome(head)
+
+    async def update_outcome(
+        self, workflow_id: str, run_id: str | None, update_id: str, *, stage: UpdateStage, wait: float
+    ) -> UpdateState:
+        """See ``Frontend.update_outcome``; ``wait`` is in real seconds."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + wait
+        while True:
+            growth = self.cloud.store.growth(WorkflowKey(self.namespace, workflow_id))
+            state = await Gateway.update_outcome(self, workflow_id, run_id, update_id, stage=stage, wait=0)
+            left = deadline - loop.time()
+            if state.stage >= stage or left <= 0:
+                return state
+            await asyncio.wait([growth], timeout=left)
 
     async def terminate(
         self,
@@ -294,21 +327,28 @@ class LocalCloud:
 
     async def invoke(self, request: bytes) -> bytes:
         """See ``WorkflowInvoker.invoke``."""
-        query = decode_bytes(request)
-        head = self.store.current(WorkflowKey(self.namespace, query.workflow_id))
-        if head is None:
-            raise RPCError(f"workflow not found for ID: {query.workflow_id}", RPCStatusCode.NOT_FOUND, b"")
-        worker = self._worker_for(head.task_queue, WakeUp(query.workflow_id, head.run_id))
+        event = json.loads(request)
+        update = updates.decode(event) if updates.EVENT_KEY in event else None
+        workflow_id = update.workflow_id if update else queries.decode(event).workflow_id
+        head = self.store.current(WorkflowKey(self.namespace, workflow_id))
+        if head is not None:
+            task_queue, run_id = head.task_queue, head.run_id
+        elif update is not None and update.start is not None:
+            task_queue, run_id = update.start.task_queue, ""
+        else:
+            raise RPCError(f"workflow not found for ID: {workflow_id}", RPCStatusCode.NOT_FOUND, b"")
+        worker = self._worker_for(task_queue, WakeUp(workflow_id, run_id))
         if worker is None:
+            if update is not None:
+                return json.dumps(updates.encode_answer(updates.UpdateAnswer())).encode()  # a worker may come
             raise RPCError(
-                f"no poller seen for task queue {head.task_queue!r}: start a worker that serves it and has the "
-                f"workflow {head.workflow_type!r}",
+                f"no poller seen for task queue {task_queue!r}: start a worker that serves it and has the workflow",
                 RPCStatusCode.FAILED_PRECONDITION,
                 b"",
             )
         self.clock.begin_work()
         try:
-            return encode_answer_bytes(await query_task.answer(worker.engine, query))
+            return json.dumps(await direct.answer(worker.engine, event, deadline=_NEVER * 100)).encode()
         finally:
             self.clock.end_work()
 

@@ -144,6 +144,15 @@ class MemoryStore:
         current.wake_up = wake_up
         current.attention = wake_up
 
+    async def postpone(self, head: Head, until: int) -> bool:
+        """See ``HistoryStore.postpone``."""
+        await self._request("postpone")
+        current = self._heads[head.key]
+        if not _same(current, head) or not current.open:
+            return False
+        current.awake, current.wake_up, current.attention = 0, until, until
+        return True
+
     async def finish(self, key: WorkflowKey, run_id: str, dispatched: int) -> None:
         """See ``HistoryStore.finish``."""
         await self._request("finish")

@@ -133,6 +133,38 @@ class QueryBody(Struct, forbid_unknown_fields=True, omit_defaults=True):
     headers: dict[str, PayloadBody] = {}
 
 
+class UpdateBody(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """Send an update. Give ``args`` as JSON or ``payloads``, not both. ``start``: start the workflow if need be."""
+
+    args: list[Any] = []
+    payloads: list[PayloadBody] = []
+    update_id: str = ""
+    wait_for_stage: Literal["accepted", "completed"] = "completed"
+    wait: Annotated[float, Meta(ge=0, le=LONGEST_WAIT)] = LONGEST_WAIT
+    headers: dict[str, PayloadBody] = {}
+    identity: str = ""
+    start: StartBody | None = None
+
+
+class ActivityReportBody(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """Report on an activity that is completed from outside: named by ``task_token`` (base64), or by ids.
+
+    Give ``result`` as JSON or as ``payload``; ``details`` as JSON or as ``payloads``. ``failure`` has the form of
+    Temporal's JSON failures; a ``message`` is enough.
+    """
+
+    task_token: bytes = b""
+    workflow_id: str = ""
+    run_id: str = ""
+    activity_id: str = ""
+    result: Any | UnsetType = UNSET
+    payload: PayloadBody | None = None
+    failure: dict[str, Any] | None = None
+    details: list[Any] = []
+    payloads: list[PayloadBody] = []
+    identity: str = ""
+
+
 class CancelBody(Struct, forbid_unknown_fields=True, omit_defaults=True):
     """Ask a workflow to cancel itself."""
 
@@ -157,7 +189,7 @@ class OutcomeBody(Struct, omit_defaults=True):
     """How a run ended, or that it is still running.
 
     ``result`` is there if the run completed and its result is JSON; ``payload`` if it is not, or was asked for.
-    ``failure`` has the form of Temporal's JSON failures.
+    ``failure`` has the form of Temporal's JSON failures; ``details`` are what a client gave that terminated the run.
     """
 
     workflow_id: str
@@ -167,6 +199,25 @@ class OutcomeBody(Struct, omit_defaults=True):
     payload: PayloadBody | None = None
     failure: dict[str, Any] | None = None
     new_run_id: str = ""
+    details: list[PayloadBody] = []
+    existing: bool = False
+
+
+class UpdateStateBody(Struct, omit_defaults=True):
+    """What has become of an update.
+
+    At the stage "completed", ``failure`` is there if it failed or was rejected, otherwise ``result`` or ``payload``.
+    At the stage "admitted", nothing holds the update yet: send it again with the same id. ``existing`` tells whether
+    the workflow was there before the start that the update came with.
+    """
+
+    workflow_id: str
+    run_id: str
+    update_id: str
+    stage: Literal["admitted", "accepted", "completed"]
+    result: Any | UnsetType = UNSET
+    payload: PayloadBody | None = None
+    failure: dict[str, Any] | None = None
     existing: bool = False
 
 
@@ -235,6 +286,12 @@ class AcceptedBody(Struct, omit_defaults=True):
 
     accepted: bool
     duplicate: bool = False
+
+
+class ActivityReportedBody(Struct):
+    """The report was taken. ``cancel_requested`` tells whether the workflow asked for the activity's cancellation."""
+
+    cancel_requested: bool
 
 
 class HealthBody(Struct):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from durability._core import history
 from durability._core.failure import CanceledFailureInfo, Failure, TimeoutFailureInfo
 from durability._core.history import ActivityTaskScheduled, Input, RetryPolicyRecord
@@ -13,6 +15,25 @@ from durability.activity._runner import ActivityTask
 from durability.exceptions import RetryState
 
 DEFAULT_RETRY_POLICY: Final = RetryPolicyRecord()
+
+
+class TaskToken(msgspec.Struct, array_like=True, frozen=True):
+    """Names an attempt, for whoever completes the activity from outside; its bytes are opaque to users."""
+
+    namespace: str
+    workflow_id: str
+    run_id: str
+    sequence: int
+    attempt: int
+
+    def encode(self) -> bytes:
+        """The token's bytes."""
+        return msgspec.msgpack.encode(self)
+
+    @classmethod
+    def decode(cls, encoded: bytes) -> TaskToken:
+        """Read a token. Raises msgspec.MsgspecError."""
+        return msgspec.msgpack.decode(encoded, type=cls)
 
 
 def start_to_close(record: ActivityTaskScheduled) -> int:
@@ -106,6 +127,7 @@ def activity_task(
         start_to_close_timeout=start_to_close(record),
         heartbeat_timeout=record.heartbeat_timeout,
         heartbeat_details=heartbeat_details or [],
+        task_token=TaskToken(namespace, workflow_id, run_id, record.sequence, attempt).encode(),
         is_local=record.local,
         retry_policy=record.retry_policy or DEFAULT_RETRY_POLICY,
     )

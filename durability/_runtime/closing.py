@@ -18,21 +18,15 @@ from durability._core.run import PYTHON, Run, effective
 from durability._runtime.frontend import Status
 from durability._runtime.gateway import first_head, waiting_messages
 from durability._runtime.identifiers import successor_run_id
-from durability._runtime.outcomes import report_to_parent, status_of, stored_outcome
-from durability._runtime.ports import FencedError, Head, Settlement, WorkflowKey
+from durability._runtime.outcomes import closes, report_to_parent, status_of, stored_outcome
+from durability._runtime.ports import FencedError, Settlement, WorkflowKey
+from durability._runtime.succession import successor_of
 
 if TYPE_CHECKING:
     from durability._runtime.workflow_task import WorkflowTask
 
 HEAD_OUTCOME_LIMIT: Final = 2_000
 """Bytes: a larger result is not copied into the head but read from the last delta."""
-
-
-def closes(delta: Delta) -> bool:
-    """Whether a delta ends its run."""
-    return any(isinstance(command, history.CLOSING_COMMANDS) for command in delta.commands) or any(
-        isinstance(message, _CLOSING_INPUTS) for message in delta.inputs
-    )
 
 
 def identity(message: Input) -> tuple[Any, ...]:
@@ -71,8 +65,9 @@ async def close(task: WorkflowTask, commands: list[Command]) -> str:
     run, head, engine = task.run, task.head, task.engine
     ending = run.closing
     assert ending is not None
-    if isinstance(ending, history.WorkflowExecutionContinuedAsNew) and head.open:
-        return await _continue_as_new(task, ending, commands)
+    started = successor_of(run, max(run.time, engine.clock())) if head.open else None
+    if started is not None:
+        return await _go_on_as(task, started, commands)
     leaves = task.dispatcher.has_work_at_close(run, commands)
     if head.open:
         settlement = Settlement(
@@ -95,19 +90,18 @@ async def close(task: WorkflowTask, commands: list[Command]) -> str:
     return ""
 
 
-async def _continue_as_new(
-    task: WorkflowTask, ending: history.WorkflowExecutionContinuedAsNew, commands: list[Command]
-) -> str:
+async def _go_on_as(task: WorkflowTask, started: history.WorkflowExecutionStarted, commands: list[Command]) -> str:
     run, head, engine = task.run, task.head, task.engine
     leaves = task.dispatcher.leaves_commands(commands)
     run_id = successor_run_id(run.run_id, run.last, run.time)
-    successor = _successor_head(task, ending, run_id)
+    assert run.closing is not None
+    successor = first_head(task.key, run_id, started, {"start": started}, started.time)
     summary = dataclasses.replace(
         head,
-        status=Status.CONTINUED_AS_NEW,
+        status=status_of(run.closing),
         close_time=run.time,
         dispatched=head.dispatched if leaves else run.last,
-        outcome=stored_outcome(ending, HEAD_OUTCOME_LIMIT),
+        outcome=stored_outcome(run.closing, HEAD_OUTCOME_LIMIT),
         next_run_id=run_id,
         history_length=run.history_length,
         inbox={},
@@ -136,7 +130,7 @@ async def finish_predecessor(task: WorkflowTask) -> None:
         started = next(message for message in waiting if isinstance(message, history.WorkflowExecutionStarted))
     run_id = started.continued_run_id
     summary = await task.engine.store.closed_run(task.key, run_id) if run_id else None
-    if summary is None or summary.status != Status.CONTINUED_AS_NEW:
+    if summary is None or not summary.next_run_id:
         return
     bodies = await task.engine.store.deltas(task.key, run_id)
     if not bodies or summary.dispatched >= bodies[-1][0]:
@@ -152,37 +146,6 @@ async def finish_predecessor(task: WorkflowTask) -> None:
     ]
     await _dispatch_predecessor(task, run, left)
     run.close()
-
-
-def _successor_head(task: WorkflowTask, ending: history.WorkflowExecutionContinuedAsNew, run_id: str) -> Head:
-    run = task.run
-    first = run.started
-    assert first is not None
-    now = max(run.time, task.engine.clock())
-    started = history.WorkflowExecutionStarted(
-        time=now,
-        key=first.key,
-        workflow_type=ending.workflow_type,
-        task_queue=ending.task_queue or first.task_queue,
-        arguments=ending.arguments,
-        headers=ending.headers,
-        memo=run.memo if ending.memo is None else ending.memo,
-        search_attributes=run.search_attributes if ending.search_attributes is None else ending.search_attributes,
-        execution_timeout=first.execution_timeout,
-        run_timeout=first.run_timeout if ending.run_timeout is None else ending.run_timeout,
-        task_timeout=first.task_timeout if ending.task_timeout is None else ending.task_timeout,
-        retry_policy=ending.retry_policy or first.retry_policy,
-        cron_schedule=first.cron_schedule,
-        start_delay=ending.backoff_start_interval,
-        parent=first.parent,
-        root=first.root,
-        first_run_id=first.first_run_id or run.run_id,
-        continued_run_id=run.run_id,
-        identity=first.identity,
-        priority=first.priority,
-        execution_deadline=first.execution_deadline,
-    )
-    return first_head(task.key, run_id, started, {"start": started}, now)
 
 
 async def end_unseen(task: WorkflowTask, error: Exception) -> bool:
@@ -215,6 +178,3 @@ async def end_unseen(task: WorkflowTask, error: Exception) -> bool:
     if await task.engine.store.settle(head, settlement, drop=list(head.inbox)) is not None:
         raise FencedError
     return True
-
-
-_CLOSING_INPUTS: Final = (history.WorkflowExecutionTerminated, history.WorkflowExecutionTimedOut)

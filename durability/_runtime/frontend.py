@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from enum import IntEnum
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -69,6 +69,64 @@ class Started(msgspec.Struct, kw_only=True):
     existing: bool = False
 
 
+class UpdateStage(IntEnum):
+    """How far an update has come; the numbers of Temporal's ``UpdateWorkflowExecutionLifecycleStage``."""
+
+    ADMITTED = 1
+    ACCEPTED = 2
+    COMPLETED = 3
+
+
+class UpdateRequest(msgspec.Struct, kw_only=True):
+    """An update to deliver, once per ``update_id`` and run. An empty ``run_id`` is the current run.
+
+    ``stage`` is what the caller waits for. With ``start``, the workflow is started first if the id policies in it say
+    so, and the update is part of its first workflow task.
+    """
+
+    workflow_id: str
+    run_id: str = ""
+    update_id: str
+    name: str
+    arguments: list[Payload]
+    headers: dict[str, Payload] = {}
+    identity: str = ""
+    stage: UpdateStage = UpdateStage.COMPLETED
+    start: StartRequest | None = None
+
+
+class UpdateState(msgspec.Struct, kw_only=True):
+    """What has become of an update: once completed, ``failure`` says whether it failed or was rejected.
+
+    ``existing`` tells whether the workflow was there before the start that the update came with.
+    """
+
+    workflow_id: str
+    run_id: str
+    update_id: str
+    stage: UpdateStage = UpdateStage.ADMITTED
+    result: Payload | None = None
+    failure: Failure | None = None
+    existing: bool = False
+
+
+class ActivityReport(msgspec.Struct, kw_only=True):
+    """What somebody outside says of an activity, named by its task token or by ids; see ``AsyncActivityHandle``.
+
+    ``failure`` belongs to "failed", ``result`` to "completed", ``details`` to all others and to "failed".
+    """
+
+    kind: Literal["completed", "failed", "canceled", "heartbeat"]
+    task_token: bytes = b""
+    workflow_id: str = ""
+    run_id: str = ""
+    activity_id: str = ""
+    result: Payload | None = None
+    failure: Failure | None = None
+    details: list[Payload] = []
+    identity: str = ""
+
+
 class PendingActivity(msgspec.Struct, kw_only=True):
     """An activity that has not ended. Times are milliseconds since the epoch, 0 meaning unknown."""
 
@@ -110,13 +168,17 @@ class Description(msgspec.Struct, kw_only=True):
 
 
 class Outcome(msgspec.Struct, kw_only=True):
-    """How a run ended: ``result`` if completed, ``failure`` if not, ``new_run_id`` if it goes on in another run."""
+    """How a run ended: ``result`` if completed, ``failure`` if not, ``new_run_id`` if it goes on in another run.
+
+    ``details`` are what a client gave that terminated it.
+    """
 
     run_id: str
     status: Status
     result: Payload | None = None
     failure: Failure | None = None
     new_run_id: str = ""
+    details: list[Payload] = []
 
 
 class ListFilter(msgspec.Struct, kw_only=True):
@@ -183,6 +245,27 @@ class Frontend(Protocol):
         headers: dict[str, Payload] | None = None,
     ) -> Payload | None:
         """Raises WorkflowQueryFailedError from the handler, RPCError(INVALID_ARGUMENT) for an unknown query."""
+        ...
+
+    async def update(self, request: UpdateRequest, *, wait: float) -> UpdateState:
+        """Deliver an update and wait up to ``wait`` seconds for the stage asked for.
+
+        The state may be short of that stage; while it is ADMITTED, nothing durable holds the update, and the caller is
+        to ask again with the same id. Raises RPCError(NOT_FOUND) for an unknown or closed execution.
+        """
+        ...
+
+    async def update_outcome(
+        self, workflow_id: str, run_id: str | None, update_id: str, *, stage: UpdateStage, wait: float
+    ) -> UpdateState:
+        """Wait up to ``wait`` seconds for an update's stage. Raises RPCError(NOT_FOUND)."""
+        ...
+
+    async def report_activity(self, report: ActivityReport) -> bool:
+        """Report on an activity that is completed from outside; returns whether its cancellation was asked for.
+
+        Raises RPCError(NOT_FOUND) if the attempt is not under way.
+        """
         ...
 
     async def describe(self, workflow_id: str, run_id: str | None) -> Description: ...

@@ -15,12 +15,24 @@ from durability._core import history
 from durability._core.encoding import decode_command, decode_delta, decode_input, encode_input
 from durability._core.history import Delta, Input
 from durability._core.payload import Payload
-from durability._core.run import effective
-from durability._runtime import queries
+from durability._core.run import count_events, effective
+from durability._runtime import queries, updates
 from durability._runtime.describe import describe_head, pending_activities
-from durability._runtime.frontend import Description, ListFilter, Outcome, Page, Started, StartRequest, Status
+from durability._runtime.frontend import (
+    ActivityReport,
+    Description,
+    ListFilter,
+    Outcome,
+    Page,
+    Started,
+    StartRequest,
+    Status,
+    UpdateRequest,
+    UpdateStage,
+    UpdateState,
+)
 from durability._runtime.identifiers import new_run_id
-from durability._runtime.outcomes import outcome_of
+from durability._runtime.outcomes import closes, outcome_of
 from durability._runtime.ports import (
     Clock,
     Head,
@@ -45,6 +57,7 @@ CONFLICT_TERMINATE_EXISTING: Final = 3
 
 _ANSWERS_AT_ONCE: Final = 0.02
 _LONGEST_PAUSE: Final = 1.0
+_LONGEST_PAUSE_OF_UPDATES: Final = 5.0
 _BUSY_ATTEMPTS: Final = 40
 
 
@@ -61,13 +74,13 @@ class Gateway:
 
     # --- starting ---------------------------------------------------------------------------------------------------
 
-    async def start(self, request: StartRequest) -> Started:
-        """See ``Frontend.start``."""
+    async def start(self, request: StartRequest, *, wake: bool = True) -> Started:
+        """See ``Frontend.start``. Without ``wake``, the caller executes the first workflow task itself."""
         check_identifier("workflow id", request.workflow_id)
         check_identifier("workflow type", request.workflow_type)
         check_identifier("request id", request.request_id)
         check_payloads("the arguments", request.arguments)
-        return await self.start_as(request, parent=None, root=None)
+        return await self.start_as(request, parent=None, root=None, wake=wake)
 
     async def start_as(
         self,
@@ -75,10 +88,12 @@ class Gateway:
         *,
         parent: history.ExecutionReference | None,
         root: history.ExecutionReference | None,
+        wake: bool = True,
     ) -> Started:
         """Start a run, as a child of ``parent`` if that is given."""
+        start_delay = self._start_delay(request)
         for attempt in range(_BUSY_ATTEMPTS):
-            head = self._first_head(request, parent, root)
+            head = self._first_head(request, parent, root, start_delay)
             try:
                 existing = await self.store.create(head)
             except ItemTooLargeError as error:
@@ -100,7 +115,8 @@ class Gateway:
                 if existing is not None:
                     await self.sleep(min(_LONGEST_PAUSE, _ANSWERS_AT_ONCE * 2**attempt))
                     continue
-            await self._wake(head)
+            if wake:
+                await self._wake(head)
             return Started(workflow_id=request.workflow_id, run_id=head.run_id)
         raise RPCError(
             f"workflow {request.workflow_id!r} kept changing while it was to be started: try again",
@@ -108,11 +124,25 @@ class Gateway:
             b"",
         )
 
+    def _start_delay(self, request: StartRequest) -> int:
+        """How long the first workflow task is to wait: a cron schedule's first time is waited for as any other."""
+        if not request.cron_schedule:
+            return request.start_delay
+        if request.start_delay:
+            raise RPCError(
+                "start_delay and cron_schedule cannot be combined: use only one", RPCStatusCode.INVALID_ARGUMENT, b""
+            )
+        from durability._runtime.cron import delay_until_next  # not needed by those who have no schedule
+
+        now = self.clock()
+        return delay_until_next(request.cron_schedule, now, now)
+
     def _first_head(
         self,
         request: StartRequest,
         parent: history.ExecutionReference | None,
         root: history.ExecutionReference | None,
+        start_delay: int,
     ) -> Head:
         now = self.clock()
         run_id = new_run_id(now)
@@ -130,7 +160,7 @@ class Gateway:
             task_timeout=request.task_timeout,
             retry_policy=request.retry_policy,
             cron_schedule=request.cron_schedule,
-            start_delay=request.start_delay,
+            start_delay=start_delay,
             parent=parent,
             root=root,
             first_run_id=run_id,
@@ -138,9 +168,7 @@ class Gateway:
             priority=request.priority,
             static_summary=request.static_summary,
             static_details=request.static_details,
-            execution_deadline=now + request.start_delay + request.execution_timeout
-            if request.execution_timeout
-            else 0,
+            execution_deadline=now + start_delay + request.execution_timeout if request.execution_timeout else 0,
         )
         messages: dict[str, Input] = {"start": started}
         if request.signal_name:
@@ -318,12 +346,80 @@ class Gateway:
         request = queries.WorkflowQuery(workflow_id, run_id or "", name, arguments, headers or {})
         return queries.read_answer(await self.invoker.invoke(queries.encode(request)))
 
+    async def update(self, request: UpdateRequest, *, wait: float) -> UpdateState:
+        """See ``Frontend.update``."""
+        check_identifier("workflow id", request.workflow_id)
+        check_identifier("update name", request.name)
+        check_identifier("update id", request.update_id)
+        check_payloads("the update's arguments", request.arguments)
+        if request.start is not None:
+            check_payloads("the arguments", request.start.arguments)
+        deadline = self.clock() + int(wait * 1000)
+        event = updates.encode(request)
+        pause = _ANSWERS_AT_ONCE
+        while True:
+            state = updates.read_answer(request, await self.invoker.invoke(event)).state
+            left = (deadline - self.clock()) / 1000
+            if state is not None or left <= 0:
+                break
+            await self.sleep(min(pause, left))
+            pause = min(pause * 2, _LONGEST_PAUSE_OF_UPDATES)
+        if state is None:
+            return UpdateState(workflow_id=request.workflow_id, run_id="", update_id=request.update_id)
+        if state.stage >= request.stage:
+            return state
+        found = await self.update_outcome(
+            request.workflow_id, state.run_id, request.update_id, stage=request.stage, wait=max(0.0, left)
+        )
+        found.existing = state.existing
+        return found
+
+    async def update_outcome(
+        self, workflow_id: str, run_id: str | None, update_id: str, *, stage: UpdateStage, wait: float
+    ) -> UpdateState:
+        """See ``Frontend.update_outcome``. While somebody waits, the history is read on at growing intervals."""
+        deadline = self.clock() + int(wait * 1000)
+        head = await self._head(workflow_id, run_id or None)
+        state = UpdateState(workflow_id=workflow_id, run_id=head.run_id, update_id=update_id)
+        pause = _ANSWERS_AT_ONCE
+        after, found = 0, False
+        while True:
+            loaded = await self.store.load(head.key, head.run_id, after)
+            is_open = loaded.head is not None and loaded.head.open and loaded.head.run_id == head.run_id
+            deltas = [(sequence, decode_delta(body), len(body)) for sequence, body in loaded.deltas]
+            if is_open and deltas and closes(deltas[-1][1]):
+                deltas.pop()  # takes effect when the head is closed, or is superseded
+            found = updates.read_state(state, deltas) or found
+            after = deltas[-1][0] if deltas else after
+            if not is_open and found:
+                updates.end_unfinished(state)
+            left = (deadline - self.clock()) / 1000
+            if not found and (not is_open or left <= 0):
+                raise updates.not_found(workflow_id, update_id)
+            if state.stage >= stage or left <= 0:
+                return state
+            await self.sleep(min(pause, left))
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+    async def report_activity(self, report: ActivityReport) -> bool:
+        """See ``Frontend.report_activity``."""
+        from durability._runtime import reports  # not needed by those who only start and signal
+
+        check_payloads("the report", [*report.details, *([report.result] if report.result else [])])
+        return await reports.report(self, report)
+
+    async def head_of(self, workflow_id: str, run_id: str | None) -> Head:
+        """The head of a run, current or not. Raises RPCError(NOT_FOUND)."""
+        return await self._head(workflow_id, run_id)
+
     async def describe(self, workflow_id: str, run_id: str | None) -> Description:
         """A run as it stands. Raises RPCError(NOT_FOUND)."""
         head = await self._head(workflow_id, run_id)
         description = describe_head(head)
         if head.open:
             deltas = [delta async for delta in self.history(workflow_id, head.run_id)]
+            # Updates that only change the workflow's state leave the head as it is.
+            description.history_length = sum(map(count_events, deltas))
             description.pending_activities = await pending_activities(self.store, head, deltas)
         return description
 

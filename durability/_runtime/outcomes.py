@@ -12,6 +12,14 @@ START_TO_CLOSE = 1
 """``durability.exceptions.TimeoutType.START_TO_CLOSE``."""
 
 
+def closes(delta: Delta) -> bool:
+    """Whether a delta ends its run."""
+    return any(isinstance(command, history.CLOSING_COMMANDS) for command in delta.commands) or any(
+        isinstance(message, history.WorkflowExecutionTerminated | history.WorkflowExecutionTimedOut)
+        for message in delta.inputs
+    )
+
+
 def status_of(closing: Command | Input) -> Status:
     """The status that a closing record gives its run."""
     match closing:
@@ -47,6 +55,7 @@ def outcome_of(head: Head, closing: Command | None, last: Delta | None) -> Outco
         match message:
             case history.WorkflowExecutionTerminated():
                 outcome.failure = Failure(message=message.reason, info=TerminatedFailureInfo())
+                outcome.details = message.details or []
             case history.WorkflowExecutionTimedOut():
                 outcome.failure = timed_out_failure()
     return outcome

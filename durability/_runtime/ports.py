@@ -210,6 +210,10 @@ class HistoryStore(Protocol):
         """Record a failed workflow task, clear the awake mark until ``wake_up``. Does nothing if the run moved on."""
         ...
 
+    async def postpone(self, head: Head, until: int) -> bool:
+        """Leave a run to its wake-up at ``until``, messages and all; False if something new has come."""
+        ...
+
     async def finish(self, key: WorkflowKey, run_id: str, dispatched: int) -> None:
         """Note that a closed run has nothing left to dispatch, and clear its awake mark."""
         ...

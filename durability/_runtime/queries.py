@@ -52,16 +52,6 @@ def encode(query: WorkflowQuery) -> bytes:
     return json.dumps({EVENT_KEY: base64.b64encode(msgspec.msgpack.encode(query)).decode()}).encode()
 
 
-def decode_bytes(request: bytes) -> WorkflowQuery:
-    """Read such an event in its encoded form."""
-    return decode(json.loads(request))
-
-
-def encode_answer_bytes(answer: QueryAnswer) -> bytes:
-    """What the workflow function returns, encoded."""
-    return json.dumps(encode_answer(answer)).encode()
-
-
 def decode(event: dict[str, Any]) -> WorkflowQuery:
     """Read such an event."""
     return msgspec.msgpack.decode(base64.b64decode(event[EVENT_KEY]), type=WorkflowQuery)

@@ -19,14 +19,17 @@ import msgspec
 from durability._core import history
 from durability._core.encoding import decode_delta, encode_delta, encode_input
 from durability._core.history import Command, Delta, Input
-from durability._core.run import Run, effective
+from durability._core.run import Run, effective, is_self_contained
 from durability._runtime import closing
 from durability._runtime.dispatch import Dispatcher
 from durability._runtime.dispatched import DispatchedActivities
 from durability._runtime.eager import EagerActivities
 from durability._runtime.engine import Engine
 from durability._runtime.gateway import waiting_messages
+from durability._runtime.outcomes import closes
 from durability._runtime.ports import FencedError, Head, HeadRecord, Settlement, WakeUp, WorkflowKey
+from durability._runtime.succession import check_schedules, held_until, note_retry_state
+from durability._runtime.updates import PendingUpdate
 
 logger = logging.getLogger("durability.runtime")
 
@@ -55,13 +58,27 @@ async def execute(engine: Engine, wake_up: WakeUp, *, deadline: int) -> None:
         await task.eager.stop()
 
 
+async def deliver_update(engine: Engine, wake_up: WakeUp, update: PendingUpdate, *, deadline: int) -> None:
+    """Do what a run needs now, an update included, and note in ``update`` what became of it.
+
+    Raises:
+        Exception: A port failed.
+    """
+    task = WorkflowTask(engine, wake_up, deadline, update)
+    try:
+        await task.run_to_release()
+    finally:
+        await task.eager.stop()
+
+
 @dataclass(slots=True)
 class WorkflowTask:
-    """One executor at work on one run."""
+    """One executor at work on one run. With an ``update`` it begins no eager activities: somebody waits for it."""
 
     engine: Engine
     wake_up: WakeUp
     deadline: int
+    update: PendingUpdate | None = None
     key: WorkflowKey = field(init=False)
     eager: EagerActivities = field(init=False)
     dispatched: DispatchedActivities = field(init=False)
@@ -80,7 +97,7 @@ class WorkflowTask:
         engine = self.engine
         self.key = WorkflowKey(engine.namespace, self.wake_up.workflow_id)
         capacity = self.deadline - engine.settings.reserve - engine.clock()
-        self.eager = EagerActivities(engine, self.deadline, capacity)
+        self.eager = EagerActivities(engine, 0 if self.update else self.deadline, capacity)
         self.dispatched = DispatchedActivities(engine)
         self.dispatcher = Dispatcher(engine, self.eager, self.dispatched)
 
@@ -127,6 +144,8 @@ class WorkflowTask:
                 held = self.run
             except FencedError:
                 self.run.close()
+                if self.update is not None:
+                    self.update.forget()
                 held = None
                 continue
             except _WorkflowTaskFailed as failed:
@@ -180,7 +199,7 @@ class WorkflowTask:
     def _replay(self, deltas: list[tuple[int, Delta, int]]) -> None:
         deltas = list(effective(deltas))
         last = deltas[-1] if deltas else None
-        if last is None or not self.head.open or not closing.closes(last[1]):
+        if last is None or not self.head.open or not closes(last[1]):
             self.run.replay(deltas)
             return
         self.run.replay(deltas[:-1])
@@ -198,6 +217,8 @@ class WorkflowTask:
         """Advance until the run is released. Returns the id of the run that follows a closed one here, or nothing."""
         if self.head.dispatched == 0 and self.run.run_id != self._continued_here:
             await closing.finish_predecessor(self)
+        if self.run.last == 0 and await self._postponed():
+            return ""
         if self._undispatched and not self.run.closed:
             self.news += await self.dispatcher.dispatch(self.run, self._undispatched)
         while True:
@@ -215,6 +236,24 @@ class WorkflowTask:
             if await self._release():
                 return ""
 
+    async def _postponed(self) -> bool:
+        """Leave a run whose first workflow task is not due yet. Raises FencedError to have the run looked at again."""
+        engine, head = self.engine, self.head
+        now = engine.clock()
+        if head.record.execution_time <= now:
+            return False
+        waiting = [message for _, message in waiting_messages(head)]
+        until = held_until(head, waiting, updated=self.update is not None)
+        if until <= now:
+            return False
+        if until - now <= engine.settings.linger:
+            await engine.sleep((until - now) / 1000)
+            raise FencedError
+        await engine.wake_ups.at(self.key.workflow_id, head.run_id, until, now)
+        if not await engine.store.postpone(head, until):
+            raise FencedError
+        return True
+
     async def _collect(self) -> list[Input]:
         """Everything that has come and that the run has not consumed."""
         now = self._collected = self.engine.clock()
@@ -230,6 +269,11 @@ class WorkflowTask:
         for name, message in waiting_messages_except(self.head, self._seen):
             self._seen.add(name)
             candidates.append(message)
+        if self.update is not None and self.update.is_for(self.run.run_id):
+            if self.run.accepts(self.update.message):
+                candidates.append(self.update.message)
+            else:
+                self.update.found(self.key.workflow_id, self.run.run_id)
         if self.run.started is not None:
             ended = {message.sequence for message in candidates if isinstance(message, history.ActivityOutcome)}
             candidates += self.run.due_inputs(now)
@@ -254,6 +298,7 @@ class WorkflowTask:
         engine = self.engine
         try:
             delta = self.run.advance(inputs, engine.clock(), build=engine.build, identity=engine.identity)
+            check_schedules(delta)
         except Exception as error:
             raise _WorkflowTaskFailed from error
         assert self.run.started is not None
@@ -263,17 +308,49 @@ class WorkflowTask:
                 if isinstance(command, history.ActivityTaskScheduled):
                     command.eager_deadline = self.eager.plan(command, self.run.started.task_queue, delta.time)
                     self.run.note_eager(command)
+        if self.run.closed:
+            note_retry_state(self.run)
+        if not (delta.inputs or delta.commands or delta.supersedes):
+            self._note_update(delta)  # rejected, and nothing to record
+            return
+        if self.update is not None and not is_self_contained(delta):
+            await self._announce_update(delta)
         body = encode_delta(delta)
         sequence = self.run.last + 1
         await engine.store.append(self.key, self.run.run_id, sequence, body)
         self.superseded = None
         self._unrecorded = []
         self.run.committed(sequence, delta, len(body))
+        self._note_update(delta)
         if self.run.closed:
             self._undispatched = delta.commands
             return
         self._start_eager(delta)
         self.news += await self.dispatcher.dispatch(self.run, delta.commands)
+
+    def _note_update(self, delta: Delta) -> None:
+        if self.update is not None:
+            self.update.note(self.key.workflow_id, self.run.run_id, delta, self.run.rejections)
+
+    async def _announce_update(self, delta: Delta) -> None:
+        """Before an update has effects: put it into the inbox, so that the run is found if this executor dies.
+
+        Not if the delta consumes anything else from the inbox: then the run is awake for that.
+        """
+        assert self.update is not None
+        message = self.update.message
+        consumed = set(map(closing.identity, delta.inputs))
+        waiting = {closing.identity(other) for _, other in waiting_messages(self.head)}
+        if closing.identity(message) not in consumed or consumed & waiting:
+            return
+        name, now = f"u:{message.key}", self.engine.clock()
+        delivery = await self.engine.store.deliver(self.key, self.run.run_id, name, encode_input(message), now)
+        if not delivery.accepted or delivery.before is None:
+            raise FencedError
+        self.head.awake = self.head.awake or now
+        if delivery.before.counter == self.head.counter:
+            self.head.counter += 1
+            self._seen.add(name)
 
     def _start_eager(self, delta: Delta) -> None:
         for record in (*delta.inputs, *delta.commands):
@@ -340,7 +417,8 @@ class WorkflowTask:
         if due and not (wake_up and wake_up <= due):
             await engine.wake_ups.at(self.key.workflow_id, self.run.run_id, due, now)
             wake_up = due
-        unchanged = head.dispatched == self.run.last and not head.awake and not head.inbox
+        recorded = head.dispatched >= self.run.last_effect and self.changed_record() is None
+        unchanged = recorded and not head.awake and not head.inbox
         if unchanged and wake_up == head.wake_up and not head.task_attempts:
             return True
         settlement = Settlement(

@@ -16,9 +16,10 @@ from yarl import URL
 
 from durability._core.history import Delta, RetryPolicyRecord
 from durability._core.payload import Payload
-from durability._core.temporal_json import failure_from_json, time_from_json, time_json
+from durability._core.temporal_json import failure_from_json, failure_json, time_from_json, time_json
 from durability._rest import bodies as wire
 from durability._runtime.frontend import (
+    ActivityReport,
     Description,
     ListFilter,
     Outcome,
@@ -27,6 +28,9 @@ from durability._runtime.frontend import (
     Started,
     StartRequest,
     Status,
+    UpdateRequest,
+    UpdateStage,
+    UpdateState,
 )
 from durability._runtime.queries import QueryFailedError
 from durability.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
@@ -123,6 +127,45 @@ class HttpFrontend:
         )
         return None if answer.payload is None else wire.to_payload(answer.payload)
 
+    async def update(self, request: UpdateRequest, *, wait: float) -> UpdateState:
+        stage: Any = request.stage.name.lower()
+        body = wire.UpdateBody(
+            payloads=wire.from_payloads(request.arguments),
+            update_id=request.update_id,
+            wait_for_stage=stage,
+            wait=min(wait, wire.LONGEST_WAIT),
+            headers=wire.from_payload_map(request.headers),
+            identity=request.identity,
+            start=None if request.start is None else _start_body(request.start),
+        )
+        path = f"{_path(request.workflow_id)}/updates/{wire.encode_segment(request.name)}"
+        query = {"payloads": "true"}
+        answer = await self._call(
+            "POST", path, wire.UpdateStateBody, run_id=request.run_id or None, body=body, query=query
+        )
+        return _update_state(answer)
+
+    async def update_outcome(
+        self, workflow_id: str, run_id: str | None, update_id: str, *, stage: UpdateStage, wait: float
+    ) -> UpdateState:
+        query = {"payloads": "true", "stage": stage.name.lower(), "wait": f"{min(wait, wire.LONGEST_WAIT):g}"}
+        path = f"{_path(workflow_id)}/updates/{wire.encode_segment(update_id)}/result"
+        return _update_state(await self._call("GET", path, wire.UpdateStateBody, run_id=run_id, query=query))
+
+    async def report_activity(self, report: ActivityReport) -> bool:
+        body = wire.ActivityReportBody(
+            task_token=report.task_token,
+            workflow_id=report.workflow_id,
+            run_id=report.run_id,
+            activity_id=report.activity_id,
+            payload=None if report.result is None else wire.from_payload(report.result),
+            failure=None if report.failure is None else failure_json(report.failure),
+            payloads=wire.from_payloads(report.details),
+            identity=report.identity,
+        )
+        answer = await self._call("POST", f"/activities/{report.kind}", wire.ActivityReportedBody, body=body)
+        return answer.cancel_requested
+
     async def describe(self, workflow_id: str, run_id: str | None) -> Description:
         body = await self._call(
             "GET", _path(workflow_id), wire.DescriptionBody, run_id=run_id, query={"payloads": "true"}
@@ -141,6 +184,7 @@ class HttpFrontend:
             result=None if body.payload is None else wire.to_payload(body.payload),
             failure=None if body.failure is None else failure_from_json(body.failure),
             new_run_id=body.new_run_id,
+            details=wire.to_payloads(body.details),
         )
 
     async def history(self, workflow_id: str, run_id: str | None) -> AsyncIterator[Delta]:
@@ -316,6 +360,18 @@ def _start_body(request: StartRequest) -> wire.StartBody:
         priority=None if request.priority is None else wire.from_payloads(request.priority),
         signal=signal,
         identity=request.identity,
+    )
+
+
+def _update_state(body: wire.UpdateStateBody) -> UpdateState:
+    return UpdateState(
+        workflow_id=body.workflow_id,
+        run_id=body.run_id,
+        update_id=body.update_id,
+        stage=UpdateStage[body.stage.upper()],
+        result=None if body.payload is None else wire.to_payload(body.payload),
+        failure=None if body.failure is None else failure_from_json(body.failure),
+        existing=body.existing,
     )
 
 

@@ -8,19 +8,34 @@ import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from durability._core.failure import CanceledFailureInfo
-from durability._core.history import RetryPolicyRecord, WorkflowExecutionTerminated
+from durability._core.failure import CanceledFailureInfo, Failure
+from durability._core.history import RetryPolicyRecord
 from durability._core.options import milliseconds, priority_record
 from durability._core.payload import Payload
 from durability._rest.chain import call_in_chain
 from durability._rest.list_filter import parse_list_query
-from durability._runtime.frontend import Frontend, Outcome, StartRequest, Status
+from durability._runtime.frontend import (
+    ActivityReport,
+    Outcome,
+    StartRequest,
+    Status,
+    UpdateRequest,
+    UpdateStage,
+    UpdateState,
+)
 from durability._runtime.queries import QueryFailedError
 from durability._runtime.validation import check_identifier
+from durability.activity import ActivityCancellationDetails
 from durability.client._connect import say_ignored
-from durability.client._exceptions import WorkflowFailureError, WorkflowQueryFailedError, WorkflowQueryRejectedError
+from durability.client._exceptions import (
+    AsyncActivityCancelledError,
+    WorkflowFailureError,
+    WorkflowQueryFailedError,
+    WorkflowQueryRejectedError,
+    update_call_errors,
+)
 from durability.client._executions import (
     WorkflowExecutionAsyncIterator,
     WorkflowExecutionCount,
@@ -30,19 +45,28 @@ from durability.client._executions import (
 from durability.client._history import WorkflowHistoryEventAsyncIterator
 from durability.client._interceptor import (
     CancelWorkflowInput,
+    CompleteAsyncActivityInput,
     CountWorkflowsInput,
     DescribeWorkflowInput,
+    FailAsyncActivityInput,
     FetchWorkflowHistoryEventsInput,
+    HeartbeatAsyncActivityInput,
     ListWorkflowsInput,
     OutboundInterceptor,
     QueryWorkflowInput,
+    ReportCancellationAsyncActivityInput,
     SignalWorkflowInput,
     StartWorkflowInput,
+    StartWorkflowUpdateInput,
+    StartWorkflowUpdateWithStartInput,
     TerminateWorkflowInput,
+    UpdateWithStartUpdateWorkflowInput,
 )
 from durability.client._limits import check_size
+from durability.client._updates import WorkflowUpdateHandle, WorkflowUpdateStage
 from durability.client._workflow_handle import WorkflowHandle
 from durability.common import HeaderCodecBehavior, QueryRejectCondition, RetryPolicy, WorkflowIDReusePolicy
+from durability.common._arguments import _arg_unset
 from durability.converter import DataConverter, WorkflowSerializationContext
 from durability.converter._search_attributes import search_attributes_to_payloads
 from durability.exceptions import CancelledError, TerminatedError, TimeoutError, TimeoutType
@@ -50,6 +74,15 @@ from durability.service import RPCError, RPCStatusCode
 
 if TYPE_CHECKING:
     from durability.client._client import Client
+
+_LONG_POLL = 20.0
+
+_AsyncActivityInput = (
+    HeartbeatAsyncActivityInput
+    | CompleteAsyncActivityInput
+    | FailAsyncActivityInput
+    | ReportCancellationAsyncActivityInput
+)
 
 
 @asynccontextmanager
@@ -188,6 +221,91 @@ class ClientImpl(OutboundInterceptor):
                 identity=self._client.identity,
             )
 
+    async def start_workflow_update(self, input: StartWorkflowUpdateInput) -> WorkflowUpdateHandle[Any]:
+        check_identifier("workflow id", input.id)
+        async with update_call_errors(input.rpc_timeout):
+            request = await self._update_request(input.id, input)
+
+            async def update(run_id: str | None) -> UpdateState:
+                request.run_id = run_id or ""
+                return await self._until_taken(request)
+
+            if input.run_id or not input.first_execution_run_id:
+                state = await update(input.run_id)
+            else:
+                state = await call_in_chain(self._client.frontend, input.id, input.first_execution_run_id, update)
+            handle = self._update_handle(state, input.ret_type)
+            if input.wait_for_stage == WorkflowUpdateStage.COMPLETED:
+                await handle._wait_for_outcome()
+        return handle
+
+    async def start_update_with_start_workflow(
+        self, input: StartWorkflowUpdateWithStartInput
+    ) -> WorkflowUpdateHandle[Any]:
+        start, update = input.start_workflow_input, input.update_workflow_input
+        try:
+            async with update_call_errors(input.rpc_timeout):
+                request = await self._update_request(start.id, update)
+                request.start = await self._start_request(
+                    StartWorkflowInput(
+                        **vars(start),
+                        start_signal=None,
+                        start_signal_args=(),
+                        rpc_metadata={},
+                        rpc_timeout=None,
+                        request_eager_start=False,
+                    )
+                )
+                state = await self._until_taken(request)
+                input._on_start(
+                    WorkflowHandle(
+                        self._client,
+                        start.id,
+                        result_run_id=state.run_id,
+                        first_execution_run_id=None if state.existing else state.run_id,
+                        result_type=start.ret_type,
+                    )
+                )
+                handle = self._update_handle(state, update.ret_type)
+                if update.wait_for_stage == WorkflowUpdateStage.COMPLETED:
+                    await handle._wait_for_outcome()
+        except BaseException as error:
+            input._on_start_error(error)
+            raise
+        return handle
+
+    async def _update_request(
+        self, workflow_id: str, input: StartWorkflowUpdateInput | UpdateWithStartUpdateWorkflowInput
+    ) -> UpdateRequest:
+        check_identifier("update name", input.update)
+        converter = self.converter(workflow_id)
+        return UpdateRequest(
+            workflow_id=workflow_id,
+            update_id=input.update_id or str(uuid.uuid4()),
+            name=input.update,
+            arguments=await _encode(converter, "the update's arguments", input.args),
+            headers=await self._headers(input.headers, converter),
+            identity=self._client.identity,
+            stage=UpdateStage.ACCEPTED,  # whoever waits for more has a handle to wait with
+        )
+
+    async def _until_taken(self, request: UpdateRequest) -> UpdateState:
+        """Send an update again and again, with its one id, until a run has accepted or rejected it."""
+        while True:
+            state = await self._client.frontend.update(request, wait=_LONG_POLL)
+            if state.stage >= UpdateStage.ACCEPTED:
+                return state
+
+    def _update_handle(self, state: UpdateState, result_type: type | None) -> WorkflowUpdateHandle[Any]:
+        return WorkflowUpdateHandle(
+            self._client,
+            state.update_id,
+            state.workflow_id,
+            workflow_run_id=state.run_id,
+            result_type=result_type,
+            known_outcome=state if state.stage == UpdateStage.COMPLETED else None,
+        )
+
     async def query_workflow(self, input: QueryWorkflowInput) -> Any:
         check_identifier("workflow id", input.id)
         check_identifier("query name", input.query)
@@ -223,6 +341,52 @@ class ClientImpl(OutboundInterceptor):
             return
         if condition == QueryRejectCondition.NOT_OPEN or outcome.status != Status.COMPLETED:
             raise WorkflowQueryRejectedError(WorkflowExecutionStatus(outcome.status))
+
+    async def heartbeat_async_activity(self, input: HeartbeatAsyncActivityInput) -> None:
+        report = self._report("heartbeat", input)
+        report.details = await _encode(self._activity_converter(input), "the details", input.details)
+        async with deadline(input.rpc_timeout):
+            if await self._client.frontend.report_activity(report):
+                raise AsyncActivityCancelledError(ActivityCancellationDetails(cancel_requested=True))
+
+    async def complete_async_activity(self, input: CompleteAsyncActivityInput) -> None:
+        report = self._report("completed", input)
+        if input.result is not _arg_unset:
+            report.result = (await _encode(self._activity_converter(input), "the result", [input.result]))[0]
+        async with deadline(input.rpc_timeout):
+            await self._client.frontend.report_activity(report)
+
+    async def fail_async_activity(self, input: FailAsyncActivityInput) -> None:
+        report = self._report("failed", input)
+        converter = self._activity_converter(input)
+        report.failure = Failure()
+        await converter.encode_failure(input.error, report.failure)
+        report.details = await _encode(converter, "the details", input.last_heartbeat_details)
+        async with deadline(input.rpc_timeout):
+            await self._client.frontend.report_activity(report)
+
+    async def report_cancellation_async_activity(self, input: ReportCancellationAsyncActivityInput) -> None:
+        report = self._report("canceled", input)
+        report.details = await _encode(self._activity_converter(input), "the details", input.details)
+        async with deadline(input.rpc_timeout):
+            await self._client.frontend.report_activity(report)
+
+    def _report(
+        self, kind: Literal["completed", "failed", "canceled", "heartbeat"], input: _AsyncActivityInput
+    ) -> ActivityReport:
+        identity = self._client.identity
+        reference = input.id_or_token
+        if isinstance(reference, bytes):
+            return ActivityReport(kind=kind, task_token=reference, identity=identity)
+        workflow_id, run_id = reference.workflow_id or "", reference.run_id or ""
+        check_identifier("workflow id", workflow_id)
+        check_identifier("activity id", reference.activity_id)
+        return ActivityReport(
+            kind=kind, workflow_id=workflow_id, run_id=run_id, activity_id=reference.activity_id, identity=identity
+        )
+
+    def _activity_converter(self, input: _AsyncActivityInput) -> DataConverter:
+        return input.data_converter_override or self._client.data_converter
 
     async def describe_workflow(self, input: DescribeWorkflowInput) -> WorkflowExecutionDescription:
         check_identifier("workflow id", input.id)
@@ -261,9 +425,7 @@ class ClientImpl(OutboundInterceptor):
         return {name: (await codec.encode([payload]))[0] for name, payload in headers.items()}
 
 
-async def failure_of(
-    outcome: Outcome, converter: DataConverter, frontend: Frontend, workflow_id: str
-) -> WorkflowFailureError:
+async def failure_of(outcome: Outcome, converter: DataConverter) -> WorkflowFailureError:
     """The error that tells how a run ended that did not complete."""
     failure = outcome.failure
     info = failure.info if failure else None
@@ -272,7 +434,7 @@ async def failure_of(
         details = info.details if isinstance(info, CanceledFailureInfo) else None
         cause = CancelledError("Workflow cancelled", *(await converter.decode(details) if details else ()))
     elif outcome.status == Status.TERMINATED:
-        details = await _termination_details(frontend, workflow_id, outcome.run_id)
+        details = outcome.details
         reason = failure.message if failure else ""
         cause = TerminatedError(reason or "Workflow terminated", *(await converter.decode(details) if details else ()))
     elif outcome.status == Status.TIMED_OUT or failure is None:
@@ -280,15 +442,6 @@ async def failure_of(
     else:
         cause = await converter.decode_failure(failure)
     return WorkflowFailureError(cause=cause)
-
-
-async def _termination_details(frontend: Frontend, workflow_id: str, run_id: str) -> list[Payload] | None:
-    """What the terminating client gave besides its reason: only the history has it."""
-    async for delta in frontend.history(workflow_id, run_id):
-        for message in delta.inputs:
-            if isinstance(message, WorkflowExecutionTerminated):
-                return message.details
-    return None
 
 
 async def _encode(converter: DataConverter, what: str, values: Sequence[Any]) -> list[Payload]:

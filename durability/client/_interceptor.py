@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -20,13 +20,16 @@ from durability.common import (
 )
 
 if TYPE_CHECKING:
+    from durability.client._async_activities import AsyncActivityIDReference
     from durability.client._executions import (
         WorkflowExecutionAsyncIterator,
         WorkflowExecutionCount,
         WorkflowExecutionDescription,
     )
     from durability.client._history import WorkflowHistoryEventAsyncIterator, WorkflowHistoryEventFilterType
+    from durability.client._updates import WorkflowUpdateHandle, WorkflowUpdateStage
     from durability.client._workflow_handle import WorkflowHandle
+    from durability.converter import DataConverter
 
 
 @dataclass
@@ -159,6 +162,121 @@ class TerminateWorkflowInput:
     rpc_timeout: timedelta | None
 
 
+@dataclass
+class StartWorkflowUpdateInput:
+    """Input of ``OutboundInterceptor.start_workflow_update``."""
+
+    id: str
+    run_id: str | None
+    first_execution_run_id: str | None
+    update_id: str | None
+    update: str
+    args: Sequence[Any]
+    wait_for_stage: WorkflowUpdateStage
+    headers: Mapping[str, Payload]
+    ret_type: type | None
+    rpc_metadata: Mapping[str, str | bytes]
+    rpc_timeout: timedelta | None
+
+
+@dataclass
+class UpdateWithStartUpdateWorkflowInput:
+    """The update in the input of ``OutboundInterceptor.start_update_with_start_workflow``."""
+
+    update_id: str | None
+    update: str
+    args: Sequence[Any]
+    wait_for_stage: WorkflowUpdateStage
+    headers: Mapping[str, Payload]
+    ret_type: type | None
+
+
+@dataclass
+class UpdateWithStartStartWorkflowInput:
+    """The start in the input of ``OutboundInterceptor.start_update_with_start_workflow``."""
+
+    workflow: str
+    args: Sequence[Any]
+    id: str
+    task_queue: str
+    execution_timeout: timedelta | None
+    run_timeout: timedelta | None
+    task_timeout: timedelta | None
+    id_reuse_policy: WorkflowIDReusePolicy
+    id_conflict_policy: WorkflowIDConflictPolicy
+    retry_policy: RetryPolicy | None
+    cron_schedule: str
+    memo: Mapping[str, Any] | None
+    search_attributes: SearchAttributes | TypedSearchAttributes | None
+    start_delay: timedelta | None
+    headers: Mapping[str, Payload]
+    static_summary: str | None
+    static_details: str | None
+    ret_type: type | None
+    priority: Priority
+    versioning_override: VersioningOverride | None = None
+
+
+@dataclass
+class StartWorkflowUpdateWithStartInput:
+    """Input of ``OutboundInterceptor.start_update_with_start_workflow``.
+
+    ``_on_start`` and ``_on_start_error`` resolve the handle of the ``WithStartWorkflowOperation``.
+    """
+
+    start_workflow_input: UpdateWithStartStartWorkflowInput
+    update_workflow_input: UpdateWithStartUpdateWorkflowInput
+    rpc_metadata: Mapping[str, str | bytes]
+    rpc_timeout: timedelta | None
+    _on_start: Callable[[WorkflowHandle[Any, Any]], None]
+    _on_start_error: Callable[[BaseException], None]
+
+
+@dataclass
+class HeartbeatAsyncActivityInput:
+    """Input of ``OutboundInterceptor.heartbeat_async_activity``."""
+
+    id_or_token: AsyncActivityIDReference | bytes
+    details: Sequence[Any]
+    rpc_metadata: Mapping[str, str | bytes]
+    rpc_timeout: timedelta | None
+    data_converter_override: DataConverter | None = None
+
+
+@dataclass
+class CompleteAsyncActivityInput:
+    """Input of ``OutboundInterceptor.complete_async_activity``."""
+
+    id_or_token: AsyncActivityIDReference | bytes
+    result: Any | None
+    rpc_metadata: Mapping[str, str | bytes]
+    rpc_timeout: timedelta | None
+    data_converter_override: DataConverter | None = None
+
+
+@dataclass
+class FailAsyncActivityInput:
+    """Input of ``OutboundInterceptor.fail_async_activity``."""
+
+    id_or_token: AsyncActivityIDReference | bytes
+    error: Exception
+    last_heartbeat_details: Sequence[Any]
+    rpc_metadata: Mapping[str, str | bytes]
+    rpc_timeout: timedelta | None
+    data_converter_override: DataConverter | None = None
+
+
+@dataclass
+class ReportCancellationAsyncActivityInput:
+    """Input of ``OutboundInterceptor.report_cancellation_async_activity``."""
+
+    id_or_token: AsyncActivityIDReference | bytes
+    details: Sequence[Any]
+    rpc_metadata: Mapping[str, str | bytes]
+    rpc_timeout: timedelta | None
+    data_converter_override: DataConverter | None = None
+
+
 class Interceptor:
     """Intercepts a client's calls. Override ``intercept_client`` and pass an instance to ``Client.connect``."""
 
@@ -215,6 +333,32 @@ class OutboundInterceptor:
     async def signal_workflow(self, input: SignalWorkflowInput) -> None:
         """Called for every ``WorkflowHandle.signal``."""
         await self.next.signal_workflow(input)
+
+    async def start_workflow_update(self, input: StartWorkflowUpdateInput) -> WorkflowUpdateHandle[Any]:
+        """Called for every ``WorkflowHandle.start_update`` and ``WorkflowHandle.execute_update``."""
+        return await self.next.start_workflow_update(input)
+
+    async def start_update_with_start_workflow(
+        self, input: StartWorkflowUpdateWithStartInput
+    ) -> WorkflowUpdateHandle[Any]:
+        """Called for every ``Client.start_update_with_start_workflow`` and its ``execute`` form."""
+        return await self.next.start_update_with_start_workflow(input)
+
+    async def heartbeat_async_activity(self, input: HeartbeatAsyncActivityInput) -> None:
+        """Called for every ``AsyncActivityHandle.heartbeat``."""
+        await self.next.heartbeat_async_activity(input)
+
+    async def complete_async_activity(self, input: CompleteAsyncActivityInput) -> None:
+        """Called for every ``AsyncActivityHandle.complete``."""
+        await self.next.complete_async_activity(input)
+
+    async def fail_async_activity(self, input: FailAsyncActivityInput) -> None:
+        """Called for every ``AsyncActivityHandle.fail``."""
+        await self.next.fail_async_activity(input)
+
+    async def report_cancellation_async_activity(self, input: ReportCancellationAsyncActivityInput) -> None:
+        """Called for every ``AsyncActivityHandle.report_cancellation``."""
+        await self.next.report_cancellation_async_activity(input)
 
     async def terminate_workflow(self, input: TerminateWorkflowInput) -> None:
         """Called for every ``WorkflowHandle.terminate``."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, cast, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, TypedDict, Unpack, cast, overload
 
 from durability._runtime.frontend import Status
 from durability.client._exceptions import WorkflowContinuedAsNewError
@@ -20,8 +20,10 @@ from durability.client._interceptor import (
     FetchWorkflowHistoryEventsInput,
     QueryWorkflowInput,
     SignalWorkflowInput,
+    StartWorkflowUpdateInput,
     TerminateWorkflowInput,
 )
+from durability.client._updates import WorkflowUpdateHandle, WorkflowUpdateStage
 from durability.common import QueryRejectCondition
 from durability.common._arguments import _arg_or_args, _arg_unset
 from durability.converter import WorkflowSerializationContext
@@ -34,13 +36,24 @@ from durability.types import (
     ReturnType,
     SelfType,
 )
-from durability.workflow._handlers import _QueryDefinition, _SignalDefinition
+from durability.workflow._handlers import (
+    UpdateMethodMultiParam,
+    _QueryDefinition,
+    _SignalDefinition,
+    _UpdateDefinition,
+)
 
 if TYPE_CHECKING:
     from durability.client._client import Client
 
 _LONG_POLL = 20.0
 _FOLLOWED = (Status.COMPLETED, Status.FAILED, Status.TIMED_OUT, Status.CONTINUED_AS_NEW)
+
+
+class _UpdateOptions(TypedDict, total=False):
+    id: str | None
+    rpc_metadata: Mapping[str, str | bytes]
+    rpc_timeout: timedelta | None
 
 
 class WorkflowHandle(Generic[SelfType, ReturnType]):
@@ -126,7 +139,7 @@ class WorkflowHandle(Generic[SelfType, ReturnType]):
                     hints = [self._result_type] if self._result_type else None
                     return cast(ReturnType, (await converter.decode([outcome.result], hints))[0])
                 else:
-                    raise await failure_of(outcome, converter, self._client.frontend, self._id)
+                    raise await failure_of(outcome, converter)
 
     async def cancel(
         self,
@@ -400,6 +413,209 @@ class WorkflowHandle(Generic[SelfType, ReturnType]):
                 rpc_timeout=rpc_timeout,
             )
         )
+
+    @overload
+    async def execute_update(
+        self, update: UpdateMethodMultiParam[[SelfType], LocalReturnType], **options: Unpack[_UpdateOptions]
+    ) -> LocalReturnType: ...
+
+    @overload
+    async def execute_update(
+        self,
+        update: UpdateMethodMultiParam[[SelfType, ParamType], LocalReturnType],
+        arg: ParamType,
+        **options: Unpack[_UpdateOptions],
+    ) -> LocalReturnType: ...
+
+    @overload
+    async def execute_update(
+        self,
+        update: UpdateMethodMultiParam[MultiParamSpec, LocalReturnType],
+        *,
+        args: Sequence[Any],
+        **options: Unpack[_UpdateOptions],
+    ) -> LocalReturnType: ...
+
+    @overload
+    async def execute_update(
+        self,
+        update: str,
+        arg: Any = ...,
+        *,
+        args: Sequence[Any] = [],
+        result_type: type | None = None,
+        **options: Unpack[_UpdateOptions],
+    ) -> Any: ...
+
+    async def execute_update(
+        self,
+        update: str | Callable[..., Any],
+        arg: Any = _arg_unset,
+        *,
+        args: Sequence[Any] = [],
+        id: str | None = None,
+        result_type: type | None = None,
+        rpc_metadata: Mapping[str, str | bytes] = {},
+        rpc_timeout: timedelta | None = None,
+    ) -> Any:
+        """Send the workflow an update and wait for its result.
+
+        Args:
+            update: The update's method or name.
+            arg: The argument, if there is one.
+            args: The arguments, if there are several.
+            id: Update id: a run takes each once. A random one by default.
+            result_type: The type expected, for updates given by name.
+            rpc_metadata: See ``Client.start_workflow``.
+            rpc_timeout: Longest time to wait.
+
+        Returns:
+            The update's result.
+
+        Raises:
+            WorkflowUpdateFailedError: The update was rejected, its handler failed, or the run ended before it.
+            WorkflowUpdateRPCTimeoutOrCancelledError: ``rpc_timeout`` is over, or the call was cancelled.
+            RPCError: NOT_FOUND if the workflow is unknown or has ended.
+        """
+        handle = await self._start_update(
+            update, arg, args, WorkflowUpdateStage.COMPLETED, id, result_type, rpc_metadata, rpc_timeout
+        )
+        return await handle.result()
+
+    @overload
+    async def start_update(
+        self,
+        update: UpdateMethodMultiParam[[SelfType], LocalReturnType],
+        *,
+        wait_for_stage: WorkflowUpdateStage,
+        **options: Unpack[_UpdateOptions],
+    ) -> WorkflowUpdateHandle[LocalReturnType]: ...
+
+    @overload
+    async def start_update(
+        self,
+        update: UpdateMethodMultiParam[[SelfType, ParamType], LocalReturnType],
+        arg: ParamType,
+        *,
+        wait_for_stage: WorkflowUpdateStage,
+        **options: Unpack[_UpdateOptions],
+    ) -> WorkflowUpdateHandle[LocalReturnType]: ...
+
+    @overload
+    async def start_update(
+        self,
+        update: UpdateMethodMultiParam[MultiParamSpec, LocalReturnType],
+        *,
+        args: Sequence[Any],
+        wait_for_stage: WorkflowUpdateStage,
+        **options: Unpack[_UpdateOptions],
+    ) -> WorkflowUpdateHandle[LocalReturnType]: ...
+
+    @overload
+    async def start_update(
+        self,
+        update: str,
+        arg: Any = ...,
+        *,
+        wait_for_stage: WorkflowUpdateStage,
+        args: Sequence[Any] = [],
+        result_type: type | None = None,
+        **options: Unpack[_UpdateOptions],
+    ) -> WorkflowUpdateHandle[Any]: ...
+
+    async def start_update(
+        self,
+        update: str | Callable[..., Any],
+        arg: Any = _arg_unset,
+        *,
+        wait_for_stage: WorkflowUpdateStage,
+        args: Sequence[Any] = [],
+        id: str | None = None,
+        result_type: type | None = None,
+        rpc_metadata: Mapping[str, str | bytes] = {},
+        rpc_timeout: timedelta | None = None,
+    ) -> WorkflowUpdateHandle[Any]:
+        """Send the workflow an update and wait until it has been accepted, or completed.
+
+        Args:
+            update: The update's method or name.
+            arg: The argument, if there is one.
+            wait_for_stage: ACCEPTED or COMPLETED.
+            args: The arguments, if there are several.
+            id: Update id: a run takes each once. A random one by default.
+            result_type: The type expected, for updates given by name.
+            rpc_metadata: See ``Client.start_workflow``.
+            rpc_timeout: Longest time to wait.
+
+        Returns:
+            A handle on the update. If it was rejected, its ``result`` raises.
+
+        Raises:
+            ValueError: ``wait_for_stage`` is ADMITTED.
+            WorkflowUpdateRPCTimeoutOrCancelledError: ``rpc_timeout`` is over, or the call was cancelled.
+            RPCError: NOT_FOUND if the workflow is unknown or has ended.
+        """
+        return await self._start_update(update, arg, args, wait_for_stage, id, result_type, rpc_metadata, rpc_timeout)
+
+    async def _start_update(
+        self,
+        update: str | Callable[..., Any],
+        arg: Any,
+        args: Sequence[Any],
+        wait_for_stage: WorkflowUpdateStage,
+        id: str | None,
+        result_type: type | None,
+        rpc_metadata: Mapping[str, str | bytes],
+        rpc_timeout: timedelta | None,
+    ) -> WorkflowUpdateHandle[Any]:
+        if wait_for_stage == WorkflowUpdateStage.ADMITTED:
+            raise ValueError("ADMITTED wait stage not supported")
+        name, known_type = _UpdateDefinition.get_name_and_result_type(update)
+        return await self._client._impl.start_workflow_update(
+            StartWorkflowUpdateInput(
+                id=self._id,
+                run_id=self._run_id,
+                first_execution_run_id=self._first_execution_run_id,
+                update_id=id,
+                update=name,
+                args=_arg_or_args(arg, args),
+                wait_for_stage=wait_for_stage,
+                headers={},
+                ret_type=result_type or known_type,
+                rpc_metadata=rpc_metadata,
+                rpc_timeout=rpc_timeout,
+            )
+        )
+
+    def get_update_handle(
+        self, id: str, *, workflow_run_id: str | None = None, result_type: type | None = None
+    ) -> WorkflowUpdateHandle[Any]:
+        """Return a handle on an update, without asking whether it exists.
+
+        Args:
+            id: Update id.
+            workflow_run_id: The run that the update went to; ``run_id`` by default.
+            result_type: The type of the update's result.
+        """
+        return WorkflowUpdateHandle(
+            self._client, id, self._id, workflow_run_id=workflow_run_id or self._run_id, result_type=result_type
+        )
+
+    def get_update_handle_for(
+        self,
+        update: UpdateMethodMultiParam[Any, LocalReturnType],
+        id: str,
+        *,
+        workflow_run_id: str | None = None,
+    ) -> WorkflowUpdateHandle[LocalReturnType]:
+        """Return a handle with the type of an update, without asking whether it exists.
+
+        Args:
+            update: The update's method.
+            id: Update id.
+            workflow_run_id: See ``get_update_handle``.
+        """
+        return self.get_update_handle(id, workflow_run_id=workflow_run_id, result_type=update._defn.ret_type)
 
     async def terminate(
         self,

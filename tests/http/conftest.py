@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -12,12 +13,16 @@ from typing import Any
 import httpx
 import jsonschema
 import pytest
+import uvicorn
 
-from durability import callbacks, workflow
+from durability import activity, callbacks, workflow
 from durability._http.app import HttpApplication, create_app
 from durability._http.openapi import openapi_document
 from durability._memory.cloud import MemoryCloud
 from durability.application import Application
+from durability.client import Client
+from durability.common import RetryPolicy
+from durability.exceptions import ApplicationError
 from durability.webhooks import Delivery, GitHub, Signal, Slack, StandardWebhooks, Stripe, Webhook
 
 STANDARD_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -44,6 +49,21 @@ class Shop:
     @workflow.signal
     def note(self, text: str) -> None:
         self.notes.append(text)
+
+    @workflow.update
+    def add(self, text: str) -> int:
+        self.notes.append(text)
+        return len(self.notes)
+
+    @add.validator
+    def check(self, text: str) -> None:
+        if not text:
+            raise ApplicationError("an empty note", type="Empty")
+
+    @workflow.update
+    async def wait_for(self, notes: int) -> list[str]:
+        await workflow.wait_condition(lambda: len(self.notes) >= notes)
+        return self.notes
 
     @workflow.query
     def noted(self, prefix: str = "") -> list[str]:
@@ -94,7 +114,24 @@ class Caller:
         return self.url
 
 
-WORKFLOWS = [Shop, Answer, Sleeper, Caller]
+@activity.defn
+async def ask_somebody() -> Any:
+    activity.raise_complete_async()
+
+
+@workflow.defn
+class Asking:
+    @workflow.run
+    async def run(self) -> Any:
+        return await workflow.execute_activity(
+            ask_somebody,
+            activity_id="ask",
+            start_to_close_timeout=timedelta(hours=1),
+            retry_policy=RetryPolicy(maximum_attempts=1),
+        )
+
+
+WORKFLOWS = [Asking, Shop, Answer, Sleeper, Caller]
 
 
 class Secret:
@@ -151,7 +188,7 @@ def secret(monkeypatch: pytest.MonkeyPatch) -> Secret:
 
 @pytest.fixture
 async def cloud(secret: Secret) -> AsyncIterator[MemoryCloud]:
-    app = Application(workflows=WORKFLOWS)
+    app = Application(workflows=WORKFLOWS, activities=[ask_somebody])
     async with MemoryCloud(
         app.registry.create, app.runner, clock=milliseconds, to_failure=app.registry.to_failure
     ) as cloud:
@@ -215,3 +252,19 @@ ERROR = "#/components/schemas/ErrorBody"
 async def api(app: HttpApplication) -> AsyncIterator[Api]:
     async with Api(app) as api:
         yield api
+
+
+@pytest.fixture
+async def url(app: HttpApplication) -> AsyncIterator[str]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", ws="none"))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    await serving
+
+
+@pytest.fixture
+async def client(url: str) -> AsyncIterator[Client]:
+    async with await Client.connect(url, api_key="token") as client:
+        yield client

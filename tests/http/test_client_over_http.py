@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import socket
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-import uvicorn
 
-from durability._http.app import HttpApplication
 from durability.client import (
     Client,
     RPCError,
@@ -30,22 +26,6 @@ from durability.exceptions import TerminatedError, WorkflowAlreadyStartedError
 from .conftest import Answer, Order, Shop, Sleeper
 
 QUEUE = "default"
-
-
-@pytest.fixture
-async def url(app: HttpApplication) -> AsyncIterator[str]:
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", ws="none"))
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    await serving
-
-
-@pytest.fixture
-async def client(url: str) -> AsyncIterator[Client]:
-    async with await Client.connect(url, api_key="token") as client:
-        yield client
 
 
 async def test_a_workflow_from_start_to_result(client: Client) -> None:

@@ -133,7 +133,7 @@ async def test_listing(api: Api) -> None:
 
 
 BAD_STARTS: list[tuple[Any, str]] = [
-    ({"workflow_type": "Nothing"}, "Answer, Caller, Shop, Sleeper"),
+    ({"workflow_type": "Nothing"}, "Answer, Asking, Caller, Shop, Sleeper"),
     ({}, "workflow_type"),
     ({"workflow_type": "Shop"}, "takes 2 arguments, but 0"),
     ({"workflow_type": "Shop", "args": [ORDER, 1, 2]}, "but 3"),

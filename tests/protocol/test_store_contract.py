@@ -364,6 +364,21 @@ async def test_the_wake_up_is_noted_unless_the_run_moved_on(store: HistoryStore,
     assert (await current(store, head)).wake_up == NOW + 1
 
 
+async def test_a_postponed_run_keeps_its_messages_and_waits_for_its_wake_up(
+    store: HistoryStore, key: WorkflowKey
+) -> None:
+    head = await created(store, key)
+    assert await store.postpone(head, NOW + 7_000)
+    now = await current(store, head)
+    assert (now.awake, now.wake_up, now.attention) == (0, NOW + 7_000, NOW + 7_000)
+    assert now.inbox == head.inbox
+    delivery = await store.deliver(key, None, "s:1", b"one", NOW)
+    assert delivery.before is not None
+    assert delivery.before.awake == 0
+    assert not await store.postpone(head, NOW + 9_000)
+    assert (await current(store, head)).awake == NOW
+
+
 # --- the end ---------------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,75 @@
+"""Delivering an update: the invocation that is asked advances the run itself, and answers with what it saw.
+
+No eager activity is begun here, as the caller waits: what the update schedules is left to another invocation.
+"""
+
+from __future__ import annotations
+
+from durability._core import history
+from durability._runtime.engine import Engine
+from durability._runtime.frontend import UpdateRequest
+from durability._runtime.ports import WakeUp, WorkflowKey
+from durability._runtime.updates import PendingUpdate, UpdateAnswer
+from durability._runtime.workflow_task import deliver_update
+from durability.exceptions import WorkflowAlreadyStartedError
+from durability.service import RPCError, RPCStatusCode
+
+
+async def answer(engine: Engine, request: UpdateRequest, *, deadline: int) -> UpdateAnswer:
+    """Deliver an update; every error becomes part of the answer."""
+    try:
+        return await _answer(engine, request, deadline)
+    except WorkflowAlreadyStartedError as error:
+        return UpdateAnswer(
+            error=str(error), status=int(RPCStatusCode.ALREADY_EXISTS), existing_run_id=error.run_id or ""
+        )
+    except RPCError as error:
+        return UpdateAnswer(error=error.message, status=int(error.status))
+
+
+async def _answer(engine: Engine, request: UpdateRequest, deadline: int) -> UpdateAnswer:
+    existing = False
+    if request.start is not None:
+        existing = (await engine.gateway.start(request.start, wake=False)).existing
+    update = PendingUpdate(
+        history.WorkflowExecutionUpdateAdmitted(
+            time=engine.clock(),
+            key=request.update_id,
+            name=request.name,
+            arguments=request.arguments,
+            headers=request.headers,
+            identity=request.identity,
+        ),
+        request.run_id,
+    )
+    key = WorkflowKey(engine.namespace, request.workflow_id)
+    while True:
+        head = await engine.store.head(key)
+        if head is None or not head.open or request.run_id not in ("", head.run_id):
+            return await _answer_closed(engine, request, existing)
+        await deliver_update(engine, WakeUp(request.workflow_id, head.run_id), update, deadline=deadline)
+        if update.state is not None:
+            update.state.existing = existing
+            return UpdateAnswer(state=update.state)
+        after = await engine.store.head(key)
+        if after is not None and after.run_id == head.run_id and after.open:
+            return UpdateAnswer()  # the workflow task fails
+
+
+async def _answer_closed(engine: Engine, request: UpdateRequest, existing: bool) -> UpdateAnswer:
+    """A run that has ended takes no updates, but remembers those that it took."""
+    try:
+        state = await engine.gateway.update_outcome(
+            request.workflow_id, request.run_id or None, request.update_id, stage=request.stage, wait=0
+        )
+    except RPCError as error:
+        if error.status != RPCStatusCode.NOT_FOUND:
+            raise
+        head = await engine.gateway.describe(request.workflow_id, request.run_id or None)
+        raise RPCError(
+            f"workflow execution already completed: {request.workflow_id!r} (run {head.run_id}) is {head.status.name}",
+            RPCStatusCode.NOT_FOUND,
+            b"",
+        ) from error
+    state.existing = existing
+    return UpdateAnswer(state=state)
