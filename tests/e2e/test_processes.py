@@ -70,7 +70,8 @@ async def test_processes_race_for_one_run(stage: Stage) -> None:
     event = {"Records": [{"messageId": "direct", "body": wake_up}]}
     answers = [asyncio.to_thread(stage.cloud.invoke, WORKFLOW, event) for _ in range(3)]
     assert await asyncio.gather(*answers) == [{"batchItemFailures": []}] * 3
-    assert stage.met("race", point) == 4
+    # Four race for the first delta; the run goes on meanwhile, and a later wake-up may start one process more.
+    assert stage.met("race", point) >= 4
     assert await handle.result() == ORDER
     await stage.idle()
     check(stage)
