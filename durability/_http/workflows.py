@@ -73,7 +73,8 @@ class Workflows:
             raise invalid("id_reuse_policy terminate_if_running cannot be combined with an id_conflict_policy")
         request_id = idempotency_key or body.request_id or str(uuid.uuid4())
         # Derived from the request id, so that a repeated request finds the workflow that the first one started.
-        workflow_id = body.workflow_id or str(uuid.uuid5(_GENERATED_IDS, f"{body.workflow_type}:{request_id}"))
+        generated = str(uuid.uuid5(_GENERATED_IDS, f"{body.workflow_type}:{request_id}"))
+        workflow_id = generated if body.workflow_id is UNSET else body.workflow_id
         values = self._values
         arguments = await values.encode(workflow_id, "the arguments", body.args, body.payloads)
         await values.check_arguments(body.workflow_type, workflow_id, arguments)
@@ -210,7 +211,7 @@ class Workflows:
         update_id = request.header("idempotency-key") or body.update_id or str(uuid.uuid4())
         start = None
         if body.start is not None:
-            if body.start.workflow_id not in ("", workflow_id) or body.start.signal is not None or body.start.wait:
+            if body.start.workflow_id not in (UNSET, workflow_id) or body.start.signal is not None or body.start.wait:
                 raise invalid("start has another workflow_id, a signal or a wait: leave them out", field="start")
             body.start.workflow_id = workflow_id
             start = await self._start_request(body.start, f"update:{update_id}")

@@ -370,6 +370,8 @@ class LocalCloud:
         for rule in stack.rules:
             self._scheduler.add_rule(rule, enabled=self._rate_schedules)
         await self._backend.control("reset")
+        for door in self._doors.values():
+            door.is_open = True
 
     def _add_function(self, spec: FunctionSpec) -> None:
         log = FunctionLog(self.log_directory / f"{spec.logical_id}.log")

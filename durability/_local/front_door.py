@@ -73,6 +73,10 @@ class FrontDoor:
         api_id: id of the API.
         functions: functions by logical id.
         principals: who may sign requests.
+
+    Attributes:
+        routes: routes of the API.
+        is_open: whether the stack is ready; until then every request is answered with 503.
     """
 
     def __init__(self, api_id: str, functions: Mapping[str, Function], principals: Principals) -> None:
@@ -82,6 +86,7 @@ class FrontDoor:
         self._running: set[asyncio.Task[Result]] = set()
         self.api_id = api_id
         self.routes: list[RouteSpec] = []
+        self.is_open = False
 
     @property
     def url(self) -> str:
@@ -104,6 +109,8 @@ class FrontDoor:
         await asyncio.gather(*self._running, return_exceptions=True)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if not self.is_open:
+            return _message(503, "Service Unavailable")
         # API Gateway decodes the path, and what it then takes for a query it cuts off.
         path = unquote(request.raw_path.split("?", 1)[0]).split("?", 1)[0] or "/"
         match = find_route(self.routes, request.method, path)

@@ -85,7 +85,7 @@ class StartBody(Struct, forbid_unknown_fields=True, omit_defaults=True):
     """Start a workflow. Give ``args`` as JSON or ``payloads``, not both; the same for memo and search attributes."""
 
     workflow_type: str
-    workflow_id: str = ""
+    workflow_id: str | UnsetType = UNSET
     task_queue: str = ""
     args: list[Any] = []
     payloads: list[PayloadBody] = []

@@ -142,6 +142,7 @@ BAD_STARTS: list[tuple[Any, str]] = [
     ({"workflow_type": "Shop", "args": [ORDER, "many"]}, "argument 2 of 'Shop' does not fit the type int"),
     ({"workflow_type": "Answer", "args": [1], "payloads": [{}]}, "not both"),
     ({"workflow_type": "Answer", "payloads": [{"data": "***"}]}, "does not fit"),
+    ({"workflow_type": "Answer", "workflow_id": ""}, "the workflow id is empty"),
     ({"workflow_type": "Answer", "workflow_id": "a\nb"}, "control characters"),
     ({"workflow_type": "Answer", "workflow_id": "x" * 1001}, "1001 characters"),
     ({"workflow_type": "Answer", "wait": 26}, "wait"),
