@@ -91,14 +91,6 @@ bench: $(VENV)/.stamp ## Count requests and write units, measure CPU
 dev: $(VENV)/.stamp ## Run the local cloud with the example application, reloading on change
 	$(BIN)/durability dev $(ARGS)
 
-.PHONY: soak
-soak: $(VENV)/.stamp ## Run mixed load with crashes on the local cloud for as long as ARGS says
-	$(BIN)/python -m benchmarks.soak $(ARGS)
-
-.PHONY: simulate
-simulate: $(VENV)/.stamp ## Search for schedules of crashes and races that break an invariant
-	$(BIN)/python -m benchmarks.simulate $(ARGS)
-
 # --- deployment ------------------------------------------------------------------------------------------------------
 
 BUNDLE = build/bundle-$(RUNTIME)-$(ARCHITECTURE)
