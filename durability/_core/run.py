@@ -271,6 +271,7 @@ class Run:
             kind = command.__class__
             if isinstance(command, history.ActivityTaskScheduled):
                 self.activities[command.sequence] = OpenActivity(command, time, 1, time, 0, False)
+                self.note_eager(command)
             elif isinstance(command, history.TimerStarted):
                 self.timers[command.sequence] = time + command.duration
             elif kind is history.TimerCanceled:
@@ -297,9 +298,6 @@ class Run:
                         self.memo[key] = value
             elif isinstance(command, history.CLOSING_COMMANDS):
                 self.closing = command
-        for command in commands:
-            if command.__class__ is history.ActivityTaskScheduled:
-                self.note_eager(command)
 
     def note_eager(self, record: history.ActivityTaskScheduled) -> None:
         """Take over who runs an activity's first attempt, from the record's ``eager_deadline``."""

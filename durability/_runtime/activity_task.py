@@ -10,8 +10,6 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-import msgspec
-
 from durability._core import history
 from durability._core.encoding import decode_command
 from durability._core.failure import Failure
@@ -19,6 +17,7 @@ from durability._core.history import ActivityTaskScheduled, Input
 from durability._core.payload import Payload
 from durability._runtime.attempts import activity_task, cancelled, decide_retry, ended_badly, outcome_key
 from durability._runtime.engine import Engine
+from durability._runtime.leftovers import decode_details, encode_details, encode_failure
 from durability._runtime.ports import ActivityAttempt, TaskState, WorkflowKey
 from durability.activity._runner import (
     ActivityCancelled,
@@ -30,10 +29,6 @@ from durability.activity._runner import (
 from durability.exceptions import RetryState
 
 logger = logging.getLogger("durability.runtime")
-
-_failure_encoder = msgspec.msgpack.Encoder()
-_details_encoder = msgspec.msgpack.Encoder()
-_details_decoder = msgspec.msgpack.Decoder(list[Payload])
 
 
 async def execute_attempt(engine: Engine, attempt: ActivityAttempt) -> None:
@@ -88,7 +83,7 @@ class _AttemptExecution:
             scheduled=attempt.scheduled,
             started=started,
             current_scheduled=attempt.due,
-            heartbeat_details=_details_decoder.decode(state.details) if state.details else None,
+            heartbeat_details=decode_details(state.details),
         )
 
         async def heartbeat(details: list[Payload]) -> None:
@@ -97,7 +92,7 @@ class _AttemptExecution:
                 attempt.run_id,
                 attempt.sequence,
                 attempt.attempt,
-                _details_encoder.encode(details),
+                encode_details(details),
                 engine.clock(),
             )
             if now_state is None or now_state.cancel_requested:
@@ -129,7 +124,7 @@ class _AttemptExecution:
         retry_state = decision.retry_state
         if decision.delay_ms is not None:
             due = now + decision.delay_ms
-            encoded = _failure_encoder.encode(failure)
+            encoded = encode_failure(failure)
             if await engine.store.retry(self.key, attempt.run_id, attempt.sequence, attempt.attempt + 1, due, encoded):
                 await self._send_next(attempt.attempt + 1, due)
                 return

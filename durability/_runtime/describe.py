@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import msgspec
-
 from durability._core import history
-from durability._core.failure import Failure
 from durability._core.history import Delta
-from durability._core.payload import Payload
 from durability._runtime.frontend import Description, PendingActivity
+from durability._runtime.leftovers import decode_details, decode_failure
 from durability._runtime.ports import Head, HistoryStore
-
-_failure_decoder = msgspec.msgpack.Decoder(Failure)
-_details_decoder = msgspec.msgpack.Decoder(list[Payload])
 
 
 def describe_head(head: Head) -> Description:
@@ -78,6 +72,6 @@ async def _add_attempts(store: HistoryStore, head: Head, sequence: int, activity
         activity.attempt = state.attempt
         activity.state = "started"
     if state.failure:
-        activity.last_failure = _failure_decoder.decode(state.failure)
+        activity.last_failure = decode_failure(state.failure)
     if state.details:
-        activity.last_heartbeat_details = _details_decoder.decode(state.details)
+        activity.last_heartbeat_details = decode_details(state.details)

@@ -14,15 +14,12 @@ import msgspec
 from durability._core.encoding import encode_command
 from durability._core.failure import Failure, timeout_failure
 from durability._core.history import ActivityTaskScheduled, Input
-from durability._core.payload import Payload
 from durability._core.run import OpenActivity, Run
 from durability._runtime.attempts import decide_retry, ended_badly, start_to_close
 from durability._runtime.engine import Engine
+from durability._runtime.leftovers import decode_details, decode_failure, encode_failure
 from durability._runtime.ports import ActivityAttempt, TaskState, WorkflowKey
 from durability.exceptions import RetryState, TimeoutType
-
-_failure_codec = (msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(Failure))
-_details_decoder = msgspec.msgpack.Decoder(list[Payload])
 
 
 @dataclass(slots=True)
@@ -87,8 +84,8 @@ class DispatchedActivities:
             await self._send_again(run, activity, state, now)
             self._checks[record.sequence] = next_check
             return None
-        last_failure = _failure_codec[1].decode(state.failure) if state.failure else None
-        details = _details_decoder.decode(state.details) if state.details else None
+        last_failure = decode_failure(state.failure)
+        details = decode_details(state.details)
         cause = last_failure if kind is TimeoutType.SCHEDULE_TO_CLOSE else None
         failure = timeout_failure(kind, last_heartbeat_details=details, cause=cause)
         attempt = max(state.attempt, 1)
@@ -113,7 +110,7 @@ class DispatchedActivities:
 
     async def _try_again(self, run: Run, activity: OpenActivity, attempt: int, due: int, failure: Failure) -> None:
         key = WorkflowKey(run.namespace, run.workflow_id)
-        encoded = _failure_codec[0].encode(failure)
+        encoded = encode_failure(failure)
         await self.engine.store.retry(key, run.run_id, activity.record.sequence, attempt, due, encoded)
         delay = min(max(0, due - self.engine.clock()), self.engine.settings.queue_delay)
         await self.engine.queue.send_activities([self.message(run, activity, attempt, due)], delay=delay)

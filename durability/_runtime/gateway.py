@@ -7,7 +7,7 @@ covered by the reconciler: the mark is set, and a run that stays awake for too l
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -510,6 +510,6 @@ def first_head(
     )
 
 
-def waiting_messages(head: Head) -> list[tuple[str, Input]]:
-    """The inbox of a head, decoded, in the order of arrival."""
-    return [(name, decode_input(body)) for name, body in head.inbox.items()]
+def waiting_messages(head: Head, *, seen: Collection[str] = ()) -> list[tuple[str, Input]]:
+    """The inbox of a head without the messages already seen, decoded, in the order of arrival."""
+    return [(name, decode_input(body)) for name, body in head.inbox.items() if name not in seen]

@@ -18,6 +18,7 @@ from durability._core.history import ActivityTaskScheduled, Delta, Input
 from durability._core.run import effective
 from durability._runtime.attempts import TaskToken, cancelled, decide_retry, ended_badly, outcome_key
 from durability._runtime.frontend import ActivityReport
+from durability._runtime.leftovers import encode_details, encode_failure
 from durability._runtime.ports import ActivityAttempt, Head, TaskState
 from durability.exceptions import RetryState
 from durability.service import RPCError, RPCStatusCode
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
 QUEUE_DELAY: Final = 900_000
 """Milliseconds: the longest delay of a queue message (SQS: 900 s)."""
-
-_failure_encoder = msgspec.msgpack.Encoder()
-_details_encoder = msgspec.msgpack.Encoder()
 
 
 @dataclass(slots=True)
@@ -106,7 +104,7 @@ class _Report:
     async def _heartbeat(self, now: int) -> None:
         if self.activity.eager:
             return  # nobody waits for its signs of life: it has no heartbeat timeout
-        details = _details_encoder.encode(self.news.details)
+        details = encode_details(self.news.details)
         sequence = self.activity.record.sequence
         if (
             await self.gateway.store.heartbeat(self.head.key, self.head.run_id, sequence, self.attempt, details, now)
@@ -139,7 +137,7 @@ class _Report:
             retry = history.ActivityRetryScheduled(now, record.sequence, attempt, due, 0, failure)
             await self.gateway.deliver(head.key, head.run_id, f"retry:{record.sequence}:{attempt}", retry)
             return
-        encoded = _failure_encoder.encode(failure)
+        encoded = encode_failure(failure)
         if not await self.gateway.store.retry(head.key, head.run_id, record.sequence, attempt, due, encoded):
             raise _not_found(self.news, "another attempt has begun, or its cancellation was asked for")
         message = ActivityAttempt(

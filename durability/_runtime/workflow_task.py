@@ -266,7 +266,7 @@ class WorkflowTask:
         self.eager.news.clear()
         # What was dispatched comes first: the start of a child before its end, which may be waiting already.
         candidates = list(self._unrecorded)
-        for name, message in waiting_messages_except(self.head, self._seen):
+        for name, message in waiting_messages(self.head, seen=self._seen):
             self._seen.add(name)
             candidates.append(message)
         if self.update is not None and self.update.is_for(self.run.run_id):
@@ -507,8 +507,3 @@ FAILURE_TEXT: Final = 4_000
 
 def _shorten(text: str) -> str:
     return text if len(text) <= FAILURE_TEXT else "…" + text[-FAILURE_TEXT:]
-
-
-def waiting_messages_except(head: Head, seen: set[str]) -> list[tuple[str, Input]]:
-    """The inbox without the messages already looked at, in the order of arrival."""
-    return [(name, message) for name, message in waiting_messages(head) if name not in seen]

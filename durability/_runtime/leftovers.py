@@ -1,0 +1,32 @@
+"""What an attempt of an activity leaves behind for the next one, in the form in which its item keeps it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from durability._core.failure import Failure
+from durability._core.payload import Payload
+
+_encoder = msgspec.msgpack.Encoder()
+_failure_decoder = msgspec.msgpack.Decoder(Failure)
+_details_decoder = msgspec.msgpack.Decoder(list[Payload])
+
+
+def encode_failure(failure: Failure) -> bytes:
+    """The stored form of how an attempt failed."""
+    return _encoder.encode(failure)
+
+
+def decode_failure(stored: bytes) -> Failure | None:
+    """How the attempt before failed; None if none did."""
+    return _failure_decoder.decode(stored) if stored else None
+
+
+def encode_details(details: list[Payload]) -> bytes:
+    """The stored form of heartbeat details."""
+    return _encoder.encode(details)
+
+
+def decode_details(stored: bytes) -> list[Payload] | None:
+    """The last heartbeat's details; None if there was none."""
+    return _details_decoder.decode(stored) if stored else None
