@@ -11,6 +11,7 @@ from concurrent.futures import Executor
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from durability.common import HeaderCodecBehavior
 from durability.converter import DataConverter
 from durability.exceptions import ConfigurationError
 
@@ -60,6 +61,7 @@ class Application:
         activity_executor: Executor | None = None,
         build_id: str = "",
         deadlock_detection: bool = True,
+        header_codec_behavior: HeaderCodecBehavior = HeaderCodecBehavior.NO_CODEC,
         settings: Settings | None = None,
     ) -> None:
         """Create the application.
@@ -75,6 +77,8 @@ class Application:
             activity_executor: Runs activities that are not ``async def``; a thread pool by default.
             build_id: Recorded with every workflow task; the function's version by default.
             deadlock_detection: Whether workflow code that does not yield within two seconds fails its workflow task.
+            header_codec_behavior: Whether headers go through the data converter's codec; the clients' own must be
+                the same.
             settings: Of the protocol.
 
         Raises:
@@ -90,6 +94,7 @@ class Application:
         self._activity_executor = activity_executor
         self._build_id = build_id or os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "")
         self._deadlock_detection = deadlock_detection
+        self._header_codec_behavior = header_codec_behavior
         self._settings = settings
 
     @cached_property
@@ -104,6 +109,7 @@ class Application:
             interceptors=self._workflow_interceptors,
             failure_exception_types=self._failure_exception_types,
             deadlock_detector=DeadlockDetector() if self._deadlock_detection else None,
+            header_codec=self._header_codec_behavior != HeaderCodecBehavior.NO_CODEC,
         )
 
     @cached_property
@@ -117,6 +123,7 @@ class Application:
             data_converter=self.data_converter,
             interceptors=self._activity_interceptors,
             executor=self._activity_executor,
+            header_codec=self._header_codec_behavior == HeaderCodecBehavior.CODEC,
         )
 
     # --- handlers of the Lambda functions ---------------------------------------------------------------------------
@@ -180,6 +187,8 @@ class Application:
             runner=self.runner,
             clock=milliseconds,
             to_failure=self.registry.to_failure,
+            payload_store=ports.payloads,
+            payload_options=self.registry.payload_options,
             count=count,
             settings=self._settings or Settings(),
             build=self._build_id,

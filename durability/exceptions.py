@@ -19,7 +19,8 @@
         └── DurabilityError                      what the engine refuses, by itself
             ├── ConfigurationError
             ├── HistoryFormatError
-            └── PayloadTooLargeError
+            ├── PayloadTooLargeError
+            └── StoredPayloadError
 
 Names, arguments and enum numbers are those of ``temporalio.exceptions``, so that code moves between the two by its
 import alone.
@@ -50,6 +51,7 @@ __all__ = [
     "PayloadTooLargeError",
     "RetryState",
     "ServerError",
+    "StoredPayloadError",
     "TemporalError",
     "TerminatedError",
     "TimeoutError",
@@ -427,6 +429,10 @@ class ConfigurationError(DurabilityError):
 
 class HistoryFormatError(DurabilityError):
     """A recorded history cannot be read: its format number is unknown or its bytes are corrupt."""
+
+
+class StoredPayloadError(DurabilityError):
+    """A payload that is kept outside of the table is missing, corrupt, or out of reach for lack of configuration."""
 
 
 class PayloadTooLargeError(DurabilityError):

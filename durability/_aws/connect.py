@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from durability._aws.callers import AioCaller, Caller
 from durability._aws.dynamodb import DynamoDBStore
 from durability._aws.functions import LambdaInvoker
+from durability._aws.objects import S3PayloadStore
 from durability._aws.queues import SqsQueues
 from durability._aws.schedules import SchedulerTimers
 from durability._runtime.gateway import Gateway
+from durability._runtime.large_payloads import LargePayloads
+from durability._runtime.settings import Settings
 from durability.exceptions import ConfigurationError
 
 
@@ -28,6 +31,7 @@ class Deployment:
     schedule_group: str
     schedule_role_arn: str
     workflow_function: str
+    bucket: str
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Deployment:
@@ -40,6 +44,7 @@ class Deployment:
             "schedule_group": "DURABILITY_SCHEDULE_GROUP",
             "schedule_role_arn": "DURABILITY_SCHEDULE_ROLE_ARN",
             "workflow_function": "DURABILITY_WORKFLOW_FUNCTION",
+            "bucket": "DURABILITY_BUCKET",
         }
         missing = sorted(variable for variable in names.values() if not environment.get(variable))
         if missing:
@@ -59,6 +64,7 @@ class AwsPorts:
     queue: SqsQueues
     timers: SchedulerTimers
     invoker: LambdaInvoker
+    payloads: S3PayloadStore
 
 
 def aws_ports(caller: Caller, deployment: Deployment) -> AwsPorts:
@@ -68,6 +74,7 @@ def aws_ports(caller: Caller, deployment: Deployment) -> AwsPorts:
         SqsQueues(caller, deployment.workflow_queue_url, deployment.activity_queue_url),
         SchedulerTimers(caller, deployment.schedule_group, deployment.schedule_role_arn, deployment.workflow_queue_arn),
         LambdaInvoker(caller, deployment.workflow_function),
+        S3PayloadStore(caller, deployment.bucket),
     )
 
 
@@ -101,6 +108,13 @@ async def connect_gateway(namespace: str | None = None, environment: Mapping[str
     deployment = Deployment.from_environment(environment)
     caller = AioCaller()
     ports = aws_ports(caller, deployment)
+    settings = Settings()
     return ConnectedGateway(
-        namespace or deployment.namespace, ports.store, ports.queue, ports.invoker, milliseconds, caller=caller
+        namespace or deployment.namespace,
+        ports.store,
+        ports.queue,
+        ports.invoker,
+        milliseconds,
+        large=LargePayloads(ports.payloads, settings.inline_limit, settings.storage_concurrency),
+        caller=caller,
     )

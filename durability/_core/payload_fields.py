@@ -10,7 +10,7 @@ import typing
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from enum import Enum
 from functools import cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 
@@ -37,6 +37,9 @@ class _Shape(Enum):
 
 def payloads_in(record: msgspec.Struct) -> Iterator[Payload]:
     """All payloads of a record, those of its headers, failures and parts among them."""
+    if isinstance(record, Failure):
+        yield from payloads_of_failure(record)
+        return
     for name, shape in _fields(type(record)):
         value = getattr(record, name)
         if not value:
@@ -62,6 +65,8 @@ async def transformed(record: _R, transform: Transform, *, headers: bool) -> _R:
         transform: Called once for each field, and once for each name where a field has payloads by name.
         headers: Whether headers are transformed as well.
     """
+    if isinstance(record, Failure):
+        return cast(_R, await _transformed_failure(record, transform))
     changes: dict[str, Any] = {}
     for name, shape in _fields(type(record)):
         value = getattr(record, name)
@@ -76,13 +81,17 @@ async def transformed(record: _R, transform: Transform, *, headers: bool) -> _R:
                 key: None if payload is None else await _one(transform, payload) for key, payload in value.items()
             }
         elif shape is _Shape.FAILURE:
-            failure = Failure()
-            failure.CopyFrom(value)
-            await transform_failure(failure, transform)
-            changes[name] = failure
+            changes[name] = await _transformed_failure(value, transform)
         else:
             changes[name] = [await transformed(part, transform, headers=headers) for part in value]
     return msgspec.structs.replace(record, **changes) if changes else record
+
+
+async def _transformed_failure(failure: Failure, transform: Transform) -> Failure:
+    copy = Failure()
+    copy.CopyFrom(failure)
+    await transform_failure(copy, transform)
+    return copy
 
 
 async def transform_failure(failure: Failure, transform: Transform) -> None:

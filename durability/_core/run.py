@@ -94,14 +94,23 @@ class Run:
             Exception: What user code raised.
         """
         for sequence, delta, size in effective(deltas):
-            self._absorb_inputs(delta.inputs, delta.time)
-            # Time alone may have moved the workflow on when the only input was an update that it rejected.
-            if _activates(delta.inputs) or delta.commands:
-                patches = tuple(c.patch_id for c in delta.commands if isinstance(c, history.PatchMarkerRecorded))
-                commands = self._activate(delta.inputs, delta.time, True, patches, delta.build)
-                match_commands(commands, delta.commands, sequence)
-            self._absorb_commands(delta.commands, delta.time)
-            self.committed(sequence, delta, size)
+            self.replay_one(sequence, delta, size, delta.inputs)
+
+    def replay_one(self, sequence: int, delta: Delta, size: int, seen: list[Input]) -> None:
+        """Apply one recorded delta, of which the workflow is shown ``seen``: its inputs as they are without encoding.
+
+        Raises:
+            NondeterminismError: See ``replay``.
+            Exception: See ``replay``.
+        """
+        self.absorb(delta.inputs)
+        # Time alone may have moved the workflow on when the only input was an update that it rejected.
+        if _activates(delta.inputs) or delta.commands:
+            patches = tuple(c.patch_id for c in delta.commands if isinstance(c, history.PatchMarkerRecorded))
+            commands = self._activate(seen, delta.time, True, patches, delta.build)
+            match_commands(commands, delta.commands, sequence)
+        self._absorb_commands(delta.commands, delta.time)
+        self.committed(sequence, delta, size)
 
     def advance(self, inputs: list[Input], now: int, *, build: str = "", identity: str = "") -> Delta:
         """Consume inputs and return the delta that says what was consumed and decided.
@@ -111,9 +120,24 @@ class Run:
         Raises:
             Exception: What user code raised; the run must be dropped and its workflow task failed.
         """
+        commands = self.decide(inputs, now, inputs, build=build)
+        return self.record(inputs, commands, now, build=build, identity=identity)
+
+    def decide(self, inputs: list[Input], now: int, seen: list[Input], *, build: str = "") -> list[Command]:
+        """The first half of ``advance``: consume inputs, of which the workflow is shown ``seen``.
+
+        Raises:
+            Exception: See ``advance``.
+        """
         time = max(now, self.time)
-        self._absorb_inputs(inputs, time)
-        commands = self._activate(inputs, time, False, (), build) if _activates(inputs) else []
+        self.absorb(inputs)
+        return self._activate(seen, time, False, (), build) if _activates(inputs) else []
+
+    def record(
+        self, inputs: list[Input], commands: list[Command], now: int, *, build: str = "", identity: str = ""
+    ) -> Delta:
+        """The second half of ``advance``: the delta of inputs and of the commands decided, as they are to be stored."""
+        time = max(now, self.time)
         rejected = {c.key: c.failure for c in commands if isinstance(c, history.WorkflowExecutionUpdateRejected)}
         self.rejections = rejected
         if rejected:
@@ -153,9 +177,10 @@ class Run:
         self, inputs: list[Input], time: int, replaying: bool, patches: tuple[str, ...], build: str
     ) -> list[Command]:
         if self._instance is None:
-            if self.started is None:
+            started = next((m for m in inputs if isinstance(m, history.WorkflowExecutionStarted)), None)
+            if started is None:
                 raise RuntimeError(f"run {self.run_id}: its first delta does not start it")
-            self._instance = self._factory(RunDetails(self.namespace, self.workflow_id, self.run_id, self.started))
+            self._instance = self._factory(RunDetails(self.namespace, self.workflow_id, self.run_id, started))
         length = self.history_length + _count_inputs(inputs) + 2  # with the task's own scheduled and started events
         return self._instance.activate(
             Activation(
@@ -231,7 +256,8 @@ class Run:
 
     # --- bookkeeping ------------------------------------------------------------------------------------------------
 
-    def _absorb_inputs(self, inputs: list[Input], time: int) -> None:
+    def absorb(self, inputs: list[Input]) -> None:
+        """Note what inputs say, without showing them to the workflow."""
         for message in inputs:
             kind = message.__class__
             if kind is history.TimerFired:

@@ -23,15 +23,18 @@ from durability._core.failure import Failure
 from durability._core.history import ActivityTaskScheduled
 from durability._core.payload import Payload
 from durability._memory.clock import EnvironmentClock, Relevance
+from durability._memory.payloads import MemoryPayloadStore
 from durability._memory.store import MemoryStore
 from durability._runtime import activity_task, direct, queries, updates
 from durability._runtime.engine import Engine
 from durability._runtime.frontend import Outcome, UpdateStage, UpdateState
 from durability._runtime.gateway import Gateway
 from durability._runtime.hosting import WorkerSpecification
+from durability._runtime.large_payloads import LargePayloads
 from durability._runtime.ports import ActivityAttempt, Head, Settlement, WakeUp, WorkflowKey
 from durability._runtime.sessions import Sessions
 from durability._runtime.settings import Settings
+from durability._runtime.workflow_payloads import PayloadOptions
 from durability._runtime.workflow_task import WorkflowTask
 from durability.activity._runner import ActivityRunner
 from durability.service import RPCError, RPCStatusCode
@@ -226,6 +229,7 @@ class LocalCloud:
 
     Attributes:
         store: Where runs are kept.
+        payload_store: Where their large payloads are kept.
         clock: Its time.
         gateway: For clients.
     """
@@ -238,8 +242,12 @@ class LocalCloud:
         """
         self.namespace: Final = namespace
         self.store: Final = WatchedStore()
+        self.payload_store: Final = MemoryPayloadStore()
         self.clock: Final = EnvironmentClock()
-        self.gateway: Final = LocalGateway(namespace, self.store, self, self, self.clock, self.clock.sleep, cloud=self)
+        large = LargePayloads(self.payload_store, LOCAL_SETTINGS.inline_limit, LOCAL_SETTINGS.storage_concurrency)
+        self.gateway: Final = LocalGateway(
+            namespace, self.store, self, self, self.clock, self.clock.sleep, large, cloud=self
+        )
         self._workers: list[_Attached] = []
         self._turns = itertools.count()
         self._waiting: dict[tuple[str, type[Message]], dict[Message, None]] = {}
@@ -271,6 +279,8 @@ class LocalCloud:
             build=worker.build,
             identity=worker.identity,
             sessions=Sessions(worker.held_runs),
+            payload_store=self.payload_store,
+            payload_options=registry.payload_options if registry is not None else PayloadOptions(),
         )
 
     def detach(self, worker: _Attached) -> None:

@@ -95,6 +95,7 @@ async def _go_on_as(task: WorkflowTask, started: history.WorkflowExecutionStarte
     leaves = task.dispatcher.leaves_commands(commands)
     run_id = successor_run_id(run.run_id, run.last, run.time)
     assert run.closing is not None
+    started = await engine.large.put_away(started, task.key.namespace, run_id)
     successor = first_head(task.key, run_id, started, {"start": started}, started.time)
     summary = dataclasses.replace(
         head,
@@ -137,7 +138,7 @@ async def finish_predecessor(task: WorkflowTask) -> None:
         return
     run = Run(task.key.namespace, task.key.workflow_id, run_id, task.engine.factory)
     deltas = [(sequence, decode_delta(body), len(body)) for sequence, body in bodies]
-    run.replay(deltas)
+    await task.engine.payloads.replay(run, deltas)
     left = [
         command
         for sequence, delta, _ in effective(deltas)

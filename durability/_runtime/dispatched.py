@@ -85,7 +85,7 @@ class DispatchedActivities:
             self._checks[record.sequence] = next_check
             return None
         last_failure = decode_failure(state.failure)
-        details = decode_details(state.details)
+        details = decode_details(state.details).payloads or None
         cause = last_failure if kind is TimeoutType.SCHEDULE_TO_CLOSE else None
         failure = timeout_failure(kind, last_heartbeat_details=details, cause=cause)
         attempt = max(state.attempt, 1)

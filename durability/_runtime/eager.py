@@ -177,7 +177,7 @@ class EagerActivities:
             run.run_id,
             run.started.workflow_type,
             run.started.task_queue,
-            record,
+            await engine.large.bring_back(record),
             attempt=attempt,
             scheduled=activity.scheduled,
             started=started,

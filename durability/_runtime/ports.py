@@ -298,6 +298,22 @@ class TimerService(Protocol):
         ...
 
 
+class PayloadStore(Protocol):
+    """Where payloads are kept that are too large for the table. Keys say where they belong and what they are."""
+
+    async def put(self, key: str, body: bytes) -> None:
+        """Write an object, once: what is there under the key already is the same and is left as it is."""
+        ...
+
+    async def get(self, key: str) -> bytes:
+        """Read an object. Raises StoredPayloadError if there is none."""
+        ...
+
+    async def delete(self, prefix: str) -> None:
+        """Delete all objects whose keys begin with ``prefix``."""
+        ...
+
+
 class WorkflowInvoker(Protocol):
     """Asks a workflow function for an answer, waiting for it."""
 

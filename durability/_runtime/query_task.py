@@ -47,8 +47,9 @@ async def _answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
                 f"workflow not found for ID: {query.workflow_id!r} with run id {run_id!r}", RPCStatusCode.NOT_FOUND, b""
             )
         try:
-            run.replay([(sequence, decode_delta(body), len(body)) for sequence, body in loaded.deltas])
-            untouched = not _look_ahead(engine, run, loaded.head)
+            deltas = [(sequence, decode_delta(body), len(body)) for sequence, body in loaded.deltas]
+            await engine.payloads.replay(run, deltas)
+            untouched = not await _look_ahead(engine, run, loaded.head)
         except Exception as error:
             untouched = False
             raise RPCError(
@@ -57,13 +58,7 @@ async def _answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
                 RPCStatusCode.FAILED_PRECONDITION,
                 b"",
             ) from error
-        request = QueryRequest(query.name, query.arguments, query.headers)
-        try:
-            return QueryAnswer(result=run.query(request))
-        except RPCError:
-            raise
-        except Exception as error:
-            return QueryAnswer(failure=engine.to_failure(error))
+        return await _ask(engine, run, query)
     finally:
         if untouched and not run.closed and run.last:
             engine.sessions.put(run)
@@ -71,12 +66,29 @@ async def _answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
             run.close()
 
 
-def _look_ahead(engine: Engine, run: Run, head: Head) -> bool:
+async def _ask(engine: Engine, run: Run, query: WorkflowQuery) -> QueryAnswer:
+    payloads = engine.payloads
+    try:
+        arguments = await payloads.decoded_values(run, query.arguments)
+        headers = query.headers
+        if payloads.options.headers:
+            headers = {name: (await payloads.decoded_values(run, [one]))[0] for name, one in headers.items()}
+        result = run.query(QueryRequest(query.name, arguments, headers))
+        return QueryAnswer(result=None if result is None else (await payloads.encoded_values(run, [result]))[0])
+    except RPCError:
+        raise
+    except Exception as error:
+        failure = engine.to_failure(error)
+        await payloads.encode_failure(run, failure)
+        return QueryAnswer(failure=failure)
+
+
+async def _look_ahead(engine: Engine, run: Run, head: Head) -> bool:
     """Apply what is accepted and not recorded. True if there was anything."""
     if head.run_id != run.run_id or run.closed:
         return False
     inputs: list[Input] = [message for _, message in waiting_messages(head) if run.accepts(message)]
     if not inputs:
         return False
-    run.advance(inputs, engine.clock(), build=engine.build)
+    run.decide(inputs, engine.clock(), await engine.payloads.seen(run, inputs), build=engine.build)
     return True

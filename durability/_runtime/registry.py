@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from durability._core.activation import RunDetails, WorkflowInstance
 from durability._core.deadlock import DeadlockDetector
 from durability._core.failure import Failure
 from durability._core.instance import create_instance
 from durability._core.interceptors import WorkflowInboundInterceptor
+from durability._runtime.workflow_payloads import PayloadOptions
 from durability.converter import DataConverter
 from durability.exceptions import ConfigurationError
 from durability.workflow._definition import _Definition
@@ -29,13 +31,24 @@ class WorkflowRegistry:
         interceptors: Sequence[type[WorkflowInboundInterceptor]] = (),
         failure_exception_types: Sequence[type[BaseException]] = (),
         deadlock_detector: DeadlockDetector | None = None,
+        header_codec: bool = False,
+        external_concurrency: int = 3,
     ) -> None:
         """Register workflow classes.
+
+        Args:
+            workflows: The classes.
+            data_converter: Converts, encodes and stores their payloads.
+            interceptors: Interceptor classes, outermost first.
+            failure_exception_types: Exceptions that fail a workflow instead of its workflow task.
+            deadlock_detector: Watches over workflow code.
+            header_codec: Whether headers go through the codec.
+            external_concurrency: Calls to an external storage at a time, in one workflow task.
 
         Raises:
             ValueError: A class is not decorated, or two have the same name.
         """
-        self._data_converter = data_converter
+        self.payload_options: Final = PayloadOptions(data_converter, header_codec, external_concurrency)
         self._interceptors = interceptors
         self._failure_exception_types = failure_exception_types
         self._deadlock_detector = deadlock_detector
@@ -71,8 +84,8 @@ class WorkflowRegistry:
         return create_instance(
             self.definition(details.started.workflow_type),
             details,
-            payload_converter=self._data_converter.payload_converter,
-            failure_converter=self._data_converter.failure_converter,
+            payload_converter=self.payload_options.converter.payload_converter,
+            failure_converter=self.payload_options.converter.failure_converter,
             interceptors=self._interceptors,
             failure_exception_types=self._failure_exception_types,
             deadlock_detector=self._deadlock_detector,
@@ -81,7 +94,7 @@ class WorkflowRegistry:
     def to_failure(self, error: BaseException) -> Failure:
         """An exception in recorded form."""
         failure = Failure()
-        converter = self._data_converter
+        converter = self.payload_options.converter
         if isinstance(error, Exception):
             converter.failure_converter.to_failure(error, converter.payload_converter, failure)
         else:

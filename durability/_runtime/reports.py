@@ -18,6 +18,7 @@ from durability._core.history import ActivityTaskScheduled, Delta, Input
 from durability._core.run import effective
 from durability._runtime.attempts import TaskToken, cancelled, decide_retry, ended_badly, outcome_key
 from durability._runtime.frontend import ActivityReport
+from durability._runtime.large_payloads import PayloadList
 from durability._runtime.leftovers import encode_details, encode_failure
 from durability._runtime.ports import ActivityAttempt, Head, TaskState
 from durability.exceptions import RetryState
@@ -104,7 +105,9 @@ class _Report:
     async def _heartbeat(self, now: int) -> None:
         if self.activity.eager:
             return  # nobody waits for its signs of life: it has no heartbeat timeout
-        details = encode_details(self.news.details)
+        head = self.head
+        kept = await self.gateway.large.put_away(PayloadList(self.news.details), head.key.namespace, head.run_id)
+        details = encode_details(kept)
         sequence = self.activity.record.sequence
         if (
             await self.gateway.store.heartbeat(self.head.key, self.head.run_id, sequence, self.attempt, details, now)
@@ -137,7 +140,7 @@ class _Report:
             retry = history.ActivityRetryScheduled(now, record.sequence, attempt, due, 0, failure)
             await self.gateway.deliver(head.key, head.run_id, f"retry:{record.sequence}:{attempt}", retry)
             return
-        encoded = encode_failure(failure)
+        encoded = encode_failure(await self.gateway.large.put_away(failure, head.key.namespace, head.run_id))
         if not await self.gateway.store.retry(head.key, head.run_id, record.sequence, attempt, due, encoded):
             raise _not_found(self.news, "another attempt has begun, or its cancellation was asked for")
         message = ActivityAttempt(

@@ -26,10 +26,12 @@ from durability._runtime.dispatched import DispatchedActivities
 from durability._runtime.eager import EagerActivities
 from durability._runtime.engine import Engine
 from durability._runtime.gateway import waiting_messages
+from durability._runtime.large_payloads import refers
 from durability._runtime.outcomes import closes
 from durability._runtime.ports import FencedError, Head, HeadRecord, Settlement, WakeUp, WorkflowKey
 from durability._runtime.succession import check_schedules, held_until, note_retry_state
 from durability._runtime.updates import PendingUpdate
+from durability.exceptions import ApplicationError
 
 logger = logging.getLogger("durability.runtime")
 
@@ -183,7 +185,7 @@ class WorkflowTask:
             return False
         try:
             deltas = [(sequence, decode_delta(body), len(body)) for sequence, body in loaded.deltas]
-            self._replay(deltas)
+            await self._replay(deltas)
         except Exception as error:
             if await closing.end_unseen(self, error):
                 return False
@@ -196,20 +198,21 @@ class WorkflowTask:
         ]
         return True
 
-    def _replay(self, deltas: list[tuple[int, Delta, int]]) -> None:
+    async def _replay(self, deltas: list[tuple[int, Delta, int]]) -> None:
         deltas = list(effective(deltas))
         last = deltas[-1] if deltas else None
+        replay = self.engine.payloads.replay
         if last is None or not self.head.open or not closes(last[1]):
-            self.run.replay(deltas)
+            await replay(self.run, deltas)
             return
-        self.run.replay(deltas[:-1])
+        await replay(self.run, deltas[:-1])
         known = set(map(closing.identity, last[1].inputs))
         late = [m for _, m in waiting_messages(self.head) if closing.identity(m) not in known and self.run.accepts(m)]
         if late:
             self.superseded = last[1].inputs
             self.run.last = last[0]
         else:
-            self.run.replay([last])
+            await replay(self.run, [last])
 
     # --- advance ----------------------------------------------------------------------------------------------------
 
@@ -296,8 +299,9 @@ class WorkflowTask:
     async def _advance(self, inputs: list[Input]) -> None:
         """Let the workflow consume the inputs, make what it decided durable, and only then act on it."""
         engine = self.engine
+        inputs = await engine.payloads.stored(self.run, inputs)
         try:
-            delta = self.run.advance(inputs, engine.clock(), build=engine.build, identity=engine.identity)
+            delta = await self._decide(inputs, engine.clock())
             check_schedules(delta)
         except Exception as error:
             raise _WorkflowTaskFailed from error
@@ -328,6 +332,25 @@ class WorkflowTask:
         self._start_eager(delta)
         self.news += await self.dispatcher.dispatch(self.run, delta.commands)
 
+    async def _decide(self, inputs: list[Input], now: int) -> Delta:
+        """The delta of inputs and of what the workflow decides when it is shown them."""
+        engine, run, payloads = self.engine, self.run, self.engine.payloads
+        try:
+            seen = await payloads.seen(run, inputs)
+        except ApplicationError as error:
+            if not error.non_retryable:
+                raise
+            run.absorb(inputs)  # as in the reference: a codec may fail the workflow for good
+            commands: list[Command] = [history.WorkflowExecutionFailed(engine.to_failure(error))]
+        else:
+            commands = run.decide(inputs, now, seen, build=engine.build)
+        if not payloads.plain:
+            commands = await payloads.recorded(run, commands)
+        commands = await payloads.stored(run, commands)
+        delta = run.record(inputs, commands, now, build=engine.build, identity=engine.identity)
+        delta.refers = refers((*inputs, *commands))
+        return delta
+
     def _note_update(self, delta: Delta) -> None:
         if self.update is not None:
             self.update.note(self.key.workflow_id, self.run.run_id, delta, self.run.rejections)
@@ -344,7 +367,8 @@ class WorkflowTask:
         if closing.identity(message) not in consumed or consumed & waiting:
             return
         name, now = f"u:{message.key}", self.engine.clock()
-        delivery = await self.engine.store.deliver(self.key, self.run.run_id, name, encode_input(message), now)
+        recorded = next(one for one in delta.inputs if closing.identity(one) == closing.identity(message))
+        delivery = await self.engine.store.deliver(self.key, self.run.run_id, name, encode_input(recorded), now)
         if not delivery.accepted or delivery.before is None:
             raise FencedError
         self.head.awake = self.head.awake or now
@@ -455,6 +479,7 @@ class WorkflowTask:
 
     async def _report(self, run_id: str, message: Input) -> bool:
         """Put an eager outcome into the inbox. True if that makes the run this executor's business."""
+        [message] = await self.engine.payloads.stored(self.run, [message])
         name, body = closing.inbox_name(message), encode_input(message)
         delivery = await self.engine.store.deliver(self.key, run_id, name, body, self.engine.clock())
         return delivery.accepted and delivery.before is not None and not delivery.before.awake

@@ -32,7 +32,7 @@ from durability.activity._task import (
 )
 from durability.activity._threads import ThreadCanceller
 from durability.common import RawValue, RetryPolicy
-from durability.converter import ActivitySerializationContext
+from durability.converter import ActivitySerializationContext, StorageDriverActivityInfo, StorageDriverWorkflowInfo
 from durability.exceptions import (
     ApplicationError,
     ApplicationErrorCategory,
@@ -87,6 +87,8 @@ class Execution:
                 is_local=task.is_local,
             )
         )
+        if self._data_converter.external_storage is not None:
+            self._data_converter = self._data_converter._for_target(_storage_target(task))
 
     async def run(self) -> ActivityResult:
         """Run the attempt to its end, or until it is abandoned."""
@@ -203,7 +205,11 @@ class Execution:
             chain = interceptor.intercept_activity(chain)
         chain.init(_Outbound(self))
         executor = None if definition.is_async else self._runner.executor
-        return await chain.execute_activity(ExecuteActivityInput(definition.fn, arguments, executor, task.headers))
+        headers = task.headers
+        if self._runner.header_codec:
+            inbound = self._data_converter._inbound
+            headers = {name: (await inbound([payload]))[0] for name, payload in headers.items()}
+        return await chain.execute_activity(ExecuteActivityInput(definition.fn, arguments, executor, headers))
 
     async def _arguments(self, definition: _Definition) -> list[Any]:
         payloads = self._attempt.arguments
@@ -369,6 +375,17 @@ def _info(task: ActivityTask, heartbeat_details: list[Any]) -> Info:
         priority=priority_from(task.priority),
         retry_policy=RetryPolicy._from_record(task.retry_policy) if task.retry_policy else None,
         activity_run_id=task.activity_run_id or None,
+    )
+
+
+def _storage_target(task: ActivityTask) -> StorageDriverWorkflowInfo | StorageDriverActivityInfo:
+    """What an activity stores belongs to its workflow, if it has one."""
+    if not task.workflow_id:
+        return StorageDriverActivityInfo(
+            namespace=task.namespace, id=task.activity_id, run_id=task.activity_run_id or None, type=task.activity_type
+        )
+    return StorageDriverWorkflowInfo(
+        namespace=task.namespace, id=task.workflow_id, run_id=task.run_id, type=task.workflow_type
     )
 
 

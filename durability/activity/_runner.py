@@ -54,6 +54,7 @@ class ActivityRunner:
         metric_meter: MetricMeter = MetricMeter.noop,
         client: Callable[[], Client] | None = None,
         abandon_after: float = 1.0,
+        header_codec: bool = False,
     ) -> None:
         """Create the runner.
 
@@ -66,6 +67,7 @@ class ActivityRunner:
             client: Makes the client for ``activity.client()``.
             abandon_after: Seconds that an attempt has for its clean-up after it exceeded a timeout. Then the runner
                 reports the timeout, whether the code has ended or not.
+            header_codec: Whether headers go through the data converter's codec.
 
         Raises:
             TypeError: An activity is not decorated, is a class, or is the second dynamic one.
@@ -76,6 +78,7 @@ class ActivityRunner:
         self.metric_meter = metric_meter
         self.client = client
         self.abandon_after = abandon_after
+        self.header_codec = header_codec
         self.worker_shutdown = Flag()
         self._executor = executor
         self._definitions: dict[str, _Definition] = {}

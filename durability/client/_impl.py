@@ -67,7 +67,7 @@ from durability.client._updates import WorkflowUpdateHandle, WorkflowUpdateStage
 from durability.client._workflow_handle import WorkflowHandle
 from durability.common import HeaderCodecBehavior, QueryRejectCondition, RetryPolicy, WorkflowIDReusePolicy
 from durability.common._arguments import _arg_unset
-from durability.converter import DataConverter, WorkflowSerializationContext
+from durability.converter import DataConverter, StorageDriverWorkflowInfo, WorkflowSerializationContext
 from durability.converter._search_attributes import search_attributes_to_payloads
 from durability.exceptions import CancelledError, TerminatedError, TimeoutError, TimeoutType
 from durability.service import RPCError, RPCStatusCode
@@ -106,10 +106,19 @@ class ClientImpl(OutboundInterceptor):
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def converter(self, workflow_id: str) -> DataConverter:
+    def converter(
+        self, workflow_id: str, *, run_id: str | None = None, workflow_type: str | None = None
+    ) -> DataConverter:
         """The data converter, in the context of a workflow."""
-        context = WorkflowSerializationContext(namespace=self._client.namespace, workflow_id=workflow_id)
-        return self._client.data_converter.with_context(context)
+        namespace = self._client.namespace
+        converter = self._client.data_converter.with_context(
+            WorkflowSerializationContext(namespace=namespace, workflow_id=workflow_id)
+        )
+        if converter.external_storage is None:
+            return converter
+        return converter._for_target(
+            StorageDriverWorkflowInfo(namespace=namespace, id=workflow_id, run_id=run_id, type=workflow_type)
+        )
 
     async def start_workflow(self, input: StartWorkflowInput) -> WorkflowHandle[Any, Any]:
         async with deadline(input.rpc_timeout):
@@ -141,7 +150,7 @@ class ClientImpl(OutboundInterceptor):
             rpc_metadata=input.rpc_metadata,
             versioning_override=input.versioning_override,
         )
-        converter = self.converter(input.id)
+        converter = self.converter(input.id, workflow_type=input.workflow)
         arguments = await _encode(converter, "the arguments", input.args)
         memo = {key: (await converter.encode([value]))[0] for key, value in (input.memo or {}).items()}
         check_size("the values of the memo", memo.values())
@@ -188,7 +197,7 @@ class ClientImpl(OutboundInterceptor):
 
     async def terminate_workflow(self, input: TerminateWorkflowInput) -> None:
         check_identifier("workflow id", input.id)
-        details = await _encode(self.converter(input.id), "the details", input.args)
+        details = await _encode(self.converter(input.id, run_id=input.run_id), "the details", input.args)
 
         async def terminate(run_id: str | None) -> None:
             await self._client.frontend.terminate(
@@ -208,7 +217,7 @@ class ClientImpl(OutboundInterceptor):
     async def signal_workflow(self, input: SignalWorkflowInput) -> None:
         check_identifier("workflow id", input.id)
         check_identifier("signal name", input.signal)
-        converter = self.converter(input.id)
+        converter = self.converter(input.id, run_id=input.run_id)
         arguments = await _encode(converter, "the signal's arguments", input.args)
         async with deadline(input.rpc_timeout):
             await self._client.frontend.signal(
@@ -309,7 +318,7 @@ class ClientImpl(OutboundInterceptor):
     async def query_workflow(self, input: QueryWorkflowInput) -> Any:
         check_identifier("workflow id", input.id)
         check_identifier("query name", input.query)
-        converter = self.converter(input.id)
+        converter = self.converter(input.id, run_id=input.run_id)
         arguments = await _encode(converter, "the query's arguments", input.args)
         async with deadline(input.rpc_timeout):
             if input.reject_condition:
@@ -418,11 +427,9 @@ class ClientImpl(OutboundInterceptor):
                     return WorkflowExecutionCount(count=count, groups=[])
 
     async def _headers(self, headers: Mapping[str, Payload], converter: DataConverter) -> dict[str, Payload]:
-        behavior = self._client._config["header_codec_behavior"]
-        codec = converter.payload_codec
-        if codec is None or behavior == HeaderCodecBehavior.NO_CODEC:
+        if self._client._config["header_codec_behavior"] != HeaderCodecBehavior.CODEC:
             return dict(headers)
-        return {name: (await codec.encode([payload]))[0] for name, payload in headers.items()}
+        return {name: (await converter._outbound([payload]))[0] for name, payload in headers.items()}
 
 
 async def failure_of(outcome: Outcome, converter: DataConverter) -> WorkflowFailureError:

@@ -13,7 +13,7 @@ from typing import Any, Final, Required, TypedDict
 from durability._core.deadlock import DeadlockDetector
 from durability._runtime.hosting import WorkerSpecification
 from durability.client import Client
-from durability.common import VersioningBehavior, WorkerDeploymentVersion
+from durability.common import HeaderCodecBehavior, VersioningBehavior, WorkerDeploymentVersion
 from durability.worker._interceptor import Interceptor
 from durability.worker._plugin import Plugin
 from durability.worker._registries import (
@@ -137,7 +137,7 @@ def check(config: WorkerConfig) -> None:
 def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[Activities | None, WorkerSpecification]:
     """What a worker runs. ``client`` is asked for by its activities."""
     client_config = config["client"].config(active_config=True)
-    data_converter = client_config["data_converter"]
+    data_converter, header_codec = client_config["data_converter"], client_config["header_codec_behavior"]
     of_client: list[Any] = [one for one in client_config["interceptors"] if isinstance(one, Interceptor)]
     interceptors: list[Interceptor] = [*of_client, *config["interceptors"]]
     tuner = config.get("tuner") or WorkerTuner.create_fixed(
@@ -157,6 +157,7 @@ def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[A
             executor=config.get("activity_executor"),
             client=client,
             slots=tuner._activity_slots,
+            header_codec=header_codec == HeaderCodecBehavior.CODEC,
         )
     remote = not config.get("no_remote_activities", False)
     workflows = None
@@ -176,6 +177,10 @@ def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[A
             deadlock_detector=None if debug else _DEADLOCK_DETECTOR,
             patch_activation_callback=config.get("patch_activation_callback"),
             eager_activities=eager,
+            header_codec=header_codec != HeaderCodecBehavior.NO_CODEC,
+            external_concurrency=config.get(
+                "max_workflow_task_external_storage_concurrency", EXTERNAL_STORAGE_CONCURRENCY
+            ),
         )
     deployment = config.get("deployment_config")
     made = WorkerSpecification(

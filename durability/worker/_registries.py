@@ -49,6 +49,8 @@ class Workflows(WorkflowRegistry):
         deadlock_detector: DeadlockDetector | None = None,
         patch_activation_callback: PatchActivationCallback | None = None,
         eager_activities: Iterable[str] | None = None,
+        header_codec: bool = False,
+        external_concurrency: int = 3,
     ) -> None:
         """Register workflow classes.
 
@@ -60,6 +62,8 @@ class Workflows(WorkflowRegistry):
             deadlock_detector: Watches for code that does not yield.
             patch_activation_callback: Asked whether a new patch is to be taken.
             eager_activities: Types of the activities that may run inside workflow tasks; all by default.
+            header_codec: Whether headers go through the codec.
+            external_concurrency: Calls to an external storage at a time, in one workflow task.
         """
         classes = list(workflows)
         if sum(WorkflowDefinition.must_from_class(cls).name is None for cls in classes) > 1:
@@ -76,6 +80,8 @@ class Workflows(WorkflowRegistry):
             interceptors=chain,
             failure_exception_types=failure_exception_types,
             deadlock_detector=deadlock_detector,
+            header_codec=header_codec,
+            external_concurrency=external_concurrency,
         )
         self._chain = chain
         self._extern = extern
@@ -84,7 +90,7 @@ class Workflows(WorkflowRegistry):
 
     def create(self, details: RunDetails) -> WorkflowInstance:
         """See ``WorkflowRegistry.create``."""
-        converter = self._data_converter
+        converter = self.payload_options.converter
         return create_instance(
             self.definition(details.started.workflow_type),
             replace(details, extern_functions={**details.extern_functions, **self._extern}),
@@ -131,6 +137,7 @@ class Activities(ActivityRunner):
         executor: Executor | None,
         client: Callable[[], Client],
         slots: int,
+        header_codec: bool = False,
     ) -> None:
         """Register activities.
 
@@ -146,6 +153,7 @@ class Activities(ActivityRunner):
             executor=executor,
             metric_meter=MetricMeter.noop,
             client=client,
+            header_codec=header_codec,
         )
         for activity in given:
             _check_executor(ActivityDefinition.must_from_callable(activity), executor)

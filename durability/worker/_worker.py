@@ -139,7 +139,8 @@ class Worker:
             activity_task_poller_behavior: Accepted for compatibility.
             nexus_task_poller_behavior: Accepted for compatibility.
             disable_payload_error_limit: Accepted for compatibility.
-            max_workflow_task_external_storage_concurrency: Accepted for compatibility; must be positive.
+            max_workflow_task_external_storage_concurrency: Calls to the data converter's external storage at a time,
+                in one workflow task; must be positive.
 
         Raises:
             ValueError: There is nothing to run, two things have the same name, or parameters exclude each other.

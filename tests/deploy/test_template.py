@@ -19,6 +19,7 @@ ENVIRONMENT = {
     "DURABILITY_APPLICATION",
     "DURABILITY_NAMESPACE",
     "DURABILITY_TABLE",
+    "DURABILITY_BUCKET",
     "DURABILITY_WORKFLOW_QUEUE_URL",
     "DURABILITY_WORKFLOW_QUEUE_ARN",
     "DURABILITY_ACTIVITY_QUEUE_URL",
@@ -156,9 +157,9 @@ def test_roles_name_every_action_and_every_resource(expanded: Template) -> None:
             assert all("*" not in action for action in listed(statement["Action"]))
             for resource in listed(statement["Resource"]):
                 assert resource != "*"
-                # The names of schedules are known at run time only.
+                # The names of schedules and objects are known at run time only.
                 if "*" in json.dumps(resource):
-                    assert ":schedule/${ScheduleGroup}/*" in resource["Fn::Sub"]
+                    assert resource["Fn::Sub"].endswith((":schedule/${ScheduleGroup}/*", "${Bucket.Arn}/*"))
 
 
 def test_each_function_has_a_role_of_its_own(expanded: Template) -> None:
@@ -179,6 +180,26 @@ def test_who_runs_the_protocol_may_do_what_the_store_does_and_no_more(
     wanted = {"dynamodb:" + operation.title().replace("_", "") for operation in operations}
     allowed = actions(of_type(expanded, "AWS::IAM::Role")[role])
     assert {action for action in allowed if action.startswith("dynamodb:")} == wanted
+
+
+def test_the_bucket_is_closed_and_encrypted(expanded: Template) -> None:
+    [bucket] = of_type(expanded, "AWS::S3::Bucket").values()
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    [encryption] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+    [policy] = of_type(expanded, "AWS::S3::BucketPolicy").values()
+    [statement] = policy["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+
+
+@pytest.mark.parametrize(
+    ("role", "deletes"), [("WorkflowRole", True), ("HttpRole", True), ("ActivityRole", False), ("ReconcilerRole", None)]
+)
+def test_roles_do_with_objects_what_their_functions_do(expanded: Template, role: str, deletes: bool | None) -> None:
+    wanted = set() if deletes is None else {"s3:GetObject", "s3:PutObject"}
+    wanted |= {"s3:DeleteObject", "s3:ListBucket"} if deletes else set()
+    allowed = actions(of_type(expanded, "AWS::IAM::Role")[role])
+    assert {action for action in allowed if action.startswith("s3:")} == wanted
 
 
 def test_only_the_workflow_function_sets_schedules_and_only_for_the_scheduler(expanded: Template) -> None:
