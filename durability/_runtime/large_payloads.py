@@ -28,6 +28,9 @@ from durability.service import RPCError, RPCStatusCode
 ENCODING: Final = b"durability/stored"
 """Encoding of a reference. Its data is the MessagePack of key and size."""
 
+_WORTH_IT: Final = 64
+"""A payload below this part of the limit is left where it is: its reference would be hardly smaller."""
+
 _R = TypeVar("_R", bound=msgspec.Struct)
 _T = TypeVar("_T")
 
@@ -99,9 +102,11 @@ class LargePayloads:
             size += payload_size(payload)
         if size <= self.inline_limit:
             return []
+        here = [payload for payload in payloads_in(record) if not is_reference(payload)]
+        size = sum(map(payload_size, here))
         chosen = []
-        for payload in sorted(payloads_in(record), key=payload_size, reverse=True):
-            if size <= self.inline_limit or is_reference(payload):
+        for payload in sorted(here, key=payload_size, reverse=True):
+            if size <= self.inline_limit or payload_size(payload) < self.inline_limit // _WORTH_IT:
                 break
             chosen.append(payload)
             size -= payload_size(payload)
