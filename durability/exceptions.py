@@ -447,8 +447,9 @@ class PayloadTooLargeError(DurabilityError):
             limit: The largest size accepted, in bytes.
         """
         super().__init__(
-            f"{what} is {size} bytes, more than the {limit} bytes accepted; "
-            "keep large data in a store of its own and pass a reference to it"
+            "[TMPRL1103] Attempted to upload payloads with size that exceeded the error limit. "
+            f"{what} has {size:,} bytes, the limit is {limit:,}; keep large data in a store of its own and pass a "
+            "reference to it"
         )
         self.what = what
         self.size = size

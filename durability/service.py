@@ -1,12 +1,13 @@
-"""Errors of calls to the engine, with the status codes of gRPC that Temporal's service answers with."""
+"""Errors of calls to the engine, with the status codes of gRPC that Temporal's service answers with; payload limits."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum
 
 from durability.exceptions import TemporalError
 
-__all__ = ["RPCError", "RPCStatusCode"]
+__all__ = ["PayloadLimitsConfig", "RPCError", "RPCStatusCode"]
 
 
 class RPCStatusCode(IntEnum):
@@ -61,3 +62,17 @@ class RPCError(TemporalError):
     def raw_grpc_status(self) -> bytes:
         """Serialized gRPC status; empty, as there is no gRPC here."""
         return self._raw_grpc_status
+
+
+@dataclass(frozen=True)
+class PayloadLimitsConfig:
+    """From which sizes on a client warns of what it sends, in the log.
+
+    Attributes:
+        payloads_warn_size: Bytes of the payloads of one field; 0 for no warning. Temporal's default
+            ``limit.blobSize.warn``.
+        memo_warn_size: Bytes of a memo; 0 for no warning. Temporal's default ``limit.memoSize.warn``.
+    """
+
+    payloads_warn_size: int = 512 * 1024
+    memo_warn_size: int = 2 * 1024

@@ -15,12 +15,15 @@ from typing import Any, Final, TypeVar, cast
 import msgspec
 
 from durability._core.failure import ApplicationFailureInfo, CanceledFailureInfo, Failure, TimeoutFailureInfo
-from durability._core.payload import Payload
+from durability._core.payload import Payload, payload_size
 
 Transform = Callable[[Sequence[Payload]], Awaitable[Sequence[Payload]]]
 """Takes the payloads of one field, and returns what is to be in their place."""
 
 _R = TypeVar("_R", bound=msgspec.Struct)
+
+PAYLOAD_LIMIT: Final = 2 * 1024 * 1024
+"""Bytes of the payloads of one field; Temporal's default ``limit.blobSize.error``."""
 
 HEADERS: Final = "headers"
 _NOT_VISITED: Final = frozenset({"search_attributes", "priority"})
@@ -55,6 +58,28 @@ def payloads_in(record: msgspec.Struct) -> Iterator[Payload]:
         else:
             for part in value:
                 yield from payloads_in(part)
+
+
+def sizes(record: msgspec.Struct) -> Iterator[tuple[str, int]]:
+    """The bytes of each field of a record that has payloads; those of a failure with its texts."""
+    for name, shape in _fields(type(record)):
+        value = getattr(record, name)
+        if not value:
+            continue
+        if shape is _Shape.ONE:
+            yield name, payload_size(value)
+        elif shape is _Shape.SEVERAL:
+            yield name, sum(map(payload_size, value))
+        elif shape is _Shape.NAMED:
+            yield name, sum(map(payload_size, value.values()))
+        elif shape is _Shape.FAILURE:
+            yield name, failure_size(value)
+
+
+def failure_size(failure: Failure) -> int:
+    """Bytes of a failure and of its causes."""
+    texts = sum(len(part.message) + len(part.stack_trace) for part in _chain(failure))
+    return texts + sum(map(payload_size, payloads_of_failure(failure)))
 
 
 async def transformed(record: _R, transform: Transform, *, headers: bool) -> _R:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from durability._core.payload import Payload
+from durability._core.payload import Payload, payload_size
+from durability._core.payload_fields import PAYLOAD_LIMIT
 from durability._http.errors import invalid, too_large
 from durability._rest import bodies as wire
-from durability._runtime.validation import PAYLOAD_LIMIT, payload_size
 from durability.common import SearchAttributeKey
 from durability.converter import DataConverter, WorkflowSerializationContext, encode_typed_search_attribute_value
 
@@ -107,7 +107,7 @@ class Values:
 
 
 def check_size(what: str, payloads: Iterable[Payload]) -> None:
-    """Refuse payloads that do not fit into an item of the table."""
+    """Refuse payloads that are too large together."""
     size = sum(payload_size(payload) for payload in payloads)
     if size > PAYLOAD_LIMIT:
         raise too_large(f"{what} have", size, PAYLOAD_LIMIT)

@@ -47,7 +47,7 @@ from durability._runtime.ports import (
     WorkflowInvoker,
     WorkflowKey,
 )
-from durability._runtime.validation import check_identifier, check_payloads
+from durability._runtime.validation import check_identifier, check_memo, check_payloads
 from durability.exceptions import WorkflowAlreadyStartedError
 from durability.service import RPCError, RPCStatusCode
 
@@ -83,6 +83,8 @@ class Gateway:
         check_identifier("workflow type", request.workflow_type)
         check_identifier("request id", request.request_id)
         check_payloads("the arguments", request.arguments)
+        check_payloads("the signal's arguments", request.signal_arguments)
+        check_memo(request.memo)
         refuse_references(request)
         return await self.start_as(request, parent=None, root=None, wake=wake)
 
@@ -285,6 +287,7 @@ class Gateway:
         identity: str = "",
     ) -> None:
         """End a workflow without asking it. Raises RPCError(NOT_FOUND)."""
+        check_payloads("the details", details or [])
         message = history.WorkflowExecutionTerminated(
             time=self.clock(), key="terminate", reason=reason, details=details, identity=identity
         )
@@ -454,7 +457,6 @@ class Gateway:
         """See ``Frontend.report_activity``."""
         from durability._runtime import reports  # not needed by those who only start and signal
 
-        check_payloads("the report", [*report.details, *([report.result] if report.result else [])])
         refuse_references(report)
         return await reports.report(self, report)
 

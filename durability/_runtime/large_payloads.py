@@ -18,10 +18,9 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from durability._core.payload import Payload
+from durability._core.payload import Payload, payload_size
 from durability._core.payload_fields import payloads_in, transformed
 from durability._runtime.ports import PayloadStore
-from durability._runtime.validation import payload_size
 from durability.exceptions import StoredPayloadError
 from durability.service import RPCError, RPCStatusCode
 

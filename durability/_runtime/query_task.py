@@ -16,6 +16,7 @@ from durability._runtime.engine import Engine
 from durability._runtime.gateway import waiting_messages
 from durability._runtime.ports import Head, WorkflowKey
 from durability._runtime.queries import QueryAnswer, WorkflowQuery
+from durability._runtime.validation import check_payloads
 from durability.service import RPCError, RPCStatusCode
 
 logger = logging.getLogger("durability.runtime")
@@ -74,7 +75,10 @@ async def _ask(engine: Engine, run: Run, query: WorkflowQuery) -> QueryAnswer:
         if payloads.options.headers:
             headers = {name: (await payloads.decoded_values(run, [one]))[0] for name, one in headers.items()}
         result = run.query(QueryRequest(query.name, arguments, headers))
-        return QueryAnswer(result=None if result is None else (await payloads.encoded_values(run, [result]))[0])
+        if result is not None:
+            [result] = await payloads.encoded_values(run, [result])
+            check_payloads("the query's result", [result])
+        return QueryAnswer(result=result)
     except RPCError:
         raise
     except Exception as error:

@@ -33,6 +33,7 @@ class WorkflowRegistry:
         deadlock_detector: DeadlockDetector | None = None,
         header_codec: bool = False,
         external_concurrency: int = 3,
+        limited: bool = True,
     ) -> None:
         """Register workflow classes.
 
@@ -44,11 +45,12 @@ class WorkflowRegistry:
             deadlock_detector: Watches over workflow code.
             header_codec: Whether headers go through the codec.
             external_concurrency: Calls to an external storage at a time, in one workflow task.
+            limited: Whether payloads that are too large fail the workflow task.
 
         Raises:
             ValueError: A class is not decorated, or two have the same name.
         """
-        self.payload_options: Final = PayloadOptions(data_converter, header_codec, external_concurrency)
+        self.payload_options: Final = PayloadOptions(data_converter, header_codec, external_concurrency, limited)
         self._interceptors = interceptors
         self._failure_exception_types = failure_exception_types
         self._deadlock_detector = deadlock_detector

@@ -13,8 +13,10 @@ import msgspec
 
 from durability._core import history
 from durability._core.encoding import decode_delta, encode_command
-from durability._core.failure import CanceledFailureInfo, Failure
+from durability._core.failure import CanceledFailureInfo, Failure, too_large_failure
 from durability._core.history import ActivityTaskScheduled, Delta, Input
+from durability._core.payload import payload_size
+from durability._core.payload_fields import PAYLOAD_LIMIT, failure_size
 from durability._core.run import effective
 from durability._runtime.attempts import TaskToken, cancelled, decide_retry, ended_badly, outcome_key
 from durability._runtime.frontend import ActivityReport
@@ -79,7 +81,7 @@ class _Report:
     started: int
 
     async def take(self) -> bool:
-        news, record = self.news, self.activity.record
+        news, record = within_limits(self.news), self.activity.record
         now = self.gateway.clock()
         common = (now, outcome_key(record.sequence, self.attempt), record.sequence, self.attempt, self.started)
         match news.kind:
@@ -159,6 +161,17 @@ class _Report:
         assert isinstance(outcome, history.ActivityOutcome)
         if not await self.gateway.deliver(self.head.key, self.head.run_id, outcome.key, outcome):
             raise _not_found(self.news, f"workflow {self.head.key.workflow_id!r} has ended")
+
+
+def within_limits(news: ActivityReport) -> ActivityReport:
+    """A report, or the failure that Temporal's server puts in its place if its payloads are too large."""
+    what = {"completed": "Complete result", "failed": "Failure", "heartbeat": "Heartbeat details"}.get(news.kind)
+    size = payload_size(news.result) + sum(map(payload_size, news.details))
+    size += failure_size(news.failure) if news.failure is not None else 0
+    if size <= PAYLOAD_LIMIT:
+        return news
+    failure = too_large_failure(f"{what or 'Cancel details'} exceeds size limit.")
+    return msgspec.structs.replace(news, kind="failed", result=None, details=[], failure=failure)
 
 
 def _read_token(gateway: Gateway, encoded: bytes) -> TaskToken:

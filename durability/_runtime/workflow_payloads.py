@@ -20,6 +20,7 @@ from durability._core.payload import Payload
 from durability._core.payload_fields import Transform, transform_failure, transformed
 from durability._core.run import Run, effective
 from durability._runtime.large_payloads import LargePayloads, refers
+from durability._runtime.validation import check_record
 from durability.converter import (
     ActivitySerializationContext,
     DataConverter,
@@ -47,11 +48,13 @@ class PayloadOptions:
         converter: Whose codec and external storage are applied.
         headers: Whether headers go through the codec.
         concurrency: Calls to the external storage at a time, in one workflow task.
+        limited: Whether commands whose payloads are too large fail the workflow task.
     """
 
     converter: DataConverter = DataConverter.default
     headers: bool = False
     concurrency: int = 3
+    limited: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +102,16 @@ class WorkflowPayloads:
         """What a workflow has decided, as it is to be recorded.
 
         Raises:
+            PayloadTooLargeError: A command's payloads are.
             Exception: What codec and storages raise.
         """
         if self.options.converter.payload_codec is not None:
             commands = [await self._with_codec(run, command, encodes=True) for command in commands]
         if self.options.converter.external_storage is not None:
             commands = await self._with_storage(commands, lambda command: _target(run, command), stores=True)
+        if self.options.limited:
+            for command in commands:
+                check_record(command)
         return commands
 
     async def stored(self, run: Run, records: list[_Rec]) -> list[_Rec]:

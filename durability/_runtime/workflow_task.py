@@ -344,9 +344,7 @@ class WorkflowTask:
             commands: list[Command] = [history.WorkflowExecutionFailed(engine.to_failure(error))]
         else:
             commands = run.decide(inputs, now, seen, build=engine.build)
-        if not payloads.plain:
-            commands = await payloads.recorded(run, commands)
-        commands = await payloads.stored(run, commands)
+        commands = await payloads.stored(run, await payloads.recorded(run, commands))
         delta = run.record(inputs, commands, now, build=engine.build, identity=engine.identity)
         delta.refers = refers((*inputs, *commands))
         return delta

@@ -10,9 +10,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from durability._core.failure import ApplicationFailureInfo, Failure, timeout_failure
+from durability._core.failure import ApplicationFailureInfo, Failure, timeout_failure, too_large_failure
 from durability._core.options import duration, priority_from
-from durability._core.payload import Payload
+from durability._core.payload import Payload, payload_size
+from durability._core.payload_fields import failure_size
 from durability.activity._cancellation import ActivityCancellationDetails, Cancellation, Flag
 from durability.activity._context import CompleteAsyncError, Context, Info, current_context
 from durability.activity._definition import _Definition, is_async_callable
@@ -37,6 +38,7 @@ from durability.exceptions import (
     ApplicationError,
     ApplicationErrorCategory,
     CancelledError,
+    PayloadTooLargeError,
     TimeoutType,
 )
 
@@ -168,6 +170,7 @@ class Execution:
             finally:
                 self._ended = True
             [payload] = await self._data_converter.encode([value])
+            self._check_size("the result", [payload])
             result = ActivityCompleted(payload)
         except GeneratorExit:
             raise
@@ -253,7 +256,16 @@ class Execution:
     async def _failure(self, error: BaseException) -> Failure:
         failure = Failure()
         await self._data_converter.encode_failure(error, failure)
+        limit = self._runner.payload_limit
+        if limit is not None and failure_size(failure) > limit:
+            return too_large_failure("Failure exceeds size limit.")
         return failure
+
+    def _check_size(self, what: str, payloads: Sequence[Payload]) -> None:
+        size, limit = sum(map(payload_size, payloads)), self._runner.payload_limit
+        if limit is not None and size > limit:
+            error = PayloadTooLargeError(f"{what} of activity {self._attempt.activity_type!r}", size=size, limit=limit)
+            raise ApplicationError(str(error), type="PayloadsTooLarge")
 
     # --- what the innermost interceptors do -------------------------------------------------------------------------
 
@@ -314,6 +326,7 @@ class Execution:
             while self._pending_heartbeat is not None:
                 details, self._pending_heartbeat = self._pending_heartbeat, None
                 payloads = await self._data_converter.encode(details) if details else []
+                self._check_size("the heartbeat", payloads)
                 self._last_heartbeat = payloads
                 sent = self._heartbeat_sink(payloads) if self._heartbeat_sink else None
                 if sent is not None:

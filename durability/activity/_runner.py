@@ -9,6 +9,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from durability._core.payload import Payload
+from durability._core.payload_fields import PAYLOAD_LIMIT
 from durability.activity._cancellation import ActivityCancellationDetails, Cancellation, Flag
 from durability.activity._definition import _Definition
 from durability.activity._execution import Execution
@@ -55,6 +56,7 @@ class ActivityRunner:
         client: Callable[[], Client] | None = None,
         abandon_after: float = 1.0,
         header_codec: bool = False,
+        payload_limit: int | None = PAYLOAD_LIMIT,
     ) -> None:
         """Create the runner.
 
@@ -68,6 +70,8 @@ class ActivityRunner:
             abandon_after: Seconds that an attempt has for its clean-up after it exceeded a timeout. Then the runner
                 reports the timeout, whether the code has ended or not.
             header_codec: Whether headers go through the data converter's codec.
+            payload_limit: Most bytes of a result, of a heartbeat's details, or of a failure; None for no limit. An
+                attempt that gives more fails.
 
         Raises:
             TypeError: An activity is not decorated, is a class, or is the second dynamic one.
@@ -79,6 +83,7 @@ class ActivityRunner:
         self.client = client
         self.abandon_after = abandon_after
         self.header_codec = header_codec
+        self.payload_limit = payload_limit
         self.worker_shutdown = Flag()
         self._executor = executor
         self._definitions: dict[str, _Definition] = {}

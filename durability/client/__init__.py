@@ -51,7 +51,7 @@ from durability.client._interceptor import (
 from durability.client._plugin import Plugin
 from durability.client._updates import WithStartWorkflowOperation, WorkflowUpdateHandle, WorkflowUpdateStage
 from durability.client._workflow_handle import WorkflowHandle
-from durability.service import RPCError, RPCStatusCode
+from durability.service import PayloadLimitsConfig, RPCError, RPCStatusCode
 
 __all__ = [
     "AsyncActivityCancelledError",
@@ -72,6 +72,7 @@ __all__ = [
     "OutboundInterceptor",
     "Plugin",
     "QueryWorkflowInput",
+    "PayloadLimitsConfig",
     "RPCError",
     "RPCStatusCode",
     "RPCTimeoutOrCancelledError",

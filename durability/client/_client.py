@@ -36,6 +36,7 @@ from durability.common import (
 )
 from durability.common._arguments import _arg_or_args, _arg_unset
 from durability.converter import DataConverter
+from durability.service import PayloadLimitsConfig
 from durability.types import (
     LocalReturnType,
     MethodAsyncNoParam,
@@ -73,6 +74,9 @@ class _StartOptions(TypedDict, total=False):
     versioning_override: VersioningOverride | None
 
 
+_PAYLOAD_LIMITS = PayloadLimitsConfig()
+
+
 class ClientConfig(TypedDict, total=False):
     """What a client is made of: keyword arguments of ``Client``, as plugins may change them."""
 
@@ -97,6 +101,7 @@ class ClientConnectConfig(TypedDict, total=False):
     default_workflow_query_reject_condition: QueryRejectCondition | None
     identity: str | None
     lazy: bool
+    payload_limits: PayloadLimitsConfig
     header_codec_behavior: HeaderCodecBehavior
 
 
@@ -125,7 +130,7 @@ class Client:
         http_connect_proxy_config: Any = None,
         dns_load_balancing_config: Any = None,
         grpc_compression: Any = None,
-        payload_limits: Any = None,
+        payload_limits: PayloadLimitsConfig = _PAYLOAD_LIMITS,
         header_codec_behavior: HeaderCodecBehavior = HeaderCodecBehavior.NO_CODEC,
     ) -> Self:
         """Connect to a deployment.
@@ -152,7 +157,7 @@ class Client:
             http_connect_proxy_config: Accepted for compatibility.
             dns_load_balancing_config: Accepted for compatibility.
             grpc_compression: Accepted for compatibility.
-            payload_limits: Accepted for compatibility.
+            payload_limits: From which sizes on payloads are warned of, in the log.
             header_codec_behavior: Whether headers pass through the payload codec.
 
         Returns:
@@ -172,7 +177,6 @@ class Client:
             http_connect_proxy_config=http_connect_proxy_config,
             dns_load_balancing_config=dns_load_balancing_config,
             grpc_compression=grpc_compression,
-            payload_limits=payload_limits,
         )
         frontend = await connect(target_host, namespace=namespace, api_key=api_key, timeout=connect_timeout, lazy=lazy)
         client = cls(
@@ -186,6 +190,7 @@ class Client:
         )
         if identity:
             client._identity = identity
+        client._payload_limits = payload_limits
         return client
 
     def __init__(
@@ -224,6 +229,7 @@ class Client:
             config = plugin.configure_client(config)
         self._config = config
         self._identity = default_identity()
+        self._payload_limits = _PAYLOAD_LIMITS
         self._impl: OutboundInterceptor = ClientImpl(self)
         for interceptor in reversed(list(config["interceptors"])):
             self._impl = interceptor.intercept_client(self._impl)

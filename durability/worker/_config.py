@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any, Final, Required, TypedDict
 
 from durability._core.deadlock import DeadlockDetector
+from durability._core.payload_fields import PAYLOAD_LIMIT
 from durability._runtime.hosting import WorkerSpecification
 from durability.client import Client
 from durability.common import HeaderCodecBehavior, VersioningBehavior, WorkerDeploymentVersion
@@ -138,6 +139,7 @@ def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[A
     """What a worker runs. ``client`` is asked for by its activities."""
     client_config = config["client"].config(active_config=True)
     data_converter, header_codec = client_config["data_converter"], client_config["header_codec_behavior"]
+    limited = not config.get("disable_payload_error_limit", False)
     of_client: list[Any] = [one for one in client_config["interceptors"] if isinstance(one, Interceptor)]
     interceptors: list[Interceptor] = [*of_client, *config["interceptors"]]
     tuner = config.get("tuner") or WorkerTuner.create_fixed(
@@ -158,6 +160,7 @@ def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[A
             client=client,
             slots=tuner._activity_slots,
             header_codec=header_codec == HeaderCodecBehavior.CODEC,
+            payload_limit=PAYLOAD_LIMIT if limited else None,
         )
     remote = not config.get("no_remote_activities", False)
     workflows = None
@@ -181,6 +184,7 @@ def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[A
             external_concurrency=config.get(
                 "max_workflow_task_external_storage_concurrency", EXTERNAL_STORAGE_CONCURRENCY
             ),
+            limited=limited,
         )
     deployment = config.get("deployment_config")
     made = WorkerSpecification(

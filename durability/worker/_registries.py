@@ -14,6 +14,7 @@ from durability._core.failure import ApplicationFailureInfo, Failure
 from durability._core.instance import create_instance
 from durability._core.interceptors import StartActivityInput, WorkflowInboundInterceptor, WorkflowOutboundInterceptor
 from durability._core.payload import Payload
+from durability._core.payload_fields import PAYLOAD_LIMIT
 from durability._runtime.registry import WorkflowRegistry
 from durability.activity._definition import _Definition as ActivityDefinition
 from durability.activity._runner import (
@@ -51,6 +52,7 @@ class Workflows(WorkflowRegistry):
         eager_activities: Iterable[str] | None = None,
         header_codec: bool = False,
         external_concurrency: int = 3,
+        limited: bool = True,
     ) -> None:
         """Register workflow classes.
 
@@ -64,6 +66,7 @@ class Workflows(WorkflowRegistry):
             eager_activities: Types of the activities that may run inside workflow tasks; all by default.
             header_codec: Whether headers go through the codec.
             external_concurrency: Calls to an external storage at a time, in one workflow task.
+            limited: Whether payloads that are too large fail the workflow task.
         """
         classes = list(workflows)
         if sum(WorkflowDefinition.must_from_class(cls).name is None for cls in classes) > 1:
@@ -82,6 +85,7 @@ class Workflows(WorkflowRegistry):
             deadlock_detector=deadlock_detector,
             header_codec=header_codec,
             external_concurrency=external_concurrency,
+            limited=limited,
         )
         self._chain = chain
         self._extern = extern
@@ -138,6 +142,7 @@ class Activities(ActivityRunner):
         client: Callable[[], Client],
         slots: int,
         header_codec: bool = False,
+        payload_limit: int | None = PAYLOAD_LIMIT,
     ) -> None:
         """Register activities.
 
@@ -154,6 +159,7 @@ class Activities(ActivityRunner):
             metric_meter=MetricMeter.noop,
             client=client,
             header_codec=header_codec,
+            payload_limit=payload_limit,
         )
         for activity in given:
             _check_executor(ActivityDefinition.must_from_callable(activity), executor)

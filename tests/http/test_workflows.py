@@ -172,8 +172,8 @@ async def test_malformed_json_is_refused(api: Api, cloud: MemoryCloud, content: 
 async def test_oversized_bodies_and_payloads_are_refused(api: Api, cloud: MemoryCloud) -> None:
     large = {"workflow_type": "Answer", "args": ["x" * BODY_LIMIT]}
     error(await api.post("/workflows", json=large), 413, "PAYLOAD_TOO_LARGE")
-    payload = {"workflow_type": "Answer", "args": ["x" * 400_000]}
-    assert "350,000" in error(await api.post("/workflows", json=payload), 413, "PAYLOAD_TOO_LARGE")
+    payload = {"workflow_type": "Answer", "args": ["x" * 2_200_000]}
+    assert "2,097,152" in error(await api.post("/workflows", json=payload), 413, "PAYLOAD_TOO_LARGE")
 
     async def endless() -> Any:
         while True:
@@ -182,7 +182,7 @@ async def test_oversized_bodies_and_payloads_are_refused(api: Api, cloud: Memory
     error(await api.post("/workflows", content=endless()), 413, "PAYLOAD_TOO_LARGE")
     assert await count(cloud) == 0
     await start(api, workflow_id="a")
-    signal = await api.post("/workflows/a/signals/note", json={"args": ["x" * 400_000]})
+    signal = await api.post("/workflows/a/signals/note", json={"args": ["x" * 2_200_000]})
     error(signal, 413, "PAYLOAD_TOO_LARGE")
     assert (await api.get("/workflows/a/queries/noted")).json()["result"] == []
 
