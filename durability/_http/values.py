@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from durability._core.failure import Failure
 from durability._core.payload import Payload, payload_size
-from durability._core.payload_fields import PAYLOAD_LIMIT
+from durability._core.payload_fields import PAYLOAD_LIMIT, transform_failure
 from durability._http.errors import invalid, too_large
 from durability._rest import bodies as wire
 from durability.common import SearchAttributeKey
 from durability.converter import DataConverter, WorkflowSerializationContext, encode_typed_search_attribute_value
+from durability.converter._failure_converter import read_encoded_attributes
 
 if TYPE_CHECKING:
     from durability.workflow._definition import _Definition
@@ -68,6 +70,18 @@ class Values:
             return msgspec.json.decode(msgspec.json.encode(value)) if not isinstance(value, bytes) else _not_json()
         except (TypeError, msgspec.MsgspecError) as error:
             raise ValueError(str(error)) from error
+
+    async def readable(self, workflow_id: str, failure: Failure) -> Failure:
+        """A failure without the application's codec; as it is if it cannot be read."""
+        converter = self.converter(workflow_id)
+        decoded = Failure()
+        decoded.CopyFrom(failure)
+        try:
+            await transform_failure(decoded, converter._inbound)
+        except Exception:  # whatever a codec raises, the rest of the failure still tells something
+            return failure
+        read_encoded_attributes(decoded, converter.payload_converter)
+        return decoded
 
     async def check_arguments(self, workflow_type: str, workflow_id: str, arguments: list[Payload]) -> None:
         """Refuse a workflow type that is not known, and arguments that its ``run`` method would not take."""

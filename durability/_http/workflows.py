@@ -32,6 +32,7 @@ from durability._runtime.frontend import (
     UpdateStage,
     UpdateState,
 )
+from durability._runtime.queries import QueryFailedError
 from durability.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 _HISTORY_PAGE: Final = 4_000_000
@@ -193,13 +194,18 @@ class Workflows:
         workflow_id = request.parameters["workflow_id"]
         arguments = await self._values.encode(workflow_id, "the arguments", body.args, body.payloads)
         frontend = await self._frontend()
-        payload = await frontend.query(
-            workflow_id,
-            request.run_id,
-            request.parameters["name"],
-            arguments,
-            headers=wire.to_payload_map(body.headers),
-        )
+        try:
+            payload = await frontend.query(
+                workflow_id,
+                request.run_id,
+                request.parameters["name"],
+                arguments,
+                headers=wire.to_payload_map(body.headers),
+            )
+        except QueryFailedError as error:
+            if as_payload:
+                raise
+            raise QueryFailedError(await self._values.readable(workflow_id, error.failure)) from error
         answer = wire.QueryAnswerBody()
         await self._put_value(answer, workflow_id, payload, as_payload)
         return respond(answer)
@@ -248,7 +254,7 @@ class Workflows:
         stage: Any = state.stage.name.lower()
         answer = wire.UpdateStateBody(state.workflow_id, state.run_id, state.update_id, stage, existing=state.existing)
         if state.failure is not None:
-            answer.failure = failure_json(state.failure)
+            answer.failure = await self._failure_json(state.workflow_id, state.failure, as_payload)
         elif state.stage == UpdateStage.COMPLETED:
             await self._put_value(answer, state.workflow_id, state.result, as_payload)
         return respond(answer, 200 if state.stage >= wanted else 202)
@@ -312,10 +318,13 @@ class Workflows:
         answer = wire.OutcomeBody(workflow_id, outcome.run_id, status, new_run_id=outcome.new_run_id)
         answer.details = wire.from_payloads(outcome.details)
         if outcome.failure is not None:
-            answer.failure = failure_json(outcome.failure)
+            answer.failure = await self._failure_json(workflow_id, outcome.failure, as_payload)
         elif answer.status == "completed":
             await self._put_value(answer, workflow_id, outcome.result, as_payload)
         return answer
+
+    async def _failure_json(self, workflow_id: str, failure: Failure, as_payload: bool) -> Any:
+        return failure_json(failure if as_payload else await self._values.readable(workflow_id, failure))
 
     async def _put_value(
         self,

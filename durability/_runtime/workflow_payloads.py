@@ -40,6 +40,10 @@ _CHILD_ENDS = (
 )
 
 
+class PayloadCodecError(RuntimeError):
+    """The application's codec could not encode or decode; fails the workflow task."""
+
+
 @dataclass(frozen=True, slots=True)
 class PayloadOptions:
     """What an application wants to happen to the payloads of its workflows.
@@ -137,7 +141,7 @@ class WorkflowPayloads:
         except ApplicationError:
             raise
         except Exception as error:
-            raise RuntimeError(
+            raise PayloadCodecError(
                 f"the payload codec {type(codec).__name__} failed {'encoding' if encodes else 'decoding'} the payloads "
                 f"of {type(record).__name__} of workflow {run.workflow_id!r}: {type(error).__name__}: {error}"
             ) from error

@@ -18,6 +18,7 @@ import msgspec
 
 from durability._core import history
 from durability._core.encoding import decode_delta, encode_delta, encode_input
+from durability._core.errors import NondeterminismError
 from durability._core.history import Command, Delta, Input
 from durability._core.run import Run, effective, is_self_contained
 from durability._runtime import closing
@@ -31,7 +32,8 @@ from durability._runtime.outcomes import closes
 from durability._runtime.ports import FencedError, Head, HeadRecord, Settlement, WakeUp, WorkflowKey
 from durability._runtime.succession import check_schedules, held_until, note_retry_state
 from durability._runtime.updates import PendingUpdate
-from durability.exceptions import ApplicationError
+from durability._runtime.workflow_payloads import PayloadCodecError
+from durability.exceptions import ApplicationError, DurabilityError
 
 logger = logging.getLogger("durability.runtime")
 
@@ -503,7 +505,7 @@ class WorkflowTask:
         assert error is not None
         engine = self.engine
         settings = engine.settings
-        text = "".join(traceback.format_exception(error)).strip()
+        text = self._told(error)
         exponent = min(self.head.task_attempts, 30)
         backoff = min(settings.failure_backoff * 2**exponent, settings.failure_backoff_limit)
         now = engine.clock()
@@ -523,6 +525,14 @@ class WorkflowTask:
         engine.count("WorkflowTaskFailures", 1)
         await engine.wake_ups.at(self.key.workflow_id, self.head.run_id, now + backoff, now)
         await engine.store.fail_task(self.head, _shorten(text), now + backoff)
+
+    def _told(self, error: BaseException) -> str:
+        """What the head is to say of a failure; not an error's message if the application has messages encoded."""
+        own = isinstance(error, DurabilityError | NondeterminismError | PayloadCodecError)
+        if own or self.engine.to_failure(error).encoded_attributes is None:
+            return "".join(traceback.format_exception(error)).strip()
+        where = "".join(traceback.format_tb(error.__traceback__))
+        return f"{where}{type(error).__name__}: the message is in the log alone, as messages of failures are encoded"
 
 
 FAILURE_TEXT: Final = 4_000
