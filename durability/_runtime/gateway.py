@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 from collections.abc import AsyncIterator, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -98,13 +99,15 @@ class Gateway:
     ) -> Started:
         """Start a run, as a child of ``parent`` if that is given."""
         run_id = new_run_id(self.clock())
-        large, created = self.large.must_move(request, self.namespace, run_id), False
+        if not self.large.must_move(request, self.namespace, run_id):
+            return await self._start(request, run_id, parent, root, wake)
+        started: Started | None = None
         try:
             started = await self._start(request, run_id, parent, root, wake)
-            created = started.run_id == run_id
         finally:
-            if large and not created:
-                await self.large.forget(self.namespace, run_id)
+            if started is None or started.run_id != run_id:
+                with suppress(Exception):  # what is left behind does no harm; the outcome of the start counts
+                    await self.large.forget(self.namespace, run_id)
         return started
 
     async def _start(
