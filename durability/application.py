@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -190,10 +191,16 @@ class Application:
             payload_store=ports.payloads,
             payload_options=self.registry.payload_options,
             count=count,
-            settings=self._settings or Settings(),
+            settings=_with_retention(self._settings or Settings()),
             build=self._build_id,
             identity=f"{os.environ.get('AWS_LAMBDA_FUNCTION_NAME', 'process')}/{os.getpid()}",
         )
+
+
+def _with_retention(settings: Settings) -> Settings:
+    """Settings with the template's retention, if they have none of their own."""
+    days = int(os.environ.get("DURABILITY_RETENTION_DAYS") or 0)
+    return settings if settings.retention or not days else replace(settings, retention=days * 86_400_000)
 
 
 def load_application() -> Application:

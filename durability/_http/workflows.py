@@ -270,6 +270,10 @@ class Workflows:
         )
         return respond(wire.AcceptedBody(True), 202)
 
+    async def delete(self, request: ApiRequest) -> Response:
+        await (await self._frontend()).delete(request.parameters["workflow_id"], request.run_id)
+        return respond(wire.AcceptedBody(True))
+
     async def terminate(self, request: ApiRequest) -> Response:
         body = await request.body(wire.TerminateBody)
         workflow_id = request.parameters["workflow_id"]

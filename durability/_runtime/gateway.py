@@ -62,6 +62,7 @@ _ANSWERS_AT_ONCE: Final = 0.02
 _LONGEST_PAUSE: Final = 1.0
 _LONGEST_PAUSE_OF_UPDATES: Final = 5.0
 _BUSY_ATTEMPTS: Final = 40
+_ENDS_WITHIN: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +296,24 @@ class Gateway:
             time=self.clock(), key="terminate", reason=reason, details=details, identity=identity
         )
         await self._deliver_or_explain(workflow_id, run_id, message.key, message)
+
+    async def delete(self, workflow_id: str, run_id: str | None) -> None:
+        """See ``Frontend.delete``."""
+        head = await self._head(workflow_id, run_id or None)
+        run_id = head.run_id
+        if head.open:
+            await self.terminate(workflow_id, run_id, reason="deleted")
+            await self.outcome(workflow_id, run_id, wait=_ENDS_WITHIN)
+        pause = _ANSWERS_AT_ONCE
+        while not await self.store.delete(head.key, run_id, lambda: self.large.forget(self.namespace, run_id)):
+            if pause > _LONGEST_PAUSE_OF_UPDATES:
+                raise RPCError(
+                    f"run {run_id} of workflow {workflow_id!r} has not come to its end yet: try again",
+                    RPCStatusCode.UNAVAILABLE,
+                    b"",
+                )
+            await self.sleep(pause)
+            pause *= 2
 
     async def deliver(
         self, key: WorkflowKey, run_id: str | None, name: str, message: Input, *, chain: bool = False

@@ -248,6 +248,14 @@ class HistoryStore(Protocol):
         """Ask for an activity's cancellation. Returns the state before; attempts can no longer be claimed."""
         ...
 
+    async def delete(self, key: WorkflowKey, run_id: str, also: Callable[[], Awaitable[None]]) -> bool:
+        """Delete all items of a closed run. False, and nothing is deleted, if it is open or not done with its end.
+
+        May be repeated; the run can still be described until everything else of it is gone, that which ``also``
+        deletes included: it is called once it is certain that the run goes.
+        """
+        ...
+
     async def overdue(self, namespace: str, before: int, limit: int) -> list[tuple[WorkflowKey, str]]:
         """Runs that should have been looked at before a time, with their run ids (eventually consistent)."""
         ...

@@ -90,7 +90,7 @@ class WorkflowPayloads:
         whole = iter(brought)
         for sequence, delta, size in chosen:
             inputs = [next(whole) for _ in delta.inputs] if delta.refers else delta.inputs
-            run.replay_one(sequence, delta, size, await self._decoded(run, inputs))
+            run.replay_one(sequence, delta, size, await self.decoded(run, inputs))
 
     async def seen(self, run: Run, inputs: list[Input]) -> list[Input]:
         """Inputs as the workflow is shown them, before the run absorbs them.
@@ -100,7 +100,7 @@ class WorkflowPayloads:
         """
         if refers(inputs):
             inputs = list(await asyncio.gather(*map(self.large.bring_back, inputs)))
-        return await self._decoded(run, inputs)
+        return await self.decoded(run, inputs)
 
     async def recorded(self, run: Run, commands: list[Command]) -> list[Command]:
         """What a workflow has decided, as it is to be recorded.
@@ -125,7 +125,8 @@ class WorkflowPayloads:
             return records
         return list(await asyncio.gather(*(large.put_away(record, namespace, run_id) for record in records)))
 
-    async def _decoded(self, run: Run, inputs: list[Input]) -> list[Input]:
+    async def decoded(self, run: Run, inputs: list[Input]) -> list[Input]:
+        """Inputs through external storage and codec, before the run absorbs them; retries are left out."""
         if self.plain:
             return inputs
         inputs = [message for message in inputs if not isinstance(message, history.ActivityRetryScheduled)]

@@ -10,7 +10,7 @@ from durability._runtime.frontend import Frontend
 from durability.client._async_activities import AsyncActivityHandle, AsyncActivityIDReference
 from durability.client._connect import connect, default_identity, say_ignored
 from durability.client._executions import WorkflowExecutionAsyncIterator, WorkflowExecutionCount
-from durability.client._impl import ClientImpl
+from durability.client._impl import ClientImpl, deadline
 from durability.client._interceptor import (
     CountWorkflowsInput,
     Interceptor,
@@ -233,6 +233,24 @@ class Client:
         self._impl: OutboundInterceptor = ClientImpl(self)
         for interceptor in reversed(list(config["interceptors"])):
             self._impl = interceptor.intercept_client(self._impl)
+
+    async def delete_workflow(
+        self, workflow_id: str, *, run_id: str | None = None, rpc_timeout: timedelta | None = None
+    ) -> None:
+        """Delete a run and everything that belongs to it: history, messages, large payloads.
+
+        Temporal's client has this as ``workflow_service.delete_workflow_execution``. An open run is terminated first.
+
+        Args:
+            workflow_id: Id of the workflow.
+            run_id: Its run; the current one by default.
+            rpc_timeout: Longest duration of the call.
+
+        Raises:
+            RPCError: NOT_FOUND; UNAVAILABLE if the run takes too long to end, to be tried again.
+        """
+        async with deadline(rpc_timeout):
+            await self.frontend.delete(workflow_id, run_id)
 
     async def close(self) -> None:
         """Close connections. The client cannot be used afterwards."""

@@ -20,6 +20,7 @@ ENVIRONMENT = {
     "DURABILITY_NAMESPACE",
     "DURABILITY_TABLE",
     "DURABILITY_BUCKET",
+    "DURABILITY_RETENTION_DAYS",
     "DURABILITY_WORKFLOW_QUEUE_URL",
     "DURABILITY_WORKFLOW_QUEUE_ARN",
     "DURABILITY_ACTIVITY_QUEUE_URL",
@@ -89,6 +90,7 @@ def test_handlers_load_the_application(
     function = of_type(expanded, "AWS::Lambda::Function")[name]
     for variable in ENVIRONMENT:
         monkeypatch.setenv(variable, "unused")
+    monkeypatch.setenv("DURABILITY_RETENTION_DAYS", "0")
     monkeypatch.setenv("DURABILITY_APPLICATION", source["Parameters"]["Application"]["Default"])
     monkeypatch.setenv("DURABILITY_ACTIVITY_TIMEOUT", str(source["Parameters"]["ActivityTimeout"]["Default"]))
     module, _, attribute = function["Handler"].rpartition(".")
@@ -178,6 +180,7 @@ def test_who_runs_the_protocol_may_do_what_the_store_does_and_no_more(
     # A transaction is authorised by what it is made of.
     operations = {"put_item" if operation == "transact_write_items" else operation for operation in operations}
     wanted = {"dynamodb:" + operation.title().replace("_", "") for operation in operations}
+    wanted |= {"dynamodb:BatchWriteItem"} if role == "HttpRole" else set()  # deletes runs
     allowed = actions(of_type(expanded, "AWS::IAM::Role")[role])
     assert {action for action in allowed if action.startswith("dynamodb:")} == wanted
 
@@ -193,10 +196,18 @@ def test_the_bucket_is_closed_and_encrypted(expanded: Template) -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "deletes"), [("WorkflowRole", True), ("HttpRole", True), ("ActivityRole", False), ("ReconcilerRole", None)]
+    ("role", "keeps", "deletes"),
+    [
+        ("WorkflowRole", True, True),
+        ("HttpRole", True, True),
+        ("ActivityRole", True, False),
+        ("ReconcilerRole", False, True),
+    ],
 )
-def test_roles_do_with_objects_what_their_functions_do(expanded: Template, role: str, deletes: bool | None) -> None:
-    wanted = set() if deletes is None else {"s3:GetObject", "s3:PutObject"}
+def test_roles_do_with_objects_what_their_functions_do(
+    expanded: Template, role: str, keeps: bool, deletes: bool
+) -> None:
+    wanted = {"s3:GetObject", "s3:PutObject"} if keeps else set()
     wanted |= {"s3:DeleteObject", "s3:ListBucket"} if deletes else set()
     allowed = actions(of_type(expanded, "AWS::IAM::Role")[role])
     assert {action for action in allowed if action.startswith("s3:")} == wanted

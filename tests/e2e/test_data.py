@@ -59,3 +59,16 @@ async def test_an_update_may_be_large(stage: Stage) -> None:
     handle = await stage.client.start_workflow(Bulky.run, args=["", 0], id="updated", task_queue="e2e")
     assert await handle.execute_update(Bulky.told, LARGE) == LARGE
     assert await handle.result() == LARGE
+
+
+async def test_a_run_goes_with_all_that_belongs_to_it(stage: Stage) -> None:
+    described = await stage.client.get_workflow_handle("bulky").describe()
+    await stage.idle()
+    await stage.client.delete_workflow("bulky")
+    assert not [key for key in objects(stage) if described.run_id in key]
+    assert not [item for item in stage.items() if described.run_id in item["sk"]["S"]]
+    first = (await stage.client.get_workflow_handle("bulky-child").fetch_history()).events[0]
+    assert len(str(first.attributes["input"])) > len(LARGE)  # what came from the deleted run is the child's own
+    async with httpx.AsyncClient(base_url=str(stage.cloud.outputs["HttpUrl"]), trust_env=False, timeout=60) as http:
+        assert (await http.delete("/workflows/bulky-child")).json() == {"accepted": True}
+    assert not [item for item in stage.items() if item["pk"]["S"] == "default#bulky-child"]

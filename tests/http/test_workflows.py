@@ -243,9 +243,9 @@ async def test_bad_parameters_are_refused(api: Api, path: str) -> None:
 async def test_what_is_not_there_and_what_is_not_possible(api: Api) -> None:
     error(await api.get("/"), 404, "NOT_FOUND")
     error(await api.get("/workflows/a/b/c/d"), 404, "NOT_FOUND")
-    response = await api.delete("/workflows/a")
+    response = await api.put("/workflows/a")
     error(response, 405, "METHOD_NOT_ALLOWED")
-    assert response.headers["allow"] == "GET"
+    assert response.headers["allow"] == "GET, DELETE"
     assert (await api.get("/health")).json()["status"] == "ok"
 
 
@@ -253,3 +253,11 @@ async def test_what_is_not_there_and_what_is_not_possible(api: Api) -> None:
 def test_every_id_survives_a_path(value: str) -> None:
     assert "/" not in encode_segment(value)
     assert decode_segment(encode_segment(value)) == value
+
+
+async def test_deleting(api: Api, cloud: MemoryCloud) -> None:
+    await start(api, workflow_id="a")
+    assert (await api.delete("/workflows/a")).json() == {"accepted": True}
+    error(await api.get("/workflows/a"), 404, "NOT_FOUND")
+    error(await api.delete("/workflows/a"), 404, "NOT_FOUND")
+    assert await count(cloud) == 0
