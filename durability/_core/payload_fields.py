@@ -26,8 +26,14 @@ PAYLOAD_LIMIT: Final = 2 * 1024 * 1024
 """Bytes of the payloads of one field; Temporal's default ``limit.blobSize.error``."""
 
 HEADERS: Final = "headers"
+ABOUT: Final = frozenset({"summary", "static_summary", "static_details"})
+"""Fields that say something to people about a record; the workflow is not shown them."""
 _NOT_VISITED: Final = frozenset({"search_attributes", "priority"})
 """The engine reads these itself: they are no user's payloads (in Temporal, codecs leave them alone as well)."""
+
+
+def _every_field(name: str) -> bool:
+    return True
 
 
 class _Shape(Enum):
@@ -82,20 +88,20 @@ def failure_size(failure: Failure) -> int:
     return texts + sum(map(payload_size, payloads_of_failure(failure)))
 
 
-async def transformed(record: _R, transform: Transform, *, headers: bool) -> _R:
+async def transformed(record: _R, transform: Transform, chosen: Callable[[str], bool] = _every_field) -> _R:
     """A copy of a record with its payloads transformed; the record itself if it has none.
 
     Args:
         record: The record; it is left as it is.
         transform: Called once for each field, and once for each name where a field has payloads by name.
-        headers: Whether headers are transformed as well.
+        chosen: Which fields are transformed, by name; all by default.
     """
     if isinstance(record, Failure):
         return cast(_R, await _transformed_failure(record, transform))
     changes: dict[str, Any] = {}
     for name, shape in _fields(type(record)):
         value = getattr(record, name)
-        if not value or (name == HEADERS and not headers):
+        if not value or not chosen(name):
             continue
         if shape is _Shape.ONE:
             changes[name] = await _one(transform, value)
@@ -108,7 +114,7 @@ async def transformed(record: _R, transform: Transform, *, headers: bool) -> _R:
         elif shape is _Shape.FAILURE:
             changes[name] = await _transformed_failure(value, transform)
         else:
-            changes[name] = [await transformed(part, transform, headers=headers) for part in value]
+            changes[name] = [await transformed(part, transform, chosen) for part in value]
     return msgspec.structs.replace(record, **changes) if changes else record
 
 

@@ -190,7 +190,7 @@ async def _replaced(record: _R, old: Sequence[Payload], new: Sequence[Payload]) 
     async def replace(payloads: Sequence[Payload]) -> list[Payload]:
         return [by_identity.get(id(payload), payload) for payload in payloads]
 
-    return await transformed(record, replace, headers=True)
+    return await transformed(record, replace)
 
 
 def _no_store() -> StoredPayloadError:

@@ -17,7 +17,7 @@ from durability._core import history
 from durability._core.failure import Failure
 from durability._core.history import ActivityTaskScheduled, Command, Delta, Input
 from durability._core.payload import Payload
-from durability._core.payload_fields import Transform, transform_failure, transformed
+from durability._core.payload_fields import ABOUT, HEADERS, Transform, transform_failure, transformed
 from durability._core.run import Run, effective
 from durability._runtime.large_payloads import LargePayloads, refers
 from durability._runtime.validation import check_record
@@ -112,7 +112,7 @@ class WorkflowPayloads:
         if self.options.converter.payload_codec is not None:
             commands = [await self._with_codec(run, command, encodes=True) for command in commands]
         if self.options.converter.external_storage is not None:
-            commands = await self._with_storage(commands, lambda command: _target(run, command), stores=True)
+            commands = await self._with_storage(run, commands, stores=True)
         if self.options.limited:
             for command in commands:
                 check_record(command)
@@ -130,7 +130,7 @@ class WorkflowPayloads:
         if self.plain:
             return inputs
         inputs = [message for message in inputs if not isinstance(message, history.ActivityRetryScheduled)]
-        inputs = await self._with_storage(inputs, lambda message: _of(run), stores=False)
+        inputs = await self._with_storage(run, inputs, stores=False)
         if self.options.converter.payload_codec is not None:
             inputs = [await self._with_codec(run, message, encodes=False) for message in inputs]
         return inputs
@@ -138,7 +138,11 @@ class WorkflowPayloads:
     async def _with_codec(self, run: Run, record: _Rec, *, encodes: bool) -> _Rec:
         codec = self._codec(lambda: _context(run, record))
         try:
-            return await transformed(record, codec.encode if encodes else codec.decode, headers=self.options.headers)
+            if not encodes:
+                return await transformed(record, codec.decode, self._is_shown)
+            record = await transformed(record, codec.encode, self._is_shown)
+            own = self._codec(lambda: _own_context(run))
+            return await transformed(record, own.encode, ABOUT.__contains__)
         except ApplicationError:
             raise
         except Exception as error:
@@ -147,14 +151,15 @@ class WorkflowPayloads:
                 f"of {type(record).__name__} of workflow {run.workflow_id!r}: {type(error).__name__}: {error}"
             ) from error
 
+    def _is_shown(self, field: str) -> bool:
+        return field not in ABOUT and (self.options.headers or field != HEADERS)
+
     def _codec(self, context: Callable[[], SerializationContext]) -> PayloadCodec:
         codec = self.options.converter.payload_codec
         assert codec is not None
         return codec.with_context(context()) if isinstance(codec, WithSerializationContext) else codec
 
-    async def _with_storage(
-        self, records: list[_Rec], target: Callable[[_Rec], StorageDriverWorkflowInfo], *, stores: bool
-    ) -> list[_Rec]:
+    async def _with_storage(self, run: Run, records: list[_Rec], *, stores: bool) -> list[_Rec]:
         room = asyncio.Semaphore(self.options.concurrency)
 
         def limited(call: Transform) -> Transform:
@@ -167,9 +172,12 @@ class WorkflowPayloads:
         bare = self.options.converter._with_parts(payload_codec=None)
 
         async def one(record: _Rec) -> _Rec:
-            converter = bare._for_target(target(record)) if stores else bare
-            transform = converter._outbound if stores else converter._inbound
-            return await transformed(record, limited(transform), headers=self.options.headers)
+            if not stores:
+                return await transformed(record, limited(bare._inbound), self._is_shown)
+            record = await transformed(
+                record, limited(bare._for_target(_target(run, record))._outbound), self._is_shown
+            )
+            return await transformed(record, limited(bare._for_target(_of(run))._outbound), ABOUT.__contains__)
 
         return list(await asyncio.gather(*map(one, records)))
 

@@ -89,8 +89,20 @@ class Execution:
                 is_local=task.is_local,
             )
         )
+        self._heartbeat_converter = self._data_converter
         if self._data_converter.external_storage is not None:
-            self._data_converter = self._data_converter._for_target(_storage_target(task))
+            activity = StorageDriverActivityInfo(
+                namespace=task.namespace,
+                id=task.activity_id,
+                run_id=task.activity_run_id or None,
+                type=task.activity_type,
+            )
+            self._heartbeat_converter = self._data_converter._for_target(activity)
+            # What an activity gives belongs to its workflow, if it has one: there it is read again on replay.
+            workflow = StorageDriverWorkflowInfo(
+                namespace=task.namespace, id=task.workflow_id, run_id=task.run_id, type=task.workflow_type
+            )
+            self._data_converter = self._data_converter._for_target(workflow if task.workflow_id else activity)
 
     async def run(self) -> ActivityResult:
         """Run the attempt to its end, or until it is abandoned."""
@@ -325,7 +337,7 @@ class Execution:
         try:
             while self._pending_heartbeat is not None:
                 details, self._pending_heartbeat = self._pending_heartbeat, None
-                payloads = await self._data_converter.encode(details) if details else []
+                payloads = await self._heartbeat_converter.encode(details) if details else []
                 self._check_size("the heartbeat", payloads)
                 self._last_heartbeat = payloads
                 sent = self._heartbeat_sink(payloads) if self._heartbeat_sink else None
@@ -388,17 +400,6 @@ def _info(task: ActivityTask, heartbeat_details: list[Any]) -> Info:
         priority=priority_from(task.priority),
         retry_policy=RetryPolicy._from_record(task.retry_policy) if task.retry_policy else None,
         activity_run_id=task.activity_run_id or None,
-    )
-
-
-def _storage_target(task: ActivityTask) -> StorageDriverWorkflowInfo | StorageDriverActivityInfo:
-    """What an activity stores belongs to its workflow, if it has one."""
-    if not task.workflow_id:
-        return StorageDriverActivityInfo(
-            namespace=task.namespace, id=task.activity_id, run_id=task.activity_run_id or None, type=task.activity_type
-        )
-    return StorageDriverWorkflowInfo(
-        namespace=task.namespace, id=task.workflow_id, run_id=task.run_id, type=task.workflow_type
     )
 
 
