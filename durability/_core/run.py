@@ -77,12 +77,17 @@ class Run:
         self.closing: Command | Input | None = None
         self.rejections: dict[str, Failure] = {}
         self.last_effect = 0
-        self._keys: set[str] = set()
+        self._keys: dict[str, int] = {}
 
     @property
     def closed(self) -> bool:
         """Whether the last delta ended the run."""
         return self.closing is not None
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a workflow instance, whose state can be asked for."""
+        return self._instance is not None
 
     # --- moving forward ---------------------------------------------------------------------------------------------
 
@@ -103,7 +108,7 @@ class Run:
             NondeterminismError: See ``replay``.
             Exception: See ``replay``.
         """
-        self.absorb(delta.inputs)
+        self.absorb(delta.inputs, delta.time)
         # Time alone may have moved the workflow on when the only input was an update that it rejected.
         if _activates(delta.inputs) or delta.commands:
             patches = tuple(c.patch_id for c in delta.commands if isinstance(c, history.PatchMarkerRecorded))
@@ -130,7 +135,7 @@ class Run:
             Exception: See ``advance``.
         """
         time = max(now, self.time)
-        self.absorb(inputs)
+        self.absorb(_acceptable(inputs), time)
         return self._activate(seen, time, False, (), build) if _activates(inputs) else []
 
     def record(
@@ -138,6 +143,7 @@ class Run:
     ) -> Delta:
         """The second half of ``advance``: the delta of inputs and of the commands decided, as they are to be stored."""
         time = max(now, self.time)
+        inputs = _acceptable(inputs)
         rejected = {c.key: c.failure for c in commands if isinstance(c, history.WorkflowExecutionUpdateRejected)}
         self.rejections = rejected
         if rejected:
@@ -148,7 +154,8 @@ class Run:
                 if not (isinstance(message, history.WorkflowExecutionUpdateAdmitted) and message.key in rejected)
             ]
             commands = [c for c in commands if not isinstance(c, history.WorkflowExecutionUpdateRejected)]
-            self._keys.difference_update(rejected)
+            for key in rejected:
+                del self._keys[key]
         self._absorb_commands(commands, time)
         return Delta(history.FORMAT, time, inputs, commands, build, identity, PYTHON)
 
@@ -205,7 +212,9 @@ class Run:
                 return self.last == 0 and self.started is None
             case history.ActivityOutcome(sequence=sequence, attempt=attempt):
                 activity = self.activities.get(sequence)
-                return activity is not None and (not activity.eager or activity.attempt == attempt)
+                return activity is not None and (
+                    activity.attempt == attempt if activity.eager else activity.attempt <= attempt
+                )
             case history.ActivityRetryScheduled(sequence=sequence, attempt=attempt, deadline=deadline):
                 activity = self.activities.get(sequence)
                 begins = deadline > 0 and activity is not None and activity.deadline <= 0
@@ -232,6 +241,15 @@ class Run:
             case _:
                 return message.key not in self._keys
 
+    def recent_keys(self) -> list[str]:
+        """Keys of the last messages, for the run that follows: a sender that heard no answer may repeat them there."""
+        recent = [
+            key
+            for key, time in self._keys.items()
+            if self.time - time <= _REPEATED_WITHIN and key.startswith(_REPEATED)
+        ]
+        return recent[-_REPEATED_AT_MOST:]
+
     def due_inputs(self, now: int) -> list[Input]:
         """What time alone brings: timers that fire, in the order of their due times, or the end of the run itself."""
         deadline = self.run_deadline
@@ -256,7 +274,7 @@ class Run:
 
     # --- bookkeeping ------------------------------------------------------------------------------------------------
 
-    def absorb(self, inputs: list[Input]) -> None:
+    def absorb(self, inputs: list[Input], time: int) -> None:
         """Note what inputs say, without showing them to the workflow."""
         for message in inputs:
             kind = message.__class__
@@ -267,9 +285,10 @@ class Run:
             elif kind is history.ActivityRetryScheduled:
                 self._absorb_retry(message)  # type: ignore[arg-type]
             elif isinstance(message, _KEYED):
-                self._keys.add(message.key)
+                self._keys[message.key] = time
             elif isinstance(message, history.WorkflowExecutionStarted):
                 self.started = message
+                self._keys.update(dict.fromkeys(message.recent_keys, time))
                 self.memo = dict(message.memo)
                 self.search_attributes = dict(message.search_attributes)
             elif isinstance(message, history.ChildWorkflowExecutionStarted):
@@ -365,6 +384,13 @@ def _activates(inputs: list[Input]) -> bool:
     return seen
 
 
+def _acceptable(inputs: list[Input]) -> list[Input]:
+    """Inputs without updates if the run is ended from outside: nobody accepts them any more."""
+    if not any(isinstance(message, _CLOSING_INPUTS) for message in inputs):
+        return inputs
+    return [message for message in inputs if not isinstance(message, history.WorkflowExecutionUpdateAdmitted)]
+
+
 def effective(deltas: Iterable[tuple[int, Delta, int]]) -> Iterator[tuple[int, Delta, int]]:
     """Leave out deltas that the next one supersedes."""
     held: tuple[int, Delta, int] | None = None
@@ -388,6 +414,10 @@ _KEYED = (
     history.WorkflowExecutionCancelRequested,
     history.WorkflowExecutionUpdateAdmitted,
 )
+_REPEATED = ("s:", "signal:", "cancel:")
+_REPEATED_WITHIN = 900_000
+"""Milliseconds."""
+_REPEATED_AT_MOST = 64
 _CLOSING_INPUTS = (history.WorkflowExecutionTerminated, history.WorkflowExecutionTimedOut)
 _CHILD_ENDS = (
     history.StartChildWorkflowExecutionFailed,

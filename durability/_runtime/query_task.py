@@ -12,6 +12,7 @@ from durability._core.activation import QueryRequest
 from durability._core.encoding import decode_delta
 from durability._core.history import Input
 from durability._core.run import Run
+from durability._runtime import closing
 from durability._runtime.engine import Engine
 from durability._runtime.gateway import waiting_messages
 from durability._runtime.ports import Head, WorkflowKey
@@ -49,8 +50,8 @@ async def _answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
             )
         try:
             deltas = [(sequence, decode_delta(body), len(body)) for sequence, body in loaded.deltas]
-            await engine.payloads.replay(run, deltas)
-            untouched = not await _look_ahead(engine, run, loaded.head)
+            superseded = await closing.replay(engine.payloads, run, loaded.head, deltas)
+            untouched = not await _look_ahead(engine, run, loaded.head, superseded or [])
         except Exception as error:
             untouched = False
             raise RPCError(
@@ -59,6 +60,12 @@ async def _answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
                 RPCStatusCode.FAILED_PRECONDITION,
                 b"",
             ) from error
+        if not run.ready:
+            raise RPCError(
+                f"workflow {query.workflow_id!r} closed before its first workflow task, so it has no state to ask for",
+                RPCStatusCode.FAILED_PRECONDITION,
+                b"",
+            )
         return await _ask(engine, run, query)
     finally:
         if untouched and not run.closed and run.last:
@@ -87,11 +94,13 @@ async def _ask(engine: Engine, run: Run, query: WorkflowQuery) -> QueryAnswer:
         return QueryAnswer(failure=failure)
 
 
-async def _look_ahead(engine: Engine, run: Run, head: Head) -> bool:
+async def _look_ahead(engine: Engine, run: Run, head: Head, superseded: list[Input]) -> bool:
     """Apply what is accepted and not recorded. True if there was anything."""
     if head.run_id != run.run_id or run.closed:
         return False
-    inputs: list[Input] = [message for _, message in waiting_messages(head) if run.accepts(message)]
+    known = set(map(closing.identity, superseded))
+    waiting = [message for _, message in waiting_messages(head)]
+    inputs = superseded + [m for m in waiting if closing.identity(m) not in known and run.accepts(m)]
     if not inputs:
         return False
     run.decide(inputs, engine.clock(), await engine.payloads.seen(run, inputs), build=engine.build)
