@@ -22,8 +22,9 @@ from durability.worker._registries import (
     Workflows,
     warn_of_small_executor,
 )
-from durability.worker._runner import WorkflowRunner
+from durability.worker._runner import UNSANDBOXED, WorkflowRunner
 from durability.worker._tuning import PollerBehavior, WorkerTuner
+from durability.worker.workflow_sandbox._runner import SANDBOXED
 from durability.workflow._definition import _Definition
 
 EXTERNAL_STORAGE_CONCURRENCY: Final = 3
@@ -174,6 +175,8 @@ def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[A
             interceptors=interceptors,
             failure_exception_types=config.get("workflow_failure_exception_types", ()),
             deadlock_detector=None if debug else _DEADLOCK_DETECTOR,
+            runner=config.get("workflow_runner", SANDBOXED),
+            unsandboxed_runner=config.get("unsandboxed_workflow_runner", UNSANDBOXED),
             patch_activation_callback=config.get("patch_activation_callback"),
             eager_activities=eager,
         )
