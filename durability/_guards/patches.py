@@ -13,11 +13,15 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable
+from operator import itemgetter
 from types import ModuleType, SimpleNamespace
 from typing import Any, Final, Protocol
 
 from durability._guards import names
 
+_type_modified: Final = ctypes.pythonapi.PyType_Modified
+_type_modified.argtypes = [ctypes.py_object]
+_type_modified.restype = None
 _MARK: Final = "__durability_refuses__"
 
 
@@ -36,6 +40,8 @@ class _Place:
         self._cls = cls
         self._replacements: dict[str, Any] = {}
         self._saved: dict[str, Any] = {}
+        self._values: tuple[Any, ...] = ()
+        self._read: Callable[[dict[str, Any]], tuple[Any, ...]] = tuple
 
     def replace(self, name: str, make: Callable[[Callable[[], Any]], Any]) -> None:
         """Have an attribute exchanged for what ``make`` makes; it is given a function that returns the real one."""
@@ -46,20 +52,24 @@ class _Place:
             return self._saved[name] if value is self._replacements.get(name) else value
 
         self._replacements[name] = make(real)
+        # With a name twice it returns a tuple even for a single one.
+        self._read = itemgetter(*self._replacements, name)
+        self._values = self._read(self.namespace)
 
     def apply(self) -> None:
         namespace = self.namespace
-        self._saved = dict(zip(self._replacements, map(namespace.__getitem__, self._replacements), strict=True))
+        current = self._read(namespace)
+        if current != self._values:  # somebody has replaced them, too: for a test, for example
+            self._values = current
+            self._saved = dict(zip(self._replacements, current, strict=False))
         namespace.update(self._replacements)
-        self._changed()
+        if self._cls is not None:
+            _type_modified(self._cls)
 
     def restore(self) -> None:
         self.namespace.update(self._saved)
-        self._changed()
-
-    def _changed(self) -> None:
         if self._cls is not None:
-            ctypes.pythonapi.PyType_Modified(ctypes.py_object(self._cls))
+            _type_modified(self._cls)
 
 
 class Patches:
