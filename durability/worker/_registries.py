@@ -28,6 +28,7 @@ from durability.common import MetricMeter
 from durability.converter import DataConverter
 from durability.worker._interceptor import Interceptor, WorkflowInterceptorClassInput
 from durability.worker._runner import PatchActivationInput, WorkflowInstanceDetails, WorkflowRunner
+from durability.worker._slots import Slots
 from durability.workflow import ActivityHandle, Info
 from durability.workflow._definition import _Definition as WorkflowDefinition
 
@@ -49,6 +50,7 @@ class Workflows(WorkflowRegistry):
         eager_activities: Iterable[str] | None = None,
         runner: WorkflowRunner,
         unsandboxed_runner: WorkflowRunner,
+        metric_meter: MetricMeter = MetricMeter.noop,
     ) -> None:
         """Register workflow classes.
 
@@ -62,6 +64,7 @@ class Workflows(WorkflowRegistry):
             eager_activities: Types of the activities that may run inside workflow tasks; all by default.
             runner: Makes the instances.
             unsandboxed_runner: Makes those of classes that are declared with ``sandboxed=False``.
+            metric_meter: For the metrics of workflows.
         """
         classes = list(workflows)
         if sum(WorkflowDefinition.must_from_class(cls).name is None for cls in classes) > 1:
@@ -86,6 +89,7 @@ class Workflows(WorkflowRegistry):
         for definition in self._definitions.values():
             self._runners[definition.sandboxed].prepare_workflow(definition)
         self._chain = chain
+        self._metric_meter = metric_meter
         self._extern = extern
         self._disable_eager = eager is not None and not eager
         self._patch_activation_callback = patch_activation_callback
@@ -106,6 +110,13 @@ class Workflows(WorkflowRegistry):
                 worker_level_failure_exception_types=self._failure_exception_types,
                 deadlock_detector=self._deadlock_detector,
                 patch_activation_callback=self._take_patch if self._patch_activation_callback else None,
+                metric_meter=self._metric_meter.with_additional_attributes(
+                    {
+                        "namespace": details.namespace,
+                        "task_queue": details.started.task_queue,
+                        "workflow_type": details.started.workflow_type,
+                    }
+                ),
             )
         )
 
@@ -142,7 +153,8 @@ class Activities(ActivityRunner):
         interceptors: Sequence[Interceptor],
         executor: Executor | None,
         client: Callable[[], Client],
-        slots: int,
+        slots: Slots,
+        metric_meter: MetricMeter = MetricMeter.noop,
     ) -> None:
         """Register activities.
 
@@ -156,13 +168,13 @@ class Activities(ActivityRunner):
             data_converter=data_converter,
             interceptors=interceptors,
             executor=executor,
-            metric_meter=MetricMeter.noop,
+            metric_meter=metric_meter,
             client=client,
         )
         for activity in given:
             _check_executor(ActivityDefinition.must_from_callable(activity), executor)
         self._task_queue = task_queue
-        self._slots = asyncio.Semaphore(slots)
+        self._slots = slots
         self._running: set[Cancellation] = set()
         self._none_running = asyncio.Event()
         self._none_running.set()
@@ -186,7 +198,7 @@ class Activities(ActivityRunner):
         self._running.add(cancellation)
         self._none_running.clear()
         try:
-            async with self._slots:
+            async with self._slots(task.activity_type):
                 if self._abort:
                     cancellation.request(_SHUTDOWN)
                 result = await super().run(task, heartbeat=heartbeat, cancellation=cancellation)

@@ -12,6 +12,7 @@ from durability._core.activation import RunDetails, WorkflowInstance
 from durability._core.deadlock import DeadlockDetector
 from durability._core.instance import create_instance
 from durability._core.interceptors import WorkflowInboundInterceptor
+from durability.common import MetricMeter
 from durability.converter import FailureConverter, PayloadConverter
 from durability.workflow import Info
 from durability.workflow._definition import _Definition
@@ -45,6 +46,7 @@ class WorkflowInstanceDetails:
         worker_level_failure_exception_types: Exceptions that fail a workflow instead of its workflow task.
         deadlock_detector: Watches for code that does not yield; nobody does if None.
         patch_activation_callback: Asked whether a new patch is to be taken; always if None.
+        metric_meter: For the workflow's metrics.
     """
 
     defn: _Definition
@@ -57,6 +59,7 @@ class WorkflowInstanceDetails:
     worker_level_failure_exception_types: Sequence[type[BaseException]]
     deadlock_detector: DeadlockDetector | None
     patch_activation_callback: Callable[[Info, str], bool] | None
+    metric_meter: MetricMeter
 
 
 class WorkflowRunner(ABC):
@@ -125,6 +128,7 @@ def instance_of(det: WorkflowInstanceDetails, guard: AbstractContextManager[obje
         disable_eager_activity_execution=det.disable_eager_activity_execution,
         deadlock_detector=det.deadlock_detector,
         patch_activation_callback=det.patch_activation_callback,
+        metric_meter=det.metric_meter,
         guard=guard,
     )
 

@@ -18,6 +18,9 @@ class SandboxedWorkflowRunner(WorkflowRunner):
     Modules are imported once, like any others: there is no sandbox around them.
     """
 
+    restrictions: SandboxRestrictions
+    runner_class: type[WorkflowRunner]
+
     def __init__(
         self,
         restrictions: SandboxRestrictions = SandboxRestrictions.default,
