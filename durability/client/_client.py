@@ -826,7 +826,7 @@ class Client:
 
     def get_workflow_handle_for(
         self,
-        workflow: MethodAsyncNoParam[SelfType, ReturnType] | MethodAsyncSingleParam[SelfType, Any, ReturnType],
+        workflow: Callable[Concatenate[SelfType, MultiParamSpec], Awaitable[ReturnType]],
         workflow_id: str,
         *,
         run_id: str | None = None,
@@ -840,7 +840,7 @@ class Client:
             run_id: See ``get_workflow_handle``.
             first_execution_run_id: See ``get_workflow_handle``.
         """
-        definition = _Definition.must_from_run_fn(cast("Callable[..., Any]", workflow))
+        definition = _Definition.must_from_run_fn(workflow)
         return self.get_workflow_handle(
             workflow_id,
             run_id=run_id,
