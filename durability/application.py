@@ -131,7 +131,7 @@ class Application:
         """Runs workflow tasks from the workflow queue, and answers queries."""
         from durability._aws.handlers import workflow_handler
 
-        self.registry, self.runner  # noqa: B018 - a mistake in the registration must fail the deployment, not a task
+        _ = self.registry, self.runner  # a mistake in the registration must fail the deployment, not a task
         return workflow_handler(self._engine, self._run)
 
     @cached_property
@@ -139,7 +139,7 @@ class Application:
         """Runs attempts of activities from the activity queue."""
         from durability._aws.handlers import activity_handler
 
-        self.runner  # noqa: B018 - as above
+        _ = self.runner  # as above
         return activity_handler(self._engine, self._run)
 
     @cached_property
