@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from typing import Final
 
 import msgspec
@@ -98,6 +99,11 @@ class Run:
             NondeterminismError: The code does not decide what the history says it decided.
             Exception: What user code raised.
         """
+        with ExitStack() as guarded:
+            self._replay(deltas, guarded)
+
+    def _replay(self, deltas: Iterable[tuple[int, Delta, int]], guarded: ExitStack) -> None:
+        entered = False
         for sequence, delta, size in effective(deltas):
             self._absorb_inputs(delta.inputs, delta.time)
             # Time alone may have moved the workflow on when the only input was an update that it rejected.
@@ -105,6 +111,10 @@ class Run:
                 patches = tuple(c.patch_id for c in delta.commands if isinstance(c, history.PatchMarkerRecorded))
                 commands = self._activate(delta.inputs, delta.time, True, patches, delta.build)
                 match_commands(commands, delta.commands, sequence)
+                if not entered:
+                    entered = True
+                    assert self._instance is not None
+                    guarded.enter_context(self._instance.guarded())
             self._absorb_commands(delta.commands, delta.time)
             self.committed(sequence, delta, size)
 
