@@ -48,14 +48,6 @@ def identity(message: Input) -> tuple[Any, ...]:
             return (message.key,)
 
 
-def inbox_name(message: Input) -> str:
-    """The inbox key of an eager outcome that is reported after the release."""
-    if isinstance(message, history.ActivityRetryScheduled):
-        return f"retry:{message.sequence}:{message.attempt}"
-    assert isinstance(message, history.ActivityOutcome)
-    return message.key
-
-
 async def close(task: WorkflowTask, commands: list[Command]) -> str:
     """Give effect to a closing delta. Returns the id of the run that follows, or nothing.
 

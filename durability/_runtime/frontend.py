@@ -274,7 +274,12 @@ class Frontend(Protocol):
         """How the run ended, or None if it is still open after ``wait`` seconds."""
         ...
 
-    def history(self, workflow_id: str, run_id: str | None) -> AsyncIterator[Delta]: ...
+    def history(self, workflow_id: str, run_id: str | None) -> AsyncIterator[Delta]:
+        """The deltas of a run, oldest first. Raises RPCError(NOT_FOUND).
+
+        What an open run has accepted and not consumed yet comes last, as a delta that is not written.
+        """
+        ...
 
     async def list(self, filter: ListFilter) -> Page: ...
 
