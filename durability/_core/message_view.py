@@ -133,6 +133,11 @@ def _list(value: list[Any]) -> list[Any]:
     return [_by_value(item) for item in value]
 
 
+def _text(value: Any) -> Any:
+    """A string; in descriptions, ``type`` is a message."""
+    return value if isinstance(value, str) else _by_value(value)
+
+
 def _by_value(value: Any) -> Any:
     if isinstance(value, Mapping):
         return payload_from_json(value) if value and value.keys() <= _PAYLOAD_FIELDS else Message(value)
@@ -153,29 +158,29 @@ _DEFAULTS: Final[Mapping[_Kind, Callable[[], Any]]] = {
     float: float,
     int: int,
     payload_from_json: Payload,
-    str: str,
+    _text: str,
 }
 _KINDS_BY_SUFFIX: Final[tuple[tuple[re.Pattern[str], _Kind], ...]] = tuple(
     (re.compile(pattern), kind)
     for pattern, kind in (
         (r"^retry_policy$", _by_value),
-        (r"^(use_workflow|inherit)_build_id$|^non_retryable$|_only$|^suggest_continue_as_new$", bool),
+        (r"^(use_workflow|inherit)_build_id$|^non_retryable$|_only$|^suggest_continue_as_new$|^paused$", bool),
         (r"^cause$", _cause),
         (r"^details$", _details),
         (r"_timeout$|_interval$|_backoff$|_delay$", _duration),
         (r"_time$", _time),
         (r"_event_id$|_event_version$|^attempt$|_attempts$|_bytes$|_length$|^event_id$|^task_id$|^priority_key$", int),
         (r"_policy$|^initiator$|^kind$|_state$|^timeout_type$|^category$|^status$|^state$", _enum),
-        (r"_types$|^payloads$|^pending_activities$", _list),
+        (r"_types$|^payloads$|^pending_(activities|children)$", _list),
         (r"^fields$|^indexed_fields$", _map),
-        (r"_id$|^(.*_)?name$|^identity$|^reason$|^message$|^source$|^stack_trace$|^type$|_schedule$|^control$", str),
-        (r"^(.*_)?namespace$", str),
-        (r"^binary_checksum$|_key$|^worker_deployment_version$|^sdk_version$", str),
+        (r"_id$|^(.*_)?name$|^identity$|^reason$|^message$|^source$|^stack_trace$|^type$|_schedule$|^control$", _text),
+        (r"^(.*_)?namespace$", _text),
+        (r"^binary_checksum$|_key$|^worker_deployment_version$|^sdk_version$", _text),
         (r"_coefficient$|_weight$", float),
         (r"^summary$", payload_from_json),
         (r"_attributes$|_info$|_execution$|_type$|_queue$|_failure$|_result$|_details$|_metadata$", _by_value),
         (r"^(input|args|result|success|header|priority|request|memo|failure|outcome|meta|upserted_memo)$", _by_value),
-        (r"^search_attributes$|_request$|_config$|_override$|^execution$|^worker_version$", _by_value),
+        (r"^search_attributes$|_request$|_config$|_override$|_task$|^execution$|^worker_version$", _by_value),
     )
 )
 

@@ -497,7 +497,7 @@ def first_head(
     now: int,
 ) -> Head:
     """The head of a run that has not had a workflow task, with what is waiting for it."""
-    parent = started.parent
+    parent, root = started.parent, started.root
     return Head(
         key=key,
         run_id=run_id,
@@ -514,6 +514,10 @@ def first_head(
             parent_sequence=parent.sequence if parent else 0,
             first_run_id=started.first_run_id,
             execution_time=started.time + started.start_delay,
+            root_workflow_id=root.workflow_id if root else key.workflow_id,
+            root_run_id=root.run_id if root else run_id,
+            static_summary=started.static_summary,
+            static_details=started.static_details,
         ),
         counter=len(messages),
         inbox={name: encode_input(message) for name, message in messages.items()},

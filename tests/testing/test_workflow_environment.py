@@ -256,7 +256,7 @@ async def test_time_is_not_skipped_while_a_workflow_task_fails() -> None:
         before = await env.get_current_time()
         handle = await env.client.start_workflow(Repaired.run, id="w", task_queue=QUEUE)
         result = asyncio.create_task(handle.result())
-        while not (await handle.describe()).raw_description.task_attempts:  # noqa: ASYNC110 - nothing tells the test
+        while not (await handle.describe()).raw_description.HasField("pending_workflow_task"):  # noqa: ASYNC110 - nothing tells the test
             await asyncio.sleep(0)
         for _ in range(100):
             await asyncio.sleep(0)
