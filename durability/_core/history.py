@@ -19,6 +19,8 @@ from durability._core.payload import Payload
 
 FORMAT = 1
 """The format number written into every delta; a reader refuses numbers that it does not know."""
+NOT_WRITTEN = 0
+"""Format of a delta that is only shown: its inputs have been accepted, and no workflow task has consumed them yet."""
 
 
 class RetryPolicyRecord(msgspec.Struct, array_like=True, frozen=True):
@@ -470,7 +472,7 @@ class Delta(msgspec.Struct, array_like=True):
     """What one workflow task added to a run.
 
     Attributes:
-        format: Always ``FORMAT`` when written.
+        format: Always ``FORMAT`` when written; see ``NOT_WRITTEN``.
         time: The activation's time: what ``workflow.now()`` answered.
         inputs: What the task consumed.
         commands: What it decided.

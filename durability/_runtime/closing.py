@@ -50,14 +50,6 @@ def identity(message: Input) -> tuple[Any, ...]:
             return (message.key,)
 
 
-def inbox_name(message: Input) -> str:
-    """The inbox key of an eager outcome that is reported after the release."""
-    if isinstance(message, history.ActivityRetryScheduled):
-        return f"retry:{message.sequence}:{message.attempt}"
-    assert isinstance(message, history.ActivityOutcome)
-    return message.key
-
-
 def replay(run: Run, head: Head, deltas: Iterable[tuple[int, Delta, int]]) -> list[Input] | None:
     """Replay what was read, but for a closing delta that is superseded, as a message was accepted after it.
 
