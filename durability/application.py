@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from durability._runtime.settings import Settings
     from durability.activity._interceptors import InterceptsActivities
     from durability.activity._runner import ActivityRunner
+    from durability.client import Client
     from durability.webhooks import Webhook
 
 __all__ = ["Application", "load_application"]
@@ -117,6 +118,7 @@ class Application:
             data_converter=self.data_converter,
             interceptors=self._activity_interceptors,
             executor=self._activity_executor,
+            client=lambda: self._client,
         )
 
     # --- handlers of the Lambda functions ---------------------------------------------------------------------------
@@ -185,6 +187,16 @@ class Application:
             build=self._build_id,
             identity=f"{os.environ.get('AWS_LAMBDA_FUNCTION_NAME', 'process')}/{os.getpid()}",
         )
+
+    @cached_property
+    def _client(self) -> Client:
+        """What activities get from ``activity.client()``: it uses the function's own connections."""
+        from durability._runtime.gateway import Gateway
+        from durability.client import Client
+
+        engine = self._engine
+        gateway = Gateway(engine.namespace, engine.store, engine.queue, engine.invoker, engine.clock)
+        return Client(gateway, namespace=engine.namespace, data_converter=self.data_converter)
 
 
 def load_application() -> Application:
