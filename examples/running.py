@@ -1,0 +1,56 @@
+"""What an example is made of, and how a person runs one: ``python -m examples.hello.activity``.
+
+That runs it in this process. With the URL of a deployment (or of ``durability dev``) whose application is
+``examples.tutorial:app``, ``python -m examples.hello.activity http://127.0.0.1:8000`` runs it there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from durability.client import Client
+from durability.converter import DataConverter
+from durability.testing import WorkflowEnvironment
+from durability.worker import Worker
+
+TASK_QUEUE = "examples"
+
+
+@dataclass(frozen=True)
+class Example:
+    """A small program: what it registers, and a client that drives it and prints what happens."""
+
+    main: Callable[[Client], Awaitable[None]]
+    workflows: Sequence[type]
+    activities: Sequence[Callable[..., Any]] = ()
+    data_converter: DataConverter = DataConverter.default
+    skips_time: bool = False
+
+    def run(self) -> None:
+        """Run it as the command line says."""
+        asyncio.run(self._connected(sys.argv[1]) if sys.argv[1:] else self._in_this_process())
+
+    async def play(self, client: Client) -> None:
+        """Run it with a worker beside it."""
+        with ThreadPoolExecutor() as threads:
+            async with Worker(
+                client,
+                task_queue=TASK_QUEUE,
+                workflows=self.workflows,
+                activities=self.activities,
+                activity_executor=threads,
+            ):
+                await self.main(client)
+
+    async def _in_this_process(self) -> None:
+        start = WorkflowEnvironment.start_time_skipping if self.skips_time else WorkflowEnvironment.start_local
+        async with await start(data_converter=self.data_converter) as environment:
+            await self.play(environment.client)
+
+    async def _connected(self, url: str) -> None:
+        await self.main(await Client.connect(url, data_converter=self.data_converter))
