@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,8 +36,9 @@ class Example:
         """Run it as the command line says."""
         asyncio.run(self._connected(sys.argv[1]) if sys.argv[1:] else self._in_this_process())
 
-    async def play(self, client: Client) -> None:
-        """Run it with a worker beside it."""
+    @asynccontextmanager
+    async def worker(self, client: Client) -> AsyncIterator[None]:
+        """Run a worker with all that the example registers."""
         with ThreadPoolExecutor() as threads:
             async with Worker(
                 client,
@@ -45,12 +47,15 @@ class Example:
                 activities=self.activities,
                 activity_executor=threads,
             ):
-                await self.main(client)
+                yield
 
     async def _in_this_process(self) -> None:
         start = WorkflowEnvironment.start_time_skipping if self.skips_time else WorkflowEnvironment.start_local
-        async with await start(data_converter=self.data_converter) as environment:
-            await self.play(environment.client)
+        async with (
+            await start(data_converter=self.data_converter) as environment,
+            self.worker(environment.client),
+        ):
+            await self.main(environment.client)
 
     async def _connected(self, url: str) -> None:
         await self.main(await Client.connect(url, data_converter=self.data_converter))
