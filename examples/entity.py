@@ -19,6 +19,7 @@ class Member:
 
     name: str
     points: int = 0
+    earned: int = 0
     level: int = 0
     gifts: int = 0
     runs: int = 1
@@ -59,6 +60,7 @@ class Membership:
     def earn(self, points: int) -> None:
         self._messages += 1
         self._member.points += points
+        self._member.earned += points
 
     @workflow.update
     def spend(self, points: int) -> int:
@@ -81,7 +83,7 @@ class Membership:
         return self._member
 
     def _has_risen(self) -> bool:
-        return self._member.points >= (self._member.level + 1) * self.POINTS_PER_LEVEL
+        return self._member.earned >= (self._member.level + 1) * self.POINTS_PER_LEVEL
 
     def _is_to_continue(self) -> bool:
         return self._messages >= self.MESSAGES_PER_RUN or workflow.info().is_continue_as_new_suggested()

@@ -56,6 +56,10 @@ class RoomPool:
             self._pool.free.append(room)
 
     @workflow.signal
+    def add(self, room: str) -> None:
+        self._pool.free.append(room)
+
+    @workflow.signal
     def close(self) -> None:
         self._closed = True
 

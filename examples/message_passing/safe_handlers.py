@@ -78,7 +78,7 @@ class ReadingRoom:
         self._closed = True
 
     @workflow.query
-    def runs_before(self) -> bool:
+    def continues(self) -> bool:
         """Whether this run continues another one."""
         return workflow.info().continued_run_id is not None
 

@@ -1,4 +1,4 @@
-"""The examples as a person runs them, in this process; and what else they are said to do."""
+"""The examples as a person runs them, in this process."""
 
 from __future__ import annotations
 

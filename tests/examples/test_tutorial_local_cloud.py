@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +13,6 @@ import pytest_asyncio
 
 from durability._local import LocalCloud
 from durability.client import Client
-from durability.converter import DataConverter
 from tests.examples.tutorial import PRINTED, load, subscribe_and_cancel
 
 ROOT = Path(__file__).parents[2]
@@ -26,8 +26,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @asynccontextmanager
-async def deployed(application: str, data_converter: DataConverter = DataConverter.default) -> AsyncIterator[Client]:
-    """A client of an application of the examples, deployed."""
+async def deployed(application: str) -> AsyncIterator[str]:
+    """URL of an application of the examples, deployed."""
     cloud = LocalCloud(
         ROOT / "template.yaml",
         parameters={"Application": application, "HttpAuthorization": "NONE"},
@@ -35,15 +35,20 @@ async def deployed(application: str, data_converter: DataConverter = DataConvert
     )
     await asyncio.to_thread(cloud.start)
     try:
-        async with await Client.connect(cloud.http_url, data_converter=data_converter) as client:
-            yield client
+        yield cloud.http_url
     finally:
         await asyncio.to_thread(cloud.stop)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def tutorial() -> AsyncIterator[Client]:
-    async with deployed("examples.tutorial:app") as client:
+async def url() -> AsyncIterator[str]:
+    async with deployed("examples.tutorial:app") as url:
+        yield url
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def tutorial(url: str) -> AsyncIterator[Client]:
+    async with await Client.connect(url) as client:
         yield client
 
 
@@ -56,9 +61,20 @@ async def test_functions_do_the_same(name: str, tutorial: Client, capsys: pytest
 @pytest.mark.parametrize("name", OF_ITS_OWN)
 async def test_functions_convert_as_clients_do(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     example = load(name)
-    async with deployed(OF_ITS_OWN[name], example.data_converter) as client:
+    async with (
+        deployed(OF_ITS_OWN[name]) as url,
+        await Client.connect(url, data_converter=example.data_converter) as client,
+    ):
         await example.main(client)
     assert capsys.readouterr().out.splitlines() == PRINTED[name]
+
+
+async def test_the_command_line_takes_a_url(url: str) -> None:
+    command = [sys.executable, "-m", "examples.hello.activity", url]
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+    printed, _ = await process.communicate()
+    assert process.returncode == 0
+    assert printed.decode().splitlines() == PRINTED["hello.activity"]
 
 
 async def test_a_subscription_sleeps_until_it_is_cancelled(tutorial: Client) -> None:

@@ -95,7 +95,7 @@ PRINTED: Final[dict[str, list[str]]] = {
         "the loan is over",
     ],
     "dsl.interpreter": ["bought, after a price from the publisher of Middlemarch and a review of Middlemarch"],
-    "entity": ["points left: 100", "Member(name='Ada', points=100, level=1, gifts=1, runs=1)"],
+    "entity": ["points left: 100", "Member(name='Ada', points=100, earned=130, level=1, gifts=1, runs=1)"],
     "sleep_for_days": ["after a year: newsletter 12 to Ada"],
     "saga": [
         "an evening with Ms Evans for 60 guests",
