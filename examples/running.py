@@ -16,8 +16,6 @@ from typing import Any
 
 from durability.client import Client
 from durability.converter import DataConverter
-from durability.testing import WorkflowEnvironment
-from durability.worker import Worker
 
 TASK_QUEUE = "examples"
 
@@ -39,6 +37,8 @@ class Example:
     @asynccontextmanager
     async def worker(self, client: Client) -> AsyncIterator[None]:
         """Run a worker with all that the example registers."""
+        from durability.worker import Worker  # not at the top: functions import this module, and have no workers
+
         with ThreadPoolExecutor() as threads:
             async with Worker(
                 client,
@@ -50,6 +50,8 @@ class Example:
                 yield
 
     async def _in_this_process(self) -> None:
+        from durability.testing import WorkflowEnvironment
+
         start = WorkflowEnvironment.start_time_skipping if self.skips_time else WorkflowEnvironment.start_local
         async with (
             await start(data_converter=self.data_converter) as environment,
@@ -58,4 +60,5 @@ class Example:
             await self.main(environment.client)
 
     async def _connected(self, url: str) -> None:
-        await self.main(await Client.connect(url, data_converter=self.data_converter))
+        async with await Client.connect(url, data_converter=self.data_converter) as client:
+            await self.main(client)

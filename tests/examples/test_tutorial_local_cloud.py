@@ -71,9 +71,11 @@ async def test_functions_convert_as_clients_do(name: str, capsys: pytest.Capture
 
 async def test_the_command_line_takes_a_url(url: str) -> None:
     command = [sys.executable, "-m", "examples.hello.activity", url]
-    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
-    printed, _ = await process.communicate()
-    assert process.returncode == 0
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    printed, complaints = await process.communicate()
+    assert (process.returncode, complaints) == (0, b"")
     assert printed.decode().splitlines() == PRINTED["hello.activity"]
 
 
