@@ -60,5 +60,4 @@ class Example:
             await self.main(environment.client)
 
     async def _connected(self, url: str) -> None:
-        async with await Client.connect(url, data_converter=self.data_converter) as client:
-            await self.main(client)
+        await self.main(await Client.connect(url, data_converter=self.data_converter))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,8 +27,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @asynccontextmanager
-async def deployed(application: str) -> AsyncIterator[str]:
-    """URL of an application of the examples, deployed."""
+async def deployed(application: str) -> AsyncIterator[LocalCloud]:
+    """An application of the examples."""
     cloud = LocalCloud(
         ROOT / "template.yaml",
         parameters={"Application": application, "HttpAuthorization": "NONE"},
@@ -35,20 +36,20 @@ async def deployed(application: str) -> AsyncIterator[str]:
     )
     await asyncio.to_thread(cloud.start)
     try:
-        yield cloud.http_url
+        yield cloud
     finally:
         await asyncio.to_thread(cloud.stop)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def url() -> AsyncIterator[str]:
-    async with deployed("examples.tutorial:app") as url:
-        yield url
+async def cloud() -> AsyncIterator[LocalCloud]:
+    async with deployed("examples.tutorial:app") as cloud:
+        yield cloud
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def tutorial(url: str) -> AsyncIterator[Client]:
-    async with await Client.connect(url) as client:
+async def tutorial(cloud: LocalCloud) -> AsyncIterator[Client]:
+    async with await Client.connect(cloud.http_url) as client:
         yield client
 
 
@@ -62,19 +63,25 @@ async def test_functions_do_the_same(name: str, tutorial: Client, capsys: pytest
 async def test_functions_convert_as_clients_do(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     example = load(name)
     async with (
-        deployed(OF_ITS_OWN[name]) as url,
-        await Client.connect(url, data_converter=example.data_converter) as client,
+        deployed(OF_ITS_OWN[name]) as cloud,
+        await Client.connect(cloud.http_url, data_converter=example.data_converter) as client,
     ):
         await example.main(client)
     assert capsys.readouterr().out.splitlines() == PRINTED[name]
 
 
-async def test_the_command_line_takes_a_url(url: str) -> None:
-    command = [sys.executable, "-m", "examples.hello.activity", url]
+@pytest.mark.parametrize("by", ["url", "environment"])
+async def test_the_command_line_names_a_deployment(cloud: LocalCloud, by: str) -> None:
+    function = cloud.functions["WorkflowFunction"].spec
     process = await asyncio.create_subprocess_exec(
-        *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        *(sys.executable, "-W", "error", "-m", "examples.hello.activity", cloud.http_url if by == "url" else ""),
+        cwd=ROOT,
+        env={**os.environ, **cloud.environment, **function.environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
     )
     printed, complaints = await process.communicate()
+    # The client is left open, as Temporal's may be.
     assert (process.returncode, complaints) == (0, b"")
     assert printed.decode().splitlines() == PRINTED["hello.activity"]
 
