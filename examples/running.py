@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from durability.client import Client
+from durability.client import Client, Interceptor
 from durability.converter import DataConverter
 
 TASK_QUEUE = "examples"
@@ -28,6 +28,7 @@ class Example:
     workflows: Sequence[type]
     activities: Sequence[Callable[..., Any]] = ()
     data_converter: DataConverter = DataConverter.default
+    interceptors: Sequence[Interceptor] = ()
     skips_time: bool = False
 
     def run(self) -> None:
@@ -54,10 +55,14 @@ class Example:
 
         start = WorkflowEnvironment.start_time_skipping if self.skips_time else WorkflowEnvironment.start_local
         async with (
-            await start(data_converter=self.data_converter) as environment,
+            await start(data_converter=self.data_converter, interceptors=self.interceptors) as environment,
             self.worker(environment.client),
         ):
             await self.main(environment.client)
 
     async def _connected(self, url: str) -> None:
-        await self.main(await Client.connect(url, data_converter=self.data_converter))
+        await self.main(await self.connect(url))
+
+    async def connect(self, target: str) -> Client:
+        """A client with what the example needs."""
+        return await Client.connect(target, data_converter=self.data_converter, interceptors=self.interceptors)

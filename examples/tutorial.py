@@ -1,4 +1,4 @@
-"""One application with all examples that need no data converter of their own."""
+"""One application with all examples that need no data converter and no interceptors."""
 
 from typing import Final
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from durability._core.activation import RunDetails, WorkflowInstance
 from durability._core.deadlock import DeadlockDetector
@@ -27,6 +29,7 @@ class WorkflowRegistry:
         *,
         data_converter: DataConverter,
         interceptors: Sequence[type[WorkflowInboundInterceptor]] = (),
+        extern_functions: Mapping[str, Callable[..., Any]] = {},
         failure_exception_types: Sequence[type[BaseException]] = (),
         deadlock_detector: DeadlockDetector | None = None,
     ) -> None:
@@ -37,6 +40,7 @@ class WorkflowRegistry:
         """
         self._data_converter = data_converter
         self._interceptors = interceptors
+        self._extern_functions = extern_functions
         self._failure_exception_types = failure_exception_types
         self._deadlock_detector = deadlock_detector
         self._definitions: dict[str | None, _Definition] = {}
@@ -70,13 +74,18 @@ class WorkflowRegistry:
         """The instance of a run."""
         return create_instance(
             self.definition(details.started.workflow_type),
-            details,
+            self._with_extern_functions(details),
             payload_converter=self._data_converter.payload_converter,
             failure_converter=self._data_converter.failure_converter,
             interceptors=self._interceptors,
             failure_exception_types=self._failure_exception_types,
             deadlock_detector=self._deadlock_detector,
         )
+
+    def _with_extern_functions(self, details: RunDetails) -> RunDetails:
+        if not self._extern_functions:
+            return details
+        return replace(details, extern_functions={**details.extern_functions, **self._extern_functions})
 
     def to_failure(self, error: BaseException) -> Failure:
         """An exception in recorded form."""

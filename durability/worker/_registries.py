@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 from durability._core.activation import RunDetails, WorkflowInstance
@@ -28,7 +27,7 @@ from durability.activity._runner import (
 from durability.client import Client
 from durability.common import MetricMeter
 from durability.converter import DataConverter
-from durability.worker._interceptor import Interceptor, WorkflowInterceptorClassInput
+from durability.worker._interceptor import Interceptor, workflow_interceptors
 from durability.worker._runner import PatchActivationInput
 from durability.workflow import ActivityHandle, Info
 from durability.workflow._definition import _Definition as WorkflowDefinition
@@ -64,9 +63,7 @@ class Workflows(WorkflowRegistry):
         classes = list(workflows)
         if sum(WorkflowDefinition.must_from_class(cls).name is None for cls in classes) > 1:
             raise TypeError("More than one dynamic workflow")
-        extern: dict[str, Callable[..., Any]] = {}
-        given = WorkflowInterceptorClassInput(unsafe_extern_functions=extern)
-        chain = [cls for one in interceptors if (cls := one.workflow_interceptor_class(given)) is not None]
+        chain, extern = workflow_interceptors(interceptors)
         eager = None if eager_activities is None else frozenset(eager_activities)
         if eager:
             chain.append(_dispatching_all_but(eager))
@@ -74,11 +71,10 @@ class Workflows(WorkflowRegistry):
             classes,
             data_converter=data_converter,
             interceptors=chain,
+            extern_functions=extern,
             failure_exception_types=failure_exception_types,
             deadlock_detector=deadlock_detector,
         )
-        self._chain = chain
-        self._extern = extern
         self._disable_eager = eager is not None and not eager
         self._patch_activation_callback = patch_activation_callback
 
@@ -87,10 +83,10 @@ class Workflows(WorkflowRegistry):
         converter = self._data_converter
         return create_instance(
             self.definition(details.started.workflow_type),
-            replace(details, extern_functions={**details.extern_functions, **self._extern}),
+            self._with_extern_functions(details),
             payload_converter=converter.payload_converter,
             failure_converter=converter.failure_converter,
-            interceptors=self._chain,
+            interceptors=self._interceptors,
             failure_exception_types=self._failure_exception_types,
             disable_eager_activity_execution=self._disable_eager,
             deadlock_detector=self._deadlock_detector,

@@ -14,13 +14,9 @@ import pytest_asyncio
 
 from durability._local import LocalCloud
 from durability.client import Client
-from tests.examples.tutorial import PRINTED, load, subscribe_and_cancel
+from tests.examples.tutorial import PRINTED, WITH_AN_APPLICATION_OF_ITS_OWN, load, subscribe_and_cancel
 
 ROOT = Path(__file__).parents[2]
-OF_ITS_OWN = {
-    "custom_converter.shelving": "examples.custom_converter.app:app",
-    "pydantic_models.lending": "examples.pydantic_models.app:app",
-}
 A_YEAR_LONG = {"sleep_for_days"}
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -53,18 +49,18 @@ async def tutorial(cloud: LocalCloud) -> AsyncIterator[Client]:
         yield client
 
 
-@pytest.mark.parametrize("name", sorted(set(PRINTED) - set(OF_ITS_OWN) - A_YEAR_LONG))
+@pytest.mark.parametrize("name", sorted(set(PRINTED) - set(WITH_AN_APPLICATION_OF_ITS_OWN) - A_YEAR_LONG))
 async def test_functions_do_the_same(name: str, tutorial: Client, capsys: pytest.CaptureFixture[str]) -> None:
     await load(name).main(tutorial)
     assert capsys.readouterr().out.splitlines() == PRINTED[name]
 
 
-@pytest.mark.parametrize("name", OF_ITS_OWN)
-async def test_functions_convert_as_clients_do(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("name", WITH_AN_APPLICATION_OF_ITS_OWN)
+async def test_an_application_of_its_own_does_the_same(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     example = load(name)
     async with (
-        deployed(OF_ITS_OWN[name]) as cloud,
-        await Client.connect(cloud.http_url, data_converter=example.data_converter) as client,
+        deployed(WITH_AN_APPLICATION_OF_ITS_OWN[name]) as cloud,
+        await example.connect(cloud.http_url) as client,
     ):
         await example.main(client)
     assert capsys.readouterr().out.splitlines() == PRINTED[name]

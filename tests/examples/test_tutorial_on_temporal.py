@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from temporalio.client import Client
 from temporalio.common import SearchAttributeKey
 from temporalio.testing import WorkflowEnvironment
 
@@ -62,9 +61,7 @@ async def test_temporal_does_the_same(
     name: str, load: Callable[[str], Any], server: WorkflowEnvironment, capsys: pytest.CaptureFixture[str]
 ) -> None:
     example = load(name).example
-    client = await Client.connect(
-        server.client.service_client.config.target_host, data_converter=example.data_converter
-    )
+    client = await example.connect(server.client.service_client.config.target_host)
     async with example.worker(client):
         await example.main(client)
     assert capsys.readouterr().out.splitlines() == PRINTED[name]

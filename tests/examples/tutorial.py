@@ -12,6 +12,12 @@ from examples.sleep_for_days import Subscription
 
 EXAMPLES: Final = Path(__file__).parents[2] / "examples"
 
+WITH_AN_APPLICATION_OF_ITS_OWN: Final = {
+    "context_propagation.notices": "examples.context_propagation.app:app",
+    "custom_converter.shelving": "examples.custom_converter.app:app",
+    "pydantic_models.lending": "examples.pydantic_models.app:app",
+}
+
 PRINTED: Final[dict[str, list[str]]] = {
     "hello.activity": ["Good morning, Ada, and welcome to the library!"],
     "hello.async_activity": ["2173 books"],
@@ -101,6 +107,7 @@ PRINTED: Final[dict[str, list[str]]] = {
         "an evening with Ms Evans for 60 guests",
         "failed, as TooManyGuests: there are 80 chairs; undone: send_chairs_back call_off_author free_hall",
     ],
+    "context_propagation.notices": ["Emma est en retard", "Emma ist überfällig"],
     "custom_converter.shelving": ["shelved at QA 76.9 D4, subject QA"],
     "pydantic_models.lending": ["due on 2024-02-29 for 1.40"],
 }
