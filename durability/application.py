@@ -60,6 +60,7 @@ class Application:
         activity_executor: Executor | None = None,
         build_id: str = "",
         deadlock_detection: bool = True,
+        guarded: bool = True,
         settings: Settings | None = None,
     ) -> None:
         """Create the application.
@@ -75,6 +76,8 @@ class Application:
             activity_executor: Runs activities that are not ``async def``; a thread pool by default.
             build_id: Recorded with every workflow task; the function's version by default.
             deadlock_detection: Whether workflow code that does not yield within two seconds fails its workflow task.
+            guarded: Whether workflow code that uses what does not replay (clocks, random numbers, files, the network)
+                fails its workflow task.
             settings: Of the protocol.
 
         Raises:
@@ -90,6 +93,7 @@ class Application:
         self._activity_executor = activity_executor
         self._build_id = build_id or os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "")
         self._deadlock_detection = deadlock_detection
+        self._guarded = guarded
         self._settings = settings
 
     @cached_property
@@ -104,6 +108,7 @@ class Application:
             interceptors=self._workflow_interceptors,
             failure_exception_types=self._failure_exception_types,
             deadlock_detector=DeadlockDetector() if self._deadlock_detection else None,
+            guarded=self._guarded,
         )
 
     @cached_property
@@ -126,7 +131,7 @@ class Application:
         """Runs workflow tasks from the workflow queue, and answers queries."""
         from durability._aws.handlers import workflow_handler
 
-        self.registry, self.runner  # noqa: B018 - a mistake in the registration must fail the deployment, not a task
+        _ = self.registry, self.runner  # a mistake in the registration must fail the deployment, not a task
         return workflow_handler(self._engine, self._run)
 
     @cached_property
@@ -134,7 +139,7 @@ class Application:
         """Runs attempts of activities from the activity queue."""
         from durability._aws.handlers import activity_handler
 
-        self.runner  # noqa: B018 - as above
+        _ = self.runner  # as above
         return activity_handler(self._engine, self._run)
 
     @cached_property

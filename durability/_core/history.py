@@ -78,6 +78,7 @@ class WorkflowExecutionStarted(Record, tag=1):
     static_summary: Payload | None = None
     static_details: Payload | None = None
     execution_deadline: int = 0  # absolute; carried over from the first run of the chain
+    recent_keys: list[str] = []  # messages that the run before consumed of late: whoever repeats one is not heard twice
 
 
 class WorkflowExecutionSignaled(Record, tag=26):

@@ -9,6 +9,7 @@ from durability._core.deadlock import DeadlockDetector
 from durability._core.failure import Failure
 from durability._core.instance import create_instance
 from durability._core.interceptors import WorkflowInboundInterceptor
+from durability._guards.guard import Guard
 from durability.converter import DataConverter
 from durability.exceptions import ConfigurationError
 from durability.workflow._definition import _Definition
@@ -29,8 +30,17 @@ class WorkflowRegistry:
         interceptors: Sequence[type[WorkflowInboundInterceptor]] = (),
         failure_exception_types: Sequence[type[BaseException]] = (),
         deadlock_detector: DeadlockDetector | None = None,
+        guarded: bool = True,
     ) -> None:
         """Register workflow classes.
+
+        Args:
+            workflows: The classes.
+            data_converter: Converts values.
+            interceptors: Classes of inbound interceptors, outermost first.
+            failure_exception_types: Exceptions that fail a workflow instead of its workflow task.
+            deadlock_detector: Watches for code that does not yield.
+            guarded: Whether workflow code is refused what does not replay.
 
         Raises:
             ValueError: A class is not decorated, or two have the same name.
@@ -45,6 +55,7 @@ class WorkflowRegistry:
             if definition.name in self._definitions:
                 raise ValueError(f"More than one workflow named {definition.name or '(dynamic)'}")
             self._definitions[definition.name] = definition
+        self._guard = Guard(definition.cls for definition in self._definitions.values()) if guarded else None
 
     @property
     def names(self) -> list[str]:
@@ -68,14 +79,16 @@ class WorkflowRegistry:
 
     def create(self, details: RunDetails) -> WorkflowInstance:
         """The instance of a run."""
+        definition = self.definition(details.started.workflow_type)
         return create_instance(
-            self.definition(details.started.workflow_type),
+            definition,
             details,
             payload_converter=self._data_converter.payload_converter,
             failure_converter=self._data_converter.failure_converter,
             interceptors=self._interceptors,
             failure_exception_types=self._failure_exception_types,
             deadlock_detector=self._deadlock_detector,
+            guard=self._guard if definition.sandboxed else None,
         )
 
     def to_failure(self, error: BaseException) -> Failure:

@@ -57,7 +57,7 @@ class HttpFrontend:
                 region of the host, to others in the region that ``DURABILITY_HTTP_SIGNING_REGION`` names, if set.
         """
         self._base_url = base_url.rstrip("/")
-        self._api_key = api_key
+        self.api_key = api_key
         match = _EXECUTE_API.search(urlsplit(base_url).hostname or "")
         region = match[1] if match else os.environ.get("DURABILITY_HTTP_SIGNING_REGION")
         self._signer = _Signer(region) if region and not api_key else None
@@ -250,8 +250,8 @@ class HttpFrontend:
 
     async def _send(self, method: str, url: str, content: bytes) -> tuple[int, bytes]:
         headers = {"Content-Type": "application/json"} if content else {}
-        if self._api_key:
-            headers["Authorization"] = f"Bearer {self._api_key}"
+        if self.api_key:
+            headers["Authorization"] = f"Bearer {self.api_key}"
         if self._signer:
             headers = await self._signer.sign(method, url, headers, content)
         if self._session is None:
