@@ -150,7 +150,10 @@ def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[A
     meter = (config["client"]._runtime or Runtime.default()).metric_meter
     activities = None
     if config.get("activities"):
-        warning = warn_of_small_executor(config.get("activity_executor"), config.get("max_concurrent_activities"))
+        slots = config.get("max_concurrent_activities")
+        if config.get("tuner"):
+            slots = slots_of(tuner._activity_supplier)
+        warning = warn_of_small_executor(config.get("activity_executor"), slots)
         if warning:
             warnings.warn(warning, stacklevel=4)
         activities = Activities(

@@ -151,7 +151,9 @@ class Worker:
         from_client = [plugin for plugin in client.config()["plugins"] if isinstance(plugin, Plugin)]
         for own in from_client:
             if type(own) in map(type, plugins):
-                warnings.warn(f"The plugin {type(own)} is given to both client and worker and runs twice", stacklevel=2)
+                warnings.warn(
+                    f"The same plugin type {type(own)} is given to both client and worker: it runs twice", stacklevel=2
+                )
         self._plugins: list[Plugin] = [*from_client, *plugins]
         self._initial_config = config.copy()
         for plugin in self._plugins:

@@ -19,7 +19,6 @@ ACTIVITIES: Final = "Standalone activities come next."
 STORAGE: Final = "External storage and payload limits are being built."
 SIGNAL_WITH_START: Final = "Signal-with-start from workflows is being built."
 PROCESSES: Final = "Activities in process pools are being built."
-STATIC_TEXTS: Final = "Descriptions do not carry these texts yet."
 BOUNDARY: Final = (
     "The boundary between a worker and a workflow's instance: activations and commands are this engine's own."
 )
@@ -50,10 +49,6 @@ MISSING_NAMES: Final = {
     },
     GRPC: {
         "client": "CloudOperationsClient",
-        "envconfig": (
-            "ClientConfig ClientConfigProfile ClientConfigProfileDict ClientConfigTLS ClientConfigTLSDict "
-            "ClientConnectConfig DataSource"
-        ),
         "service": (
             "CloudService HealthService OperatorService ServiceRequest ServiceResponse TestService WorkflowService"
         ),
@@ -168,9 +163,6 @@ MISSING_MEMBERS: Final = {
     },
     SIGNAL_WITH_START: {
         "worker.WorkflowOutboundInterceptor": "start_signal_with_start_workflow",
-    },
-    STATIC_TEXTS: {
-        "client.WorkflowExecutionDescription": "static_details static_summary",
     },
     BOUNDARY: {
         "worker.WorkflowInstance": "get_info get_serialization_context get_thread_id",

@@ -263,3 +263,19 @@ async def test_time_is_not_skipped_while_a_workflow_task_fails() -> None:
         assert await env.get_current_time() - before < timedelta(minutes=1)
         Repaired.broken = False
         assert await result >= 3600
+
+
+async def test_connecting_to_an_environment_by_its_address() -> None:
+    env = await WorkflowEnvironment.start_local()
+    async with env:
+        address = env.client.service_client.config.target_host
+        other = await Client.connect(address, identity="other")
+        async with Worker(env.client, task_queue=QUEUE, workflows=[Sleeper]) as worker:
+            handle = await other.start_workflow(Sleeper.run, 0, id="sleeper", task_queue=QUEUE)
+            assert await env.client.get_workflow_handle_for(Sleeper.run, "sleeper").result() == 0
+            worker.client = other
+            assert await handle.result() == 0
+        [first, *_] = (await handle.fetch_history()).events
+        assert first.workflow_execution_started_event_attributes.identity == "other"
+    with pytest.raises(RuntimeError, match="there is no environment"):
+        await Client.connect(address)
