@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from durability._core.activation import RunDetails, WorkflowInstance
 from durability._core.deadlock import DeadlockDetector
@@ -28,6 +30,7 @@ class WorkflowRegistry:
         *,
         data_converter: DataConverter,
         interceptors: Sequence[type[WorkflowInboundInterceptor]] = (),
+        extern_functions: Mapping[str, Callable[..., Any]] = {},
         failure_exception_types: Sequence[type[BaseException]] = (),
         deadlock_detector: DeadlockDetector | None = None,
         guarded: bool = True,
@@ -38,6 +41,7 @@ class WorkflowRegistry:
             workflows: The classes.
             data_converter: Converts values.
             interceptors: Classes of inbound interceptors, outermost first.
+            extern_functions: Functions that are lent to workflow code, by name.
             failure_exception_types: Exceptions that fail a workflow instead of its workflow task.
             deadlock_detector: Watches for code that does not yield.
             guarded: Whether workflow code is refused what does not replay.
@@ -47,6 +51,7 @@ class WorkflowRegistry:
         """
         self._data_converter = data_converter
         self._interceptors = interceptors
+        self._extern_functions = extern_functions
         self._failure_exception_types = failure_exception_types
         self._deadlock_detector = deadlock_detector
         self._definitions: dict[str | None, _Definition] = {}
@@ -82,7 +87,7 @@ class WorkflowRegistry:
         definition = self.definition(details.started.workflow_type)
         return create_instance(
             definition,
-            details,
+            self._with_extern_functions(details),
             payload_converter=self._data_converter.payload_converter,
             failure_converter=self._data_converter.failure_converter,
             interceptors=self._interceptors,
@@ -90,6 +95,11 @@ class WorkflowRegistry:
             deadlock_detector=self._deadlock_detector,
             guard=self._guard if definition.sandboxed else None,
         )
+
+    def _with_extern_functions(self, details: RunDetails) -> RunDetails:
+        if not self._extern_functions:
+            return details
+        return replace(details, extern_functions={**details.extern_functions, **self._extern_functions})
 
     def to_failure(self, error: BaseException) -> Failure:
         """An exception in recorded form."""

@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode, urlsplit
 
@@ -32,6 +32,7 @@ from durability._runtime.frontend import (
     UpdateStage,
     UpdateState,
 )
+from durability._runtime.lifetime import close_with_loop
 from durability._runtime.queries import QueryFailedError
 from durability.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from durability.exceptions import WorkflowAlreadyStartedError
@@ -63,6 +64,7 @@ class HttpFrontend:
         region = match[1] if match else os.environ.get("DURABILITY_HTTP_SIGNING_REGION")
         self._signer = _Signer(region) if region and not api_key else None
         self._session: aiohttp.ClientSession | None = None
+        self._lifetime: AsyncGenerator[None] | None = None
 
     async def check_health(self) -> None:
         """Raise RPCError unless the API answers."""
@@ -216,9 +218,13 @@ class HttpFrontend:
         return Page(executions=executions, next_page_token=page.next_page_token)
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if self._lifetime is not None:
+            await self._lifetime.aclose()
+
+    async def _close(self) -> None:
+        session, self._session, self._lifetime = self._session, None, None
+        if session is not None:
+            await session.close()
 
     # --- requests ---------------------------------------------------------------------------------------------------
 
@@ -257,6 +263,7 @@ class HttpFrontend:
             headers = await self._signer.sign(method, url, headers, content)
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
+            self._lifetime = await close_with_loop(self._close)
         async with self._session.request(
             method, URL(url, encoded=True), data=content or None, headers=headers, allow_redirects=False
         ) as response:

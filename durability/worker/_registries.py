@@ -26,7 +26,7 @@ from durability.activity._runner import (
 from durability.client import Client
 from durability.common import MetricMeter
 from durability.converter import DataConverter
-from durability.worker._interceptor import Interceptor, WorkflowInterceptorClassInput
+from durability.worker._interceptor import Interceptor, workflow_interceptors
 from durability.worker._runner import PatchActivationInput, WorkflowInstanceDetails, WorkflowRunner
 from durability.worker._slots import Slots
 from durability.workflow import ActivityHandle, Info
@@ -69,9 +69,7 @@ class Workflows(WorkflowRegistry):
         classes = list(workflows)
         if sum(WorkflowDefinition.must_from_class(cls).name is None for cls in classes) > 1:
             raise TypeError("More than one dynamic workflow")
-        extern: dict[str, Callable[..., Any]] = {}
-        given = WorkflowInterceptorClassInput(unsafe_extern_functions=extern)
-        chain = [cls for one in interceptors if (cls := one.workflow_interceptor_class(given)) is not None]
+        chain, extern = workflow_interceptors(interceptors)
         eager = None if eager_activities is None else frozenset(eager_activities)
         if eager:
             chain.append(_dispatching_all_but(eager))
@@ -79,6 +77,7 @@ class Workflows(WorkflowRegistry):
             classes,
             data_converter=data_converter,
             interceptors=chain,
+            extern_functions=extern,
             failure_exception_types=failure_exception_types,
             deadlock_detector=deadlock_detector,
             guarded=False,
@@ -90,7 +89,6 @@ class Workflows(WorkflowRegistry):
             self._runners[definition.sandboxed].prepare_workflow(definition)
         self._chain = chain
         self._metric_meter = metric_meter
-        self._extern = extern
         self._disable_eager = eager is not None and not eager
         self._patch_activation_callback = patch_activation_callback
 
@@ -105,7 +103,7 @@ class Workflows(WorkflowRegistry):
                 payload_converter=converter.payload_converter,
                 failure_converter=converter.failure_converter,
                 interceptor_classes=self._chain,
-                extern_functions={**details.extern_functions, **self._extern},
+                extern_functions={**details.extern_functions, **self._extern_functions},
                 disable_eager_activity_execution=self._disable_eager,
                 worker_level_failure_exception_types=self._failure_exception_types,
                 deadlock_detector=self._deadlock_detector,

@@ -5,7 +5,24 @@ Values are plain numbers: ``EventType.EVENT_TYPE_TIMER_FIRED``, and the same nam
 
 from __future__ import annotations
 
-from durability.api.enums.v1._enumeration import made as _made
+from durability.api.enums.v1._values import (
+    ApplicationErrorCategory,
+    CancelExternalWorkflowExecutionFailedCause,
+    ContinueAsNewInitiator,
+    EventType,
+    ParentClosePolicy,
+    PendingActivityState,
+    RetryState,
+    SignalExternalWorkflowExecutionFailedCause,
+    StartChildWorkflowExecutionFailedCause,
+    TaskQueueKind,
+    TimeoutType,
+    WorkflowExecutionStatus,
+    WorkflowIdConflictPolicy,
+    WorkflowIdReusePolicy,
+    WorkflowTaskFailedCause,
+)
+from durability.api.enums.v1._values import value_of as __getattr__  # noqa: F401 - the values are names of the module
 
 __all__ = [
     "ApplicationErrorCategory",
@@ -24,27 +41,3 @@ __all__ = [
     "WorkflowIdReusePolicy",
     "WorkflowTaskFailedCause",
 ]
-
-ApplicationErrorCategory = _made("ApplicationErrorCategory")
-CancelExternalWorkflowExecutionFailedCause = _made("CancelExternalWorkflowExecutionFailedCause")
-ContinueAsNewInitiator = _made("ContinueAsNewInitiator")
-EventType = _made("EventType")
-ParentClosePolicy = _made("ParentClosePolicy")
-PendingActivityState = _made("PendingActivityState")
-RetryState = _made("RetryState")
-SignalExternalWorkflowExecutionFailedCause = _made("SignalExternalWorkflowExecutionFailedCause")
-StartChildWorkflowExecutionFailedCause = _made("StartChildWorkflowExecutionFailedCause")
-TaskQueueKind = _made("TaskQueueKind")
-TimeoutType = _made("TimeoutType")
-WorkflowExecutionStatus = _made("WorkflowExecutionStatus")
-WorkflowIdConflictPolicy = _made("WorkflowIdConflictPolicy")
-WorkflowIdReusePolicy = _made("WorkflowIdReusePolicy")
-WorkflowTaskFailedCause = _made("WorkflowTaskFailedCause")
-
-
-def __getattr__(name: str) -> int:
-    for enumeration in __all__:
-        values: dict[str, int] = dict(globals()[enumeration].items())
-        if name in values:
-            return values[name]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

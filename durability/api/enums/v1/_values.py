@@ -1,14 +1,15 @@
-"""What enumerations look like to Python code that protobuf made for it."""
+"""The enumerations, made from the names and numbers that the core knows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from durability._core.enums import ENUMS, enum_prefix
 from durability._core.events_view import EVENT_TYPES
 
 
-class Enumeration:
+class Enum:
     """An enumeration: its values are attributes, and can be looked up by name and by number."""
 
     ValueType = int
@@ -59,8 +60,33 @@ class Enumeration:
         return list(self._values.items())
 
 
-def made(name: str) -> Enumeration:
-    """The enumeration of a name."""
-    values = {"UNSPECIFIED": 0, **EVENT_TYPES} if name == "EventType" else {v: n for n, v in enumerate(ENUMS[name])}
-    prefix = enum_prefix(name)
-    return Enumeration(name, {f"{prefix}_{enum_prefix(value)}": number for value, number in values.items()})
+def _enum(name: str) -> Enum:
+    return Enum(name, {f"{enum_prefix(name)}_{value}": number for number, value in enumerate(ENUMS[name])})
+
+
+ApplicationErrorCategory: Final = _enum("ApplicationErrorCategory")
+CancelExternalWorkflowExecutionFailedCause: Final = _enum("CancelExternalWorkflowExecutionFailedCause")
+ContinueAsNewInitiator: Final = _enum("ContinueAsNewInitiator")
+EventType: Final = Enum(
+    "EventType",
+    {"EVENT_TYPE_UNSPECIFIED": 0, **{f"EVENT_TYPE_{enum_prefix(name)}": n for name, n in EVENT_TYPES.items()}},
+)
+ParentClosePolicy: Final = _enum("ParentClosePolicy")
+PendingActivityState: Final = _enum("PendingActivityState")
+RetryState: Final = _enum("RetryState")
+SignalExternalWorkflowExecutionFailedCause: Final = _enum("SignalExternalWorkflowExecutionFailedCause")
+StartChildWorkflowExecutionFailedCause: Final = _enum("StartChildWorkflowExecutionFailedCause")
+TaskQueueKind: Final = _enum("TaskQueueKind")
+TimeoutType: Final = _enum("TimeoutType")
+WorkflowExecutionStatus: Final = _enum("WorkflowExecutionStatus")
+WorkflowIdConflictPolicy: Final = _enum("WorkflowIdConflictPolicy")
+WorkflowIdReusePolicy: Final = _enum("WorkflowIdReusePolicy")
+WorkflowTaskFailedCause: Final = _enum("WorkflowTaskFailedCause")
+
+
+def value_of(name: str) -> int:
+    """The number of a value, whichever enumeration it is of. Raises AttributeError."""
+    for enum in globals().values():
+        if isinstance(enum, Enum) and name in enum.keys():  # noqa: SIM118 - an enumeration is no mapping
+            return enum.Value(name)
+    raise AttributeError(f"module 'durability.api.enums.v1' has no attribute {name!r}")
