@@ -138,6 +138,11 @@ class LocalGateway(Gateway):
     config: ConnectConfig = field(kw_only=True)
 
     @property
+    def starts_eagerly(self) -> bool:
+        """Whether a worker gets the first workflow task without a queue in between."""
+        return True
+
+    @property
     def worker_host(self) -> LocalCloud:
         """What workers are attached to."""
         return self.cloud
