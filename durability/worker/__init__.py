@@ -22,6 +22,7 @@ from durability.activity._interceptors import (
     ActivityOutboundInterceptor,
     ExecuteActivityInput,
 )
+from durability.activity._processes import SharedHeartbeatSender, SharedStateManager
 from durability.common import WorkerDeploymentVersion
 from durability.worker._config import WorkerConfig, WorkerDeploymentConfig
 from durability.worker._interceptor import Interceptor, WorkflowInterceptorClassInput
@@ -81,6 +82,8 @@ __all__ = [
     "ResourceBasedSlotConfig",
     "ResourceBasedSlotSupplier",
     "ResourceBasedTunerConfig",
+    "SharedHeartbeatSender",
+    "SharedStateManager",
     "SignalChildWorkflowInput",
     "SignalExternalWorkflowInput",
     "SlotInfo",
