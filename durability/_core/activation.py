@@ -79,6 +79,9 @@ class WorkflowInstance(Protocol):
             Exception: What the handler raised, or a ``WorkflowQueryRejected``-like error for an unknown query.
         """
 
+    def is_failure_exception(self, error: BaseException) -> bool:
+        """Whether an exception fails the workflow, and not just its workflow task."""
+
     def stack_trace(self) -> str:
         """Where the workflow's tasks stand, as text."""
 

@@ -30,6 +30,12 @@ _ID_REUSE_POLICIES: Final = (
     "REJECT_DUPLICATE",
     "TERMINATE_IF_RUNNING",
 )
+_TASK_FAILURES: Final = {
+    0: "WORKFLOW_TASK_FAILED_CAUSE_UNSPECIFIED",
+    14: "WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE",
+    24: "WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR",
+}
+"""``temporal/api/enums/v1/failed_cause.proto``, as far as workers report it."""
 _NOT_FOUND: Final = "EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND"
 
 
@@ -79,7 +85,10 @@ class EventsBuilder:
             closed = closed or isinstance(message, _CLOSING_INPUTS)
             activates = activates or not isinstance(message, history.ActivityRetryScheduled)
             self._input(message)
-        if activates and not closed:
+        if delta.pending:
+            if activates and not closed and self.events[-1].name != "WorkflowTaskFailed":
+                self._workflow_task_scheduled(delta.time)
+        elif activates and not closed:
             completed = self._workflow_task(delta)
             for outcome in self._local_outcomes:
                 self._local_marker(outcome, delta.time, completed)
@@ -87,22 +96,33 @@ class EventsBuilder:
                 self._command(command, delta.time, completed)
         self._local_outcomes.clear()
 
-    def _workflow_task(self, delta: Delta) -> int:
+    def _workflow_task_scheduled(self, time: int) -> int:
         queue = {"name": self._task_queue, "kind": "TASK_QUEUE_KIND_NORMAL"}
-        scheduled = self._append(
-            delta.time,
-            "WorkflowTaskScheduled",
-            {"taskQueue": queue, "startToCloseTimeout": "10s", "attempt": 1},
-        )
-        started = self._append(
-            delta.time,
-            "WorkflowTaskStarted",
-            {
-                "scheduledEventId": str(scheduled),
-                "identity": delta.identity,
-                "requestId": f"{self._run_id}-{scheduled}",
-            },
-        )
+        body = {"taskQueue": queue, "startToCloseTimeout": "10s", "attempt": 1}
+        return self._append(time, "WorkflowTaskScheduled", body)
+
+    def _workflow_task_started(self, time: int, identity: str) -> tuple[int, int]:
+        scheduled = self._workflow_task_scheduled(time)
+        body = {
+            "scheduledEventId": str(scheduled),
+            "identity": identity,
+            "requestId": f"{self._run_id}-{scheduled}",
+        }
+        return scheduled, self._append(time, "WorkflowTaskStarted", body)
+
+    def _workflow_task_failed(self, message: history.WorkflowTaskFailed) -> None:
+        scheduled, started = self._workflow_task_started(message.time, message.identity)
+        body = {
+            "scheduledEventId": str(scheduled),
+            "startedEventId": str(started),
+            "cause": _TASK_FAILURES.get(message.cause, _TASK_FAILURES[0]),
+            "failure": failure_json(message.failure),
+            "identity": message.identity,
+        }
+        self._append(message.time, "WorkflowTaskFailed", body)
+
+    def _workflow_task(self, delta: Delta) -> int:
+        scheduled, started = self._workflow_task_started(delta.time, delta.identity)
         attributes: dict[str, Any] = {
             "scheduledEventId": str(scheduled),
             "startedEventId": str(started),
@@ -140,6 +160,8 @@ class EventsBuilder:
                 self._append(message.time, "TimerFired", body)
             case history.ActivityRetryScheduled():
                 pass  # Temporal keeps retries out of the history; the attempt shows in the started event
+            case history.WorkflowTaskFailed():
+                self._workflow_task_failed(message)
             case history.ActivityOutcome():
                 self._activity_outcome(message)
             case _:

@@ -252,6 +252,17 @@ class ActivityRetryScheduled(Record, tag=200):
     failure: Failure | None
 
 
+class WorkflowTaskFailed(Record, tag=9):
+    """A workflow task failed and is tried again: the first attempt only. Gives the workflow nothing to see."""
+
+    time: int
+    key: str
+    failure: Failure
+    cause: int
+    """Number of Temporal's ``WorkflowTaskFailedCause``."""
+    identity: str = ""
+
+
 Input = (
     WorkflowExecutionStarted
     | WorkflowExecutionSignaled
@@ -276,7 +287,11 @@ Input = (
     | ExternalWorkflowExecutionCancelRequested
     | RequestCancelExternalWorkflowExecutionFailed
     | ActivityRetryScheduled
+    | WorkflowTaskFailed
 )
+
+UNSEEN_INPUTS = (ActivityRetryScheduled, WorkflowTaskFailed)
+"""Inputs that the workflow does not get to see."""
 
 
 # --- commands: what the workflow decided ------------------------------------------------------------------------------
@@ -479,6 +494,7 @@ class Delta(msgspec.Struct, array_like=True):
         supersedes: The delta before this one closed the run, but a message had been accepted in the meantime: that
             delta never took effect and this one, which consumes its inputs again and the message, stands in its
             place (Temporal: a workflow task that failed with "unhandled command").
+        pending: Not recorded yet: ``inputs`` has been accepted, and no workflow task has consumed it. Never stored.
     """
 
     format: int
@@ -489,3 +505,23 @@ class Delta(msgspec.Struct, array_like=True):
     identity: str = ""
     python: str = ""
     supersedes: bool = False
+    pending: bool = False
+
+
+def identity(message: Input) -> tuple[str | int, ...]:
+    """What makes two messages the same."""
+    match message:
+        case ActivityOutcome():
+            return ("activity", message.sequence)
+        case ActivityRetryScheduled():
+            return ("retry", message.sequence)
+        case TimerFired():
+            return ("timer", message.sequence)
+        case WorkflowExecutionStarted():
+            return ("start",)
+        case ChildWorkflowExecutionStarted() | StartChildWorkflowExecutionFailed():
+            return ("child-start", message.sequence)
+        case WorkflowExecutionTimedOut():
+            return ("timeout",)
+        case _:
+            return (message.key,)

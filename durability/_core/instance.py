@@ -206,7 +206,7 @@ class Instance:
             elif kind is history.WorkflowExecutionStarted:
                 rest.insert(0, message)
                 self._begin()
-            elif kind is not history.ActivityRetryScheduled:
+            elif kind not in history.UNSEEN_INPUTS:
                 rest.append(message)
         if len(rest) > 1:
             rest.sort(key=self.activities.is_local)

@@ -137,6 +137,24 @@ class Run:
             self.last_effect = sequence
         self.history_length += count_events(delta)
 
+    def absorb(self, deltas: Iterable[tuple[int, Delta, int]]) -> None:
+        """Apply recorded deltas as ``replay`` does, but without the workflow's code: only to end the run."""
+        for sequence, delta, size in effective(deltas):
+            self._absorb_inputs(delta.inputs, delta.time)
+            self._absorb_commands(delta.commands, delta.time)
+            self.committed(sequence, delta, size)
+
+    def end(self, inputs: list[Input], command: Command, now: int, *, build: str, identity: str) -> Delta:
+        """Consume inputs and end with a command without asking the workflow's code. Otherwise as ``advance``."""
+        time = max(now, self.time)
+        self._absorb_inputs(inputs, time)
+        self._absorb_commands([command], time)
+        return Delta(history.FORMAT, time, inputs, [command], build, identity, PYTHON)
+
+    def is_failure_exception(self, error: BaseException) -> bool:
+        """Whether an exception that the workflow's code met fails the workflow, and not just its workflow task."""
+        return self._instance is not None and self._instance.is_failure_exception(error)
+
     def query(self, request: QueryRequest) -> Payload | None:
         """Answer a query from the instance's state."""
         if self._instance is None:
@@ -316,7 +334,7 @@ def is_self_contained(delta: Delta) -> bool:
 
 def count_events(delta: Delta) -> int:
     """Events that Temporal's history would have for a delta: started events and workflow task events included."""
-    return _count_inputs(delta.inputs) + len(delta.commands) + (3 if _activates(delta.inputs) else 0)
+    return _count_inputs(delta.inputs) + len(delta.commands) + (3 if _has_task(delta) else 0)
 
 
 def _count_inputs(inputs: Iterable[Input]) -> int:
@@ -324,6 +342,8 @@ def _count_inputs(inputs: Iterable[Input]) -> int:
     for message in inputs:
         if isinstance(message, history.ActivityOutcome):
             events += 2
+        elif message.__class__ is history.WorkflowTaskFailed:
+            events += 3
         elif message.__class__ not in _WITHOUT_EVENT:
             events += 1
     return events
@@ -335,8 +355,15 @@ def _activates(inputs: list[Input]) -> bool:
     for message in inputs:
         if isinstance(message, _CLOSING_INPUTS):
             return False
-        seen = seen or message.__class__ is not history.ActivityRetryScheduled
+        seen = seen or message.__class__ not in history.UNSEEN_INPUTS
     return seen
+
+
+def _has_task(delta: Delta) -> bool:
+    """Whether Temporal's history would show a workflow task for a delta: retries of activities need none."""
+    return not delta.pending and (
+        _activates(delta.inputs) or any(message.__class__ is history.WorkflowTaskFailed for message in delta.inputs)
+    )
 
 
 def effective(deltas: Iterable[tuple[int, Delta, int]]) -> Iterator[tuple[int, Delta, int]]:
@@ -361,6 +388,7 @@ _KEYED = (
     history.WorkflowExecutionSignaled,
     history.WorkflowExecutionCancelRequested,
     history.WorkflowExecutionUpdateAdmitted,
+    history.WorkflowTaskFailed,
 )
 _CLOSING_INPUTS = (history.WorkflowExecutionTerminated, history.WorkflowExecutionTimedOut)
 _CHILD_ENDS = (

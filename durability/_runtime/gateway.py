@@ -447,11 +447,17 @@ class Gateway:
         return outcome_of(head, closing[-1] if closing else None, delta)
 
     async def history(self, workflow_id: str, run_id: str | None) -> AsyncIterator[Delta]:
-        """The deltas of a run, oldest first. Raises RPCError(NOT_FOUND)."""
+        """The deltas of a run, oldest first, and what it has accepted since. Raises RPCError(NOT_FOUND)."""
         head = await self._head(workflow_id, run_id)
         bodies = await self.store.deltas(head.key, head.run_id)
+        waiting = {history.identity(message): message for _, message in waiting_messages(head)} if head.open else {}
         for _, delta, _ in effective((sequence, decode_delta(body), len(body)) for sequence, body in bodies):
+            for message in delta.inputs if waiting else ():
+                waiting.pop(history.identity(message), None)  # consumed, and the head not released yet
             yield delta
+        if waiting:
+            inputs = list(waiting.values())
+            yield Delta(history.FORMAT, inputs[-1].time, inputs, [], pending=True)
 
     async def list(self, filter: ListFilter) -> Page:
         """A page of runs, newest start first; eventually consistent."""

@@ -18,6 +18,8 @@ import msgspec
 
 from durability._core import history
 from durability._core.encoding import decode_delta, encode_delta, encode_input
+from durability._core.errors import NondeterminismError
+from durability._core.failure import Failure
 from durability._core.history import Command, Delta, Input
 from durability._core.run import Run, effective, is_self_contained
 from durability._runtime import closing
@@ -87,7 +89,7 @@ class WorkflowTask:
     run: Run = field(init=False)
     news: list[Input] = field(default_factory=list)
     superseded: list[Input] | None = None
-    _undispatched: list[Command] = field(default_factory=list)
+    undispatched: list[Command] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
     _unrecorded: list[Input] = field(default_factory=list)
     _collected: int = 0
@@ -187,8 +189,10 @@ class WorkflowTask:
         except Exception as error:
             if await closing.end_unseen(self, error):
                 return False
+            if self.run.is_failure_exception(error) and await closing.fail_unseen(self, error):
+                return True
             raise _WorkflowTaskFailed from error
-        self._undispatched = [
+        self.undispatched = [
             command
             for sequence, delta, _ in effective(deltas)
             if head.dispatched < sequence <= self.run.last
@@ -203,8 +207,8 @@ class WorkflowTask:
             self.run.replay(deltas)
             return
         self.run.replay(deltas[:-1])
-        known = set(map(closing.identity, last[1].inputs))
-        late = [m for _, m in waiting_messages(self.head) if closing.identity(m) not in known and self.run.accepts(m)]
+        known = set(map(history.identity, last[1].inputs))
+        late = [m for _, m in waiting_messages(self.head) if history.identity(m) not in known and self.run.accepts(m)]
         if late:
             self.superseded = last[1].inputs
             self.run.last = last[0]
@@ -219,11 +223,11 @@ class WorkflowTask:
             await closing.finish_predecessor(self)
         if self.run.last == 0 and await self._postponed():
             return ""
-        if self._undispatched and not self.run.closed:
-            self.news += await self.dispatcher.dispatch(self.run, self._undispatched)
+        if self.undispatched and not self.run.closed:
+            self.news += await self.dispatcher.dispatch(self.run, self.undispatched)
         while True:
             if self.run.closed:
-                return await closing.close(self, self._undispatched)
+                return await closing.close(self, self.undispatched)
             inputs = await self._collect()
             if inputs:
                 await self._advance(inputs)
@@ -260,7 +264,7 @@ class WorkflowTask:
         if 0 < self.dispatched.next_due(self.run) <= now:
             await self._read_head_again()
         inputs = list(self.superseded or ())
-        known = set(map(closing.identity, inputs))
+        known = set(map(history.identity, inputs))
         self._unrecorded = [*self._unrecorded, *self.news, *self.eager.news]
         self.news.clear()
         self.eager.news.clear()
@@ -280,7 +284,7 @@ class WorkflowTask:
             candidates += self.eager.begin_due(self.run, now, ended)
             candidates += await self.dispatched.overdue(self.run, now, ended)
         for message in candidates:
-            identity = closing.identity(message)
+            identity = history.identity(message)
             if identity not in known and self.run.accepts(message):
                 known.add(identity)
                 inputs.append(message)
@@ -323,7 +327,7 @@ class WorkflowTask:
         self.run.committed(sequence, delta, len(body))
         self._note_update(delta)
         if self.run.closed:
-            self._undispatched = delta.commands
+            self.undispatched = delta.commands
             return
         self._start_eager(delta)
         self.news += await self.dispatcher.dispatch(self.run, delta.commands)
@@ -339,9 +343,9 @@ class WorkflowTask:
         """
         assert self.update is not None
         message = self.update.message
-        consumed = set(map(closing.identity, delta.inputs))
-        waiting = {closing.identity(other) for _, other in waiting_messages(self.head)}
-        if closing.identity(message) not in consumed or consumed & waiting:
+        consumed = set(map(history.identity, delta.inputs))
+        waiting = {history.identity(other) for _, other in waiting_messages(self.head)}
+        if history.identity(message) not in consumed or consumed & waiting:
             return
         name, now = f"u:{message.key}", self.engine.clock()
         delivery = await self.engine.store.deliver(self.key, self.run.run_id, name, encode_input(message), now)
@@ -499,10 +503,32 @@ class WorkflowTask:
         self._unrecorded = []
         engine.count("WorkflowTaskFailures", 1)
         await engine.wake_ups.at(self.key.workflow_id, self.head.run_id, now + backoff, now)
-        await engine.store.fail_task(self.head, _shorten(text), now + backoff)
+        record = None if self.head.task_attempts else self._failure_record(error, now)
+        await engine.store.fail_task(self.head, _shorten(text), now + backoff, record=record)
+
+    def _failure_record(self, error: BaseException, now: int) -> tuple[str, bytes]:
+        """The failure as the history shows it. Only the first attempt's, as in Temporal's histories."""
+        try:
+            failure = self.engine.to_failure(error)
+        except Exception as conversion:
+            failure = Failure(message=f"Failed converting activation exception: {conversion}")
+        failure.message = _shorten(failure.message)
+        failure.stack_trace = _shorten(failure.stack_trace)
+        cause = _NON_DETERMINISTIC if isinstance(error, NondeterminismError) else _UNHANDLED
+        key = f"task-failed:{now}"
+        body = encode_input(history.WorkflowTaskFailed(now, key, failure, cause, self.engine.identity))
+        if len(body) > FAILURE_BYTES:
+            failure.cause = None
+            body = encode_input(history.WorkflowTaskFailed(now, key, failure, cause, self.engine.identity))
+        return key, body
 
 
 FAILURE_TEXT: Final = 4_000
+FAILURE_BYTES: Final = 16 * 1024
+"""Of a failed workflow task in the history. It waits in the head, which every write of the head pays for."""
+_UNHANDLED: Final = 14
+_NON_DETERMINISTIC: Final = 24
+"""Numbers of Temporal's ``WorkflowTaskFailedCause``."""
 
 
 def _shorten(text: str) -> str:

@@ -9,12 +9,12 @@ from typing import Any, TypeVar, overload
 
 from durability._core.type_hints import type_hints_from_func
 from durability.common import RawValue, VersioningBehavior
+from durability.common._raw_value import _is_raw_sequence
 from durability.types import CallableAsyncType, CallableType, ClassType, MethodSyncNoParam, SelfType
 from durability.workflow._handlers import (
     _QUERY,
     _SIGNAL,
     _HandlerDefinition,
-    _is_raw_sequence,
     _QueryDefinition,
     _SignalDefinition,
     _UpdateDefinition,

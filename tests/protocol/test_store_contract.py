@@ -334,12 +334,12 @@ async def test_nothing_is_dropped_from_a_closed_run(store: HistoryStore, key: Wo
 
 async def test_a_failed_task_is_shown_until_the_release(store: HistoryStore, key: WorkflowKey) -> None:
     head = await created(store, key)
-    await store.fail_task(head, "bug", NOW + 1000)
+    await store.fail_task(head, "bug", NOW + 1000, record=None)
     failed = await current(store, head)
     assert (failed.task_attempts, failed.task_failure) == (1, "bug")
     assert (failed.awake, failed.wake_up, failed.attention) == (0, NOW + 1000, NOW + 1000)
     assert failed.inbox == head.inbox
-    await store.fail_task(failed, "bug again", NOW + 3000)
+    await store.fail_task(failed, "bug again", NOW + 3000, record=None)
     failed = await current(store, head)
     assert (failed.task_attempts, failed.task_failure) == (2, "bug again")
     assert await store.settle(failed, settlement(1), drop=["start"]) is None
@@ -351,7 +351,7 @@ async def test_a_failure_is_not_noted_when_the_run_moved_on(store: HistoryStore,
     head = await created(store, key)
     assert await store.settle(head, settlement(1), drop=["start"]) is None
     before = await current(store, head)
-    await store.fail_task(head, "bug", NOW + 1000)
+    await store.fail_task(head, "bug", NOW + 1000, record=None)
     assert await current(store, head) == before
 
 
