@@ -82,7 +82,7 @@ def _match_leniently(decided: list[Command], recorded: list[Command], sequence: 
             raise NondeterminismError(
                 NONDETERMINISM
                 + f"the history has a marker of patch {command.patch_id!r} in workflow task {sequence}, but the code "
-                "no longer asks for it. Keep workflow.patched() or workflow.deprecate_patch() until such runs have ended"
+                "no longer asks for it. Keep workflow.patched() or workflow.deprecate_patch() until such runs end"
             )
 
 

@@ -243,6 +243,9 @@ class LocalCloud:
         self._workers: list[_Attached] = []
         self._turns = itertools.count()
         self._waiting: dict[tuple[str, type[Message]], dict[Message, None]] = {}
+        self._served: set[str] = set()
+        self._callers: dict[str, list[asyncio.Future[None]]] = {}
+        self._calls: dict[str, list[asyncio.Future[None]]] = {}
         self._closed = False
 
     # --- workers ----------------------------------------------------------------------------------------------------
@@ -251,6 +254,7 @@ class LocalCloud:
         """See ``WorkerHost.attach``."""
         attached = _Attached(self, worker, self._engine(worker), contextvars.copy_context())
         self._workers.append(attached)
+        self._served.add(worker.task_queue)
         self._hand_out(worker.task_queue)
         return attached
 
@@ -337,20 +341,33 @@ class LocalCloud:
             task_queue, run_id = update.start.task_queue, ""
         else:
             raise RPCError(f"workflow not found for ID: {workflow_id}", RPCStatusCode.NOT_FOUND, b"")
-        worker = self._worker_for(task_queue, WakeUp(workflow_id, run_id))
-        if worker is None:
-            if update is not None:
-                return json.dumps(updates.encode_answer(updates.UpdateAnswer())).encode()  # a worker may come
+        if update is None and task_queue not in self._served:
             raise RPCError(
                 f"no poller seen for task queue {task_queue!r}: start a worker that serves it and has the workflow",
                 RPCStatusCode.FAILED_PRECONDITION,
                 b"",
             )
+        message = WakeUp(workflow_id, run_id)
+        while (worker := self._worker_for(task_queue, message)) is None:
+            await self._worker_to_come(task_queue)
+        answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        calls = self._calls.setdefault(workflow_id, [])
+        calls.append(answered)
         self.clock.begin_work()
         try:
             return json.dumps(await direct.answer(worker.engine, event, deadline=_NEVER * 100)).encode()
         finally:
+            answered.set_result(None)
+            calls.remove(answered)
+            if not calls:
+                self._calls.pop(workflow_id, None)
             self.clock.end_work()
+
+    async def _worker_to_come(self, task_queue: str) -> None:
+        """Wait until there may be a worker that has room."""
+        change: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._callers.setdefault(task_queue, []).append(change)
+        await change
 
     # --- delivery ---------------------------------------------------------------------------------------------------
 
@@ -397,6 +414,9 @@ class LocalCloud:
 
     def _hand_out(self, task_queue: str) -> None:
         """Give out what waits for a worker, as far as there is one with room for it."""
+        for caller in self._callers.pop(task_queue, ()):
+            if not caller.done():
+                caller.set_result(None)
         for kind in (WakeUp, ActivityAttempt):
             waiting = self._waiting.get((task_queue, kind))
             while waiting:
@@ -428,6 +448,9 @@ class LocalCloud:
         if isinstance(message, ActivityAttempt):
             await activity_task.execute_attempt(engine, message)
             return
+        # Callers come first: an update that waited for a worker belongs to the first workflow task, as in Temporal.
+        while calls := self._calls.get(message.workflow_id):
+            await asyncio.wait(calls)
         if await engine.wake_ups.put_back(message, engine.clock()):
             return
         task = WorkflowTask(engine, message, _NEVER * 100)
