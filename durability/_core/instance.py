@@ -29,7 +29,7 @@ from durability._core.interceptors import (
     WorkflowInboundInterceptor,
     WorkflowOutboundInterceptor,
 )
-from durability._core.loop import DeterministicLoop, InstanceClosedError
+from durability._core.loop import DeterministicLoop, _WorkflowBeingEvictedError
 from durability._core.main_task import MainTask
 from durability._core.metrics import ReplaySafeMeter
 from durability._core.payload import Payload
@@ -418,7 +418,7 @@ class Instance:
                 # Tasks that wait for each other in a circle cannot be cancelled: asyncio recurses without end.
                 with suppress(RecursionError):
                     task.cancel()
-            with suppress(Exception, InstanceClosedError):
+            with suppress(Exception, _WorkflowBeingEvictedError):
                 loop.run(_nothing, _never)
 
 
