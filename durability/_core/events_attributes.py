@@ -85,8 +85,8 @@ class EventsBuilder:
             closed = closed or isinstance(message, _CLOSING_INPUTS)
             activates = activates or not isinstance(message, history.ActivityRetryScheduled)
             self._input(message)
-        if delta.pending:
-            if activates and not closed and self.events[-1].name != "WorkflowTaskFailed":
+        if delta.format == history.NOT_WRITTEN:
+            if delta.time and activates and not closed:
                 self._workflow_task_scheduled(delta.time)
         elif activates and not closed:
             completed = self._workflow_task(delta)

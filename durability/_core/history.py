@@ -19,6 +19,11 @@ from durability._core.payload import Payload
 
 FORMAT = 1
 """The format number written into every delta; a reader refuses numbers that it does not know."""
+NOT_WRITTEN = 0
+"""Format of a delta that is only shown: its inputs have been accepted, and no workflow task has consumed them yet.
+
+Its time is since when somebody owes the run a workflow task; 0 if nobody does.
+"""
 
 
 class RetryPolicyRecord(msgspec.Struct, array_like=True, frozen=True):
@@ -484,7 +489,7 @@ class Delta(msgspec.Struct, array_like=True):
     """What one workflow task added to a run.
 
     Attributes:
-        format: Always ``FORMAT`` when written.
+        format: Always ``FORMAT`` when written; see ``NOT_WRITTEN``.
         time: The activation's time: what ``workflow.now()`` answered.
         inputs: What the task consumed.
         commands: What it decided.
@@ -494,7 +499,6 @@ class Delta(msgspec.Struct, array_like=True):
         supersedes: The delta before this one closed the run, but a message had been accepted in the meantime: that
             delta never took effect and this one, which consumes its inputs again and the message, stands in its
             place (Temporal: a workflow task that failed with "unhandled command").
-        pending: Not recorded yet: ``inputs`` has been accepted, and no workflow task has consumed it. Never stored.
     """
 
     format: int
@@ -505,7 +509,6 @@ class Delta(msgspec.Struct, array_like=True):
     identity: str = ""
     python: str = ""
     supersedes: bool = False
-    pending: bool = False
 
 
 def identity(message: Input) -> tuple[str | int, ...]:

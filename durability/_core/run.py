@@ -361,7 +361,7 @@ def _activates(inputs: list[Input]) -> bool:
 
 def _has_task(delta: Delta) -> bool:
     """Whether Temporal's history would show a workflow task for a delta: retries of activities need none."""
-    return not delta.pending and (
+    return delta.format != history.NOT_WRITTEN and (
         _activates(delta.inputs) or any(message.__class__ is history.WorkflowTaskFailed for message in delta.inputs)
     )
 

@@ -42,6 +42,9 @@ class EnvironmentClock:
     """Milliseconds since the epoch when called.
 
     Time is skipped only while somebody has unlocked that and no work is under way.
+
+    Attributes:
+        held: Asked before time is skipped whether something is under way that is not done here.
     """
 
     def __init__(self) -> None:
@@ -53,6 +56,7 @@ class EnvironmentClock:
         self._entries: list[_Entry] = []
         self._timer: asyncio.TimerHandle | None = None
         self._settling = False
+        self.held: Callable[[], bool] = lambda: False
 
     def __call__(self) -> int:
         """Milliseconds since the epoch."""
@@ -130,6 +134,8 @@ class EnvironmentClock:
             self._skip()
 
     def _skip(self) -> None:
+        if self.held():
+            return
         while self._entries:
             entry = self._entries[0]
             relevance = entry.relevance() if entry.call is not None else Relevance.STALE

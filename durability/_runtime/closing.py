@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from durability._core import history
 from durability._core.encoding import decode_delta, encode_delta
-from durability._core.history import FORMAT, Command, Delta, Input
+from durability._core.history import FORMAT, Command, Delta
 from durability._core.run import PYTHON, Run, effective
 from durability._runtime.frontend import Status
 from durability._runtime.gateway import first_head, waiting_messages
@@ -27,14 +27,6 @@ if TYPE_CHECKING:
 
 HEAD_OUTCOME_LIMIT: Final = 2_000
 """Bytes: a larger result is not copied into the head but read from the last delta."""
-
-
-def inbox_name(message: Input) -> str:
-    """The inbox key of an eager outcome that is reported after the release."""
-    if isinstance(message, history.ActivityRetryScheduled):
-        return f"retry:{message.sequence}:{message.attempt}"
-    assert isinstance(message, history.ActivityOutcome)
-    return message.key
 
 
 async def close(task: WorkflowTask, commands: list[Command]) -> str:

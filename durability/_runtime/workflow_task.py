@@ -27,7 +27,7 @@ from durability._runtime.dispatch import Dispatcher
 from durability._runtime.dispatched import DispatchedActivities
 from durability._runtime.eager import EagerActivities
 from durability._runtime.engine import Engine
-from durability._runtime.gateway import waiting_messages
+from durability._runtime.gateway import inbox_name, waiting_messages
 from durability._runtime.outcomes import closes
 from durability._runtime.ports import FencedError, Head, HeadRecord, Settlement, WakeUp, WorkflowKey
 from durability._runtime.succession import check_schedules, held_until, note_retry_state
@@ -459,7 +459,7 @@ class WorkflowTask:
 
     async def _report(self, run_id: str, message: Input) -> bool:
         """Put an eager outcome into the inbox. True if that makes the run this executor's business."""
-        name, body = closing.inbox_name(message), encode_input(message)
+        name, body = inbox_name(message), encode_input(message)
         delivery = await self.engine.store.deliver(self.key, run_id, name, body, self.engine.clock())
         return delivery.accepted and delivery.before is not None and not delivery.before.awake
 

@@ -42,6 +42,7 @@ class RawValue:
         object.__setattr__(self, "payload", Payload.FromString(state[1:]))
 
 
-def _is_raw_sequence(hint: Any) -> bool:
-    """Whether a type hint is ``Sequence[RawValue]``; that of ``typing`` compares unequal but means the same."""
+def is_raw_sequence(hint: Any) -> bool:
+    """Whether a parameter is annotated with ``Sequence[RawValue]``."""
+    # typing.Sequence and collections.abc.Sequence compare unequal but mean the same here.
     return getattr(hint, "__origin__", None) is Sequence and getattr(hint, "__args__", None) == (RawValue,)

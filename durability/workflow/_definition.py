@@ -9,7 +9,7 @@ from typing import Any, TypeVar, overload
 
 from durability._core.type_hints import type_hints_from_func
 from durability.common import RawValue, VersioningBehavior
-from durability.common._raw_value import _is_raw_sequence
+from durability.common._raw_value import is_raw_sequence
 from durability.types import CallableAsyncType, CallableType, ClassType, MethodSyncNoParam, SelfType
 from durability.workflow._handlers import (
     _QUERY,
@@ -234,7 +234,7 @@ def _apply(
         raise ValueError(f"Invalid workflow class for {len(members.issues)} reasons: {', '.join(members.issues)}")
     assert members.run_fn is not None
     arg_types, ret_type = type_hints_from_func(members.run_fn)
-    if name is None and (arg_types is None or len(arg_types) != 1 or not _is_raw_sequence(arg_types[0])):
+    if name is None and (arg_types is None or len(arg_types) != 1 or not is_raw_sequence(arg_types[0])):
         raise TypeError(f"Dynamic workflow must accept a single Sequence[{RawValue.__module__}.RawValue]")
     definition = _Definition(
         name=name,

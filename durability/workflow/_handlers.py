@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Literal, Protocol, overload, runtime_checkable
 
 from durability._core.type_hints import type_hints_from_func
-from durability.common._raw_value import _is_raw_sequence
+from durability.common._raw_value import is_raw_sequence
 from durability.types import (
     CallableSyncOrAsyncReturnNoneType,
     CallableType,
@@ -153,7 +153,7 @@ def _takes_varargs(fn: Callable[..., Any], arg_types: list[type] | None, is_meth
         and parameters[-1].kind is inspect.Parameter.VAR_POSITIONAL
     ):
         return True
-    if arg_types is None or len(arg_types) != 2 or arg_types[0] is not str or not _is_raw_sequence(arg_types[1]):
+    if arg_types is None or len(arg_types) != 2 or arg_types[0] is not str or not is_raw_sequence(arg_types[1]):
         raise RuntimeError("Dynamic handler must have 3 arguments: self, str, and Sequence[RawValue]")
     return False
 

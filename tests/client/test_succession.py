@@ -280,8 +280,10 @@ def test_a_childs_bad_schedule_fails_the_workflow_task() -> None:
         handle = await client.start_workflow(BadParent.run, id="parent", task_queue="q")
         await asyncio.sleep(10)
         description = await handle.describe()
-        assert "'never' cannot be read" in description.raw_description.task_failure
-        assert all([delta.pending async for delta in cloud.gateway.history("parent", None)])
+        assert "'never' cannot be read" in description.raw_description.pending_workflow_task.last_failure.message
+        events = [event.name for event in (await handle.fetch_history()).events]
+        task = ["WorkflowTaskScheduled", "WorkflowTaskStarted", "WorkflowTaskFailed"]
+        assert events == ["WorkflowExecutionStarted", *task]
 
     run(scenario)
 

@@ -152,6 +152,46 @@ async def test_time_is_not_skipped_while_an_activity_runs() -> None:
         assert await result == "activity"
 
 
+@activity.defn
+async def completed_by_others() -> str:
+    completed_by_others_token.set_result(activity.info().task_token)
+    activity.raise_complete_async()
+
+
+completed_by_others_token: asyncio.Future[bytes]
+
+
+@workflow.defn
+class AsksOthers:
+    @workflow.run
+    async def run(self) -> str:
+        return await workflow.execute_activity(completed_by_others, start_to_close_timeout=timedelta(days=1))
+
+
+@pytest.mark.parametrize("eager", [True, False], ids=["eager", "dispatched"])
+async def test_time_is_not_skipped_while_an_activity_is_to_be_completed_from_outside(eager: bool) -> None:
+    global completed_by_others_token
+    completed_by_others_token = asyncio.get_running_loop().create_future()
+    async with await WorkflowEnvironment.start_time_skipping() as env:
+        worker = Worker(
+            env.client,
+            task_queue=QUEUE,
+            workflows=[AsksOthers],
+            activities=[completed_by_others],
+            disable_eager_activity_execution=not eager,
+        )
+        async with worker:
+            handle = await env.client.start_workflow(AsksOthers.run, id="asks", task_queue=QUEUE)
+            result = asyncio.create_task(handle.result())
+            token = await completed_by_others_token
+            before = await env.get_current_time()
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert await env.get_current_time() - before < timedelta(minutes=1)
+            await env.client.get_async_activity_handle(task_token=token).complete("done")
+            assert await result == "done"
+
+
 async def test_local_environment_has_real_time() -> None:
     async with await WorkflowEnvironment.start_local(namespace="mine") as env, worker(env.client, Sleeper):
         assert not env.supports_time_skipping
@@ -216,7 +256,7 @@ async def test_time_is_not_skipped_while_a_workflow_task_fails() -> None:
         before = await env.get_current_time()
         handle = await env.client.start_workflow(Repaired.run, id="w", task_queue=QUEUE)
         result = asyncio.create_task(handle.result())
-        while not (await handle.describe()).raw_description.task_attempts:  # noqa: ASYNC110 - nothing tells the test
+        while not (await handle.describe()).raw_description.HasField("pending_workflow_task"):  # noqa: ASYNC110 - nothing tells the test
             await asyncio.sleep(0)
         for _ in range(100):
             await asyncio.sleep(0)
