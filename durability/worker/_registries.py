@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -189,13 +190,12 @@ class Activities(ActivityRunner):
     async def end(self, patience: float) -> None:
         """Tell activities of the shutdown, and cancel those that run on for ``patience`` seconds."""
         self.shutdown()
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 await self._none_running.wait()
-        except TimeoutError:
-            self._abort = True
-            for cancellation in list(self._running):
-                cancellation.request(_SHUTDOWN)
+        self._abort = True  # also for those that a workflow task, which has been told to stop, is about to begin
+        for cancellation in list(self._running):
+            cancellation.request(_SHUTDOWN)
 
 
 _SHUTDOWN = ActivityCancellationDetails(worker_shutdown=True)
