@@ -12,7 +12,19 @@ class NondeterminismError(TemporalError):
 
     It fails the workflow task, not the workflow, unless the workflow's failure exception types include it: the run goes
     on by itself when fitting code is deployed.
+
+    Attributes:
+        message: What was decided, and what the history says.
     """
+
+    def __init__(self, message: str) -> None:
+        """Create the error.
+
+        Args:
+            message: What was decided, and what the history says.
+        """
+        super().__init__(message)
+        self.message = message
 
 
 NONDETERMINISM: Final = "[TMPRL1100] Nondeterminism error: "

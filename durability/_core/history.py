@@ -81,6 +81,7 @@ class WorkflowExecutionStarted(Record, tag=1):
     static_summary: Payload | None = None
     static_details: Payload | None = None
     execution_deadline: int = 0  # absolute; carried over from the first run of the chain
+    recent_keys: list[str] = []  # messages that the run before consumed of late: whoever repeats one is not heard twice
 
 
 class WorkflowExecutionSignaled(Record, tag=26):
@@ -509,22 +510,3 @@ class Delta(msgspec.Struct, array_like=True):
     identity: str = ""
     python: str = ""
     supersedes: bool = False
-
-
-def identity(message: Input) -> tuple[str | int, ...]:
-    """What makes two messages the same."""
-    match message:
-        case ActivityOutcome():
-            return ("activity", message.sequence)
-        case ActivityRetryScheduled():
-            return ("retry", message.sequence)
-        case TimerFired():
-            return ("timer", message.sequence)
-        case WorkflowExecutionStarted():
-            return ("start",)
-        case ChildWorkflowExecutionStarted() | StartChildWorkflowExecutionFailed():
-            return ("child-start", message.sequence)
-        case WorkflowExecutionTimedOut():
-            return ("timeout",)
-        case _:
-            return (message.key,)

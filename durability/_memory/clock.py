@@ -28,6 +28,8 @@ class Relevance(Enum):
     """Nobody needs it any more."""
     HELD = 3
     """It comes in its own time, and nothing is skipped before."""
+    IDLE = 4
+    """Nobody waits for it now, but it must come in its time: somebody may rely on it by then."""
 
 
 @dataclass(order=True, slots=True)
@@ -136,16 +138,23 @@ class EnvironmentClock:
     def _skip(self) -> None:
         if self.held():
             return
+        idle: list[_Entry] = []
+        needed: _Entry | None = None
         while self._entries:
             entry = self._entries[0]
             relevance = entry.relevance() if entry.call is not None else Relevance.STALE
-            if relevance is Relevance.HELD:
-                return
             if relevance is Relevance.NEEDED:
-                self._skipped += max(0, entry.due - self())
-                self._fire()
-                return
+                needed = entry
+            if relevance in (Relevance.NEEDED, Relevance.HELD):
+                break
             heapq.heappop(self._entries)
+            if relevance is Relevance.IDLE:
+                idle.append(entry)
+        for entry in idle:
+            heapq.heappush(self._entries, entry)
+        if needed is not None:
+            self._skipped += max(0, needed.due - self())
+            self._fire()
 
     def _fire(self) -> None:
         now = self()

@@ -411,9 +411,12 @@ class LocalCloud:
             return Relevance.STALE
         if head.task_attempts:
             return Relevance.HELD
-        if not head.awake and not 0 < head.attention <= wake_up.due:
+        if head.awake or 0 < head.attention <= wake_up.due:
+            return Relevance.NEEDED
+        if head.wake_up != wake_up.due:
             return Relevance.STALE
-        return Relevance.NEEDED
+        # The one that is outstanding: it arranges the next one, if there is anything to wait for.
+        return Relevance.NEEDED if head.attention else Relevance.IDLE
 
     def _route(self, message: Message, receipt: int = 1) -> None:
         if self._closed:

@@ -44,7 +44,7 @@ def defn(
     *, sandboxed: bool = True, dynamic: bool = False, versioning_behavior: VersioningBehavior = ...
 ) -> Callable[[ClassType], ClassType]: ...
 def defn(
-    cls: ClassType | None = None,
+    cls: type | None = None,
     *,
     name: str | None = None,
     sandboxed: bool = True,
@@ -57,7 +57,7 @@ def defn(
     Args:
         cls: The class, when the decorator is used without parentheses.
         name: The workflow type's name; the class's own by default.
-        sandboxed: Accepted for compatibility; workflows run without a sandbox.
+        sandboxed: Whether the guard refuses what does not replay (docs/determinism.md).
         dynamic: Run every workflow type that has no class; ``run`` takes a single ``Sequence[RawValue]``.
         failure_exception_types: Exceptions that fail the workflow or update instead of the workflow task, besides
             those of ``durability.exceptions``.
@@ -177,16 +177,16 @@ class _Definition:
     has_init: bool
 
     @staticmethod
-    def from_class(cls: type) -> _Definition | None:
-        definition: _Definition | None = getattr(cls, _DEFINITION, None)
+    def from_class(workflow_class: type) -> _Definition | None:
+        definition: _Definition | None = getattr(workflow_class, _DEFINITION, None)
         # A subclass inherits the attribute, but is no workflow unless it is decorated itself.
-        return definition if definition is not None and definition.cls is cls else None
+        return definition if definition is not None and definition.cls is workflow_class else None
 
     @staticmethod
-    def must_from_class(cls: type) -> _Definition:
-        definition = _Definition.from_class(cls)
+    def must_from_class(workflow_class: type) -> _Definition:
+        definition = _Definition.from_class(workflow_class)
         if definition is None:
-            name = getattr(cls, "__name__", repr(cls))
+            name = getattr(workflow_class, "__name__", repr(workflow_class))
             raise ValueError(f"Workflow {name} missing attributes, was it decorated with @workflow.defn?")
         return definition
 

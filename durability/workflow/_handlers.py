@@ -178,7 +178,7 @@ def signal(
     *, dynamic: Literal[True], unfinished_policy: HandlerUnfinishedPolicy = ..., description: str | None = None
 ) -> Callable[[CallableSyncOrAsyncReturnNoneType], CallableSyncOrAsyncReturnNoneType]: ...
 def signal(
-    fn: CallableSyncOrAsyncReturnNoneType | None = None,
+    fn: Callable[..., Awaitable[None] | None] | None = None,
     *,
     name: str | None = None,
     dynamic: bool | None = False,
@@ -226,7 +226,7 @@ def query(*, dynamic: Literal[True], description: str | None = None) -> Callable
 @overload
 def query(*, description: str) -> Callable[[CallableType], CallableType]: ...
 def query(
-    fn: CallableType | None = None,
+    fn: Callable[..., Any] | None = None,
     *,
     name: str | None = None,
     dynamic: bool | None = False,

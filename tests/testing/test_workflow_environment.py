@@ -78,6 +78,31 @@ class Racing:
 
 
 @workflow.defn
+class PutOff:
+    """Sleeps for an hour, unless it is told to sleep for longer, or not to sleep until it is told again."""
+
+    def __init__(self) -> None:
+        self.hours: float | None = 1
+        self.changed = False
+
+    @workflow.run
+    async def run(self) -> float:
+        begun = workflow.now()
+        while True:
+            self.changed = False
+            limit = None if self.hours is None else timedelta(hours=self.hours)
+            try:
+                await workflow.wait_condition(lambda: self.changed, timeout=limit)
+            except TimeoutError:
+                return (workflow.now() - begun).total_seconds() / 3600
+
+    @workflow.update
+    def change(self, hours: float | None) -> None:
+        self.hours = hours
+        self.changed = True
+
+
+@workflow.defn
 class Asserting:
     @workflow.run
     async def run(self) -> None:
@@ -120,6 +145,16 @@ async def test_sleep_fires_the_timers_on_its_way() -> None:
         await env.sleep(timedelta(hours=25))
         with env.auto_time_skipping_disabled():
             assert await handle.result() == "nobody told"
+
+
+@pytest.mark.parametrize("changes", [[2], [None, 2], [0.5, 3], [3, 2]])
+async def test_a_timer_that_is_put_off_fires_later(changes: list[float | None]) -> None:
+    async with await WorkflowEnvironment.start_time_skipping() as env, worker(env.client, PutOff):
+        handle = await env.client.start_workflow(PutOff.run, id="w", task_queue=QUEUE)
+        for hours in changes:
+            await handle.execute_update(PutOff.change, hours)
+            await env.sleep(60)
+        assert await handle.result() == pytest.approx(changes[-1], abs=0.1)
 
 
 async def test_time_is_not_skipped_without_somebody_waiting() -> None:
