@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from durability._core import history
 from durability._core.history import Command, Delta, Input, RetryPolicyRecord
+from durability._core.options import priority_from
 from durability._core.payload import Payload
 from durability._core.temporal_json import (
     RETRY_STATES,
@@ -192,6 +193,8 @@ class EventsBuilder:
             body["searchAttributes"] = {"indexedFields": payload_map_json(message.search_attributes)}
         if message.retry_policy:
             body["retryPolicy"] = _retry_policy(message.retry_policy)
+        if message.priority:
+            body["priority"] = _priority(message.priority)
         if message.continued_run_id:
             body["continuedExecutionRunId"] = message.continued_run_id
         if message.last_completion_result:
@@ -397,6 +400,8 @@ class EventsBuilder:
         }
         if command.retry_policy:
             body["retryPolicy"] = _retry_policy(command.retry_policy)
+        if command.priority:
+            body["priority"] = _priority(command.priority)
         return body
 
     def _initiated(self, command: history.StartChildWorkflowExecutionInitiated) -> dict[str, Any]:
@@ -415,6 +420,8 @@ class EventsBuilder:
         }
         if command.retry_policy:
             body["retryPolicy"] = _retry_policy(command.retry_policy)
+        if command.priority:
+            body["priority"] = _priority(command.priority)
         if command.memo:
             body["memo"] = {"fields": payload_map_json(command.memo)}
         if command.search_attributes:
@@ -519,6 +526,16 @@ def _retry_policy(policy: RetryPolicyRecord) -> dict[str, Any]:
     if policy.non_retryable_error_types:
         body["nonRetryableErrorTypes"] = list(policy.non_retryable_error_types)
     return body
+
+
+def _priority(record: list[Payload]) -> dict[str, Any]:
+    priority = priority_from(record)
+    body = {
+        "priorityKey": priority.priority_key,
+        "fairnessKey": priority.fairness_key,
+        "fairnessWeight": priority.fairness_weight,
+    }
+    return {name: value for name, value in body.items() if value is not None}
 
 
 def _timestamp(milliseconds: int) -> dict[str, int]:
