@@ -252,7 +252,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
 
     def time(self) -> float:
         """Seconds since the epoch, as of the activation."""
-        return self.now / 1000
+        return self.now * 1_000_000 / 1e9  # rounded as ``workflow.time()`` is: the two are compared
 
     def create_future(self) -> asyncio.Future[Any]:
         """Return a future of this loop."""

@@ -6,7 +6,7 @@ Pure: time and messages come in as arguments, deltas come out. The runtime makes
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Final
 
@@ -23,6 +23,14 @@ SUGGEST_CONTINUE_AS_NEW_EVENTS: Final = 4096
 """Temporal's default ``limit.historyCount.suggestContinueAsNew``."""
 SUGGEST_CONTINUE_AS_NEW_BYTES: Final = 4 * 1024 * 1024
 """Temporal's default ``limit.historySize.suggestContinueAsNew``."""
+
+_NOTHING: Final = (b"", b"null", b"[]")
+
+EVENT_BYTES: Final = 48
+"""Added to the size of a history for each event: what an id, a time and a type take that deltas do not store.
+
+It is what the size is before anything was stored, too, so that a workflow never sees a history without one.
+"""
 
 PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -201,7 +209,7 @@ class Run:
                 is_replaying=replaying,
                 patches=patches,
                 history_length=length,
-                history_size=self.history_size,
+                history_size=self.history_size + length * EVENT_BYTES,
                 continue_as_new_suggested=length >= SUGGEST_CONTINUE_AS_NEW_EVENTS
                 or self.history_size >= SUGGEST_CONTINUE_AS_NEW_BYTES,
                 build=build,
@@ -338,7 +346,7 @@ class Run:
             elif isinstance(command, history.RequestCancelExternalWorkflowExecutionInitiated):
                 self.cancels_out[command.sequence] = command
             elif isinstance(command, history.SearchAttributesUpserted):
-                self.search_attributes.update(command.search_attributes)
+                upsert(self.search_attributes, command.search_attributes)
             elif isinstance(command, history.WorkflowPropertiesModified):
                 for key, value in command.memo.items():
                     if value is None:
@@ -354,6 +362,15 @@ class Run:
         if activity is not None and record.eager_deadline:
             activity.eager = True
             activity.deadline = record.eager_deadline
+
+
+def upsert(attributes: dict[str, Payload], changes: Mapping[str, Payload]) -> None:
+    """Change search attributes; null and an empty list remove one, as in Temporal."""
+    for name, value in changes.items():
+        if value.data in _NOTHING:
+            attributes.pop(name, None)
+        else:
+            attributes[name] = value
 
 
 def is_self_contained(delta: Delta) -> bool:

@@ -30,7 +30,7 @@ from durability._runtime.engine import Engine
 from durability._runtime.frontend import Outcome, UpdateStage, UpdateState
 from durability._runtime.gateway import Gateway, waiting_messages
 from durability._runtime.hosting import WorkerSpecification
-from durability._runtime.ports import ActivityAttempt, Head, Settlement, WakeUp, WorkflowKey
+from durability._runtime.ports import ActivityAttempt, Delivery, Head, Settlement, WakeUp, WorkflowKey
 from durability._runtime.sessions import Sessions
 from durability._runtime.settings import Settings
 from durability._runtime.workflow_task import WorkflowTask
@@ -53,6 +53,8 @@ LOCAL_SETTINGS: Final = Settings(
 TERMINATE: Final = "terminate"
 """Inbox key of a request to terminate a run (``Gateway.terminate``)."""
 _TERMINATED_WITHIN: Final = 5.0
+_CATCHES_UP_WITHIN: Final = 1.0
+_TURNS_OF_A_CALL: Final = 3
 _RECEIPTS: Final = 10
 _REDELIVERY: Final = 1_000
 
@@ -66,6 +68,8 @@ class WatchedStore(MemoryStore):
         super().__init__()
         self._watchers: dict[WorkflowKey, list[asyncio.Future[None]]] = {}
         self._readers: dict[WorkflowKey, asyncio.Future[None]] = {}
+        self.unread: set[WorkflowKey] = set()
+        """Runs that have been sent something since a delta was appended to them last."""
 
     def current(self, key: WorkflowKey) -> Head | None:
         """The head itself, to look at."""
@@ -104,7 +108,27 @@ class WatchedStore(MemoryStore):
         await super().append(key, run_id, sequence, body)
         self._grown(key)
 
+    async def create(self, head: Head) -> Head | None:
+        """See ``HistoryStore.create``."""
+        existing = await super().create(head)
+        if existing is None:
+            self.unread.add(head.key)
+        return existing
+
+    async def deliver(self, key: WorkflowKey, run_id: str | None, message: str, body: bytes, now: int) -> Delivery:
+        """See ``HistoryStore.deliver``."""
+        delivery = await super().deliver(key, run_id, message, body, now)
+        if delivery.accepted:
+            self.unread.add(key)
+        return delivery
+
+    async def fail_task(self, head: Head, failure: str, wake_up: int, *, record: tuple[str, bytes] | None) -> None:
+        """See ``HistoryStore.fail_task``."""
+        await super().fail_task(head, failure, wake_up, record=record)
+        self._grown(head.key)
+
     def _grown(self, key: WorkflowKey) -> None:
+        self.unread.discard(key)
         reader = self._readers.pop(key, None)
         if reader is not None and not reader.done():
             reader.set_result(None)
@@ -168,6 +192,24 @@ class LocalGateway(Gateway):
             if state.stage >= stage or left <= 0:
                 return state
             await asyncio.wait([growth], timeout=left)
+
+    async def signal(
+        self,
+        workflow_id: str,
+        run_id: str | None,
+        name: str,
+        arguments: list[Payload],
+        *,
+        request_id: str,
+        headers: dict[str, Payload] | None = None,
+        identity: str = "",
+    ) -> None:
+        """See ``Frontend.signal``. An idle worker takes the signal before its sender goes on, as after a real call."""
+        await Gateway.signal(
+            self, workflow_id, run_id, name, arguments, request_id=request_id, headers=headers, identity=identity
+        )
+        for _ in range(_TURNS_OF_A_CALL):
+            await asyncio.sleep(0)
 
     async def terminate(
         self,
@@ -373,6 +415,8 @@ class LocalCloud:
                 RPCStatusCode.FAILED_PRECONDITION,
                 b"",
             )
+        if update is None and head is not None:
+            await self._catch_up(head)
         message = WakeUp(workflow_id, run_id)
         while (worker := self._worker_for(task_queue, message)) is None:
             await self._worker_to_come(task_queue)
@@ -388,6 +432,16 @@ class LocalCloud:
             if not calls:
                 self._calls.pop(workflow_id, None)
             self.clock.end_work()
+
+    async def _catch_up(self, head: Head) -> None:
+        """Let workflow tasks under way record what was accepted before a query, as they do in Temporal.
+
+        The answer would be the same, but effects that the query told of would not have happened yet.
+        """
+        if head.awake and not head.task_attempts and head.key in self.store.unread:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_CATCHES_UP_WITHIN):
+                    await asyncio.shield(self.store.growth(head.key))
 
     async def _worker_to_come(self, task_queue: str) -> None:
         """Wait until there may be a worker that has room."""

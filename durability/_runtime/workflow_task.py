@@ -477,14 +477,25 @@ class WorkflowTask:
         exponent = min(self.head.task_attempts, 30)
         backoff = min(settings.failure_backoff * 2**exponent, settings.failure_backoff_limit)
         now = engine.clock()
-        logger.error(
-            "workflow task of %r (run %s) failed, attempt %d, next in %.0f s: %s: %s",
+        logger.warning(
+            "Failed activation on workflow %s with ID %s and run ID %s, attempt %d, next in %.1f s",
+            self.head.workflow_type,
             self.key.workflow_id,
             self.head.run_id,
             self.head.task_attempts + 1,
             backoff / 1000,
-            type(error).__name__,
-            error,
+            exc_info=error,
+            extra={
+                "temporal_workflow": {
+                    "attempt": self.run.started.attempt if self.run.started else 1,
+                    "namespace": self.key.namespace,
+                    "run_id": self.head.run_id,
+                    "task_queue": self.head.task_queue,
+                    "workflow_id": self.key.workflow_id,
+                    "workflow_type": self.head.workflow_type,
+                },
+                "__temporal_error_identifier": "WorkflowTaskFailure",
+            },
         )
         for message in self._unrecorded:
             if isinstance(message, history.ActivityOutcome | history.ActivityRetryScheduled):

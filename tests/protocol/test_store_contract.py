@@ -347,6 +347,16 @@ async def test_a_failed_task_is_shown_until_the_release(store: HistoryStore, key
     assert (await current(store, head)).task_failure == ""
 
 
+async def test_a_failed_task_leaves_its_record_in_the_inbox(store: HistoryStore, key: WorkflowKey) -> None:
+    head = await created(store, key)
+    await store.fail_task(head, "bug", NOW + 1000, record=("task-failed:1", b"how"))
+    failed = await current(store, head)
+    assert list(failed.inbox.items()) == [*head.inbox.items(), ("task-failed:1", b"how")]
+    assert failed.counter == head.counter + 1
+    assert failed.awake == 0
+    assert await store.settle(head, settlement(1), drop=["start"]) is not None  # whoever knows nothing of it
+
+
 async def test_a_failure_is_not_noted_when_the_run_moved_on(store: HistoryStore, key: WorkflowKey) -> None:
     head = await created(store, key)
     assert await store.settle(head, settlement(1), drop=["start"]) is None
