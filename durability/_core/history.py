@@ -19,6 +19,11 @@ from durability._core.payload import Payload
 
 FORMAT = 1
 """The format number written into every delta; a reader refuses numbers that it does not know."""
+NOT_WRITTEN = 0
+"""Format of a delta that is only shown: its inputs have been accepted, and no workflow task has consumed them yet.
+
+Its time is since when somebody owes the run a workflow task; 0 if nobody does.
+"""
 
 
 class RetryPolicyRecord(msgspec.Struct, array_like=True, frozen=True):
@@ -253,6 +258,17 @@ class ActivityRetryScheduled(Record, tag=200):
     failure: Failure | None
 
 
+class WorkflowTaskFailed(Record, tag=9):
+    """A workflow task failed and is tried again: the first attempt only. Gives the workflow nothing to see."""
+
+    time: int
+    key: str
+    failure: Failure
+    cause: int
+    """Number of Temporal's ``WorkflowTaskFailedCause``."""
+    identity: str = ""
+
+
 Input = (
     WorkflowExecutionStarted
     | WorkflowExecutionSignaled
@@ -277,7 +293,11 @@ Input = (
     | ExternalWorkflowExecutionCancelRequested
     | RequestCancelExternalWorkflowExecutionFailed
     | ActivityRetryScheduled
+    | WorkflowTaskFailed
 )
+
+UNSEEN_INPUTS = (ActivityRetryScheduled, WorkflowTaskFailed)
+"""Inputs that the workflow does not get to see."""
 
 
 # --- commands: what the workflow decided ------------------------------------------------------------------------------
@@ -470,7 +490,7 @@ class Delta(msgspec.Struct, array_like=True):
     """What one workflow task added to a run.
 
     Attributes:
-        format: Always ``FORMAT`` when written.
+        format: Always ``FORMAT`` when written; see ``NOT_WRITTEN``.
         time: The activation's time: what ``workflow.now()`` answered.
         inputs: What the task consumed.
         commands: What it decided.

@@ -63,6 +63,10 @@ class Payload(msgspec.Struct, array_like=True, kw_only=False):
         """Length in bytes of the protobuf message."""
         return len(self.SerializeToString())
 
+    def __deepcopy__(self, memo: object = None) -> Payload:
+        """A copy that shares nothing that can change. As with protobuf's messages, called by people too."""
+        return Payload(dict(self.metadata), self.data)
+
 
 def payload_size(payload: Payload | None) -> int:
     """Bytes that a payload takes, metadata included."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from durability._core import history
 from durability._core.history import Delta
+from durability._core.run import upsert
 from durability._runtime.frontend import Description, PendingActivity
 from durability._runtime.leftovers import decode_details, decode_failure
 from durability._runtime.ports import Head, HistoryStore
@@ -26,12 +27,30 @@ def describe_head(head: Head) -> Description:
         parent_workflow_id=head.record.parent_workflow_id,
         parent_run_id=head.record.parent_run_id,
         first_run_id=head.record.first_run_id,
+        root_workflow_id=head.record.root_workflow_id,
+        root_run_id=head.record.root_run_id,
+        static_summary=head.record.static_summary,
+        static_details=head.record.static_details,
         memo=head.record.memo,
         search_attributes=head.record.search_attributes,
         task_attempts=head.task_attempts,
         task_failure=head.task_failure,
         next_wake_up=head.wake_up,
     )
+
+
+def note_changes(description: Description, deltas: Iterable[Delta]) -> None:
+    """Bring memo and search attributes up to date: the head learns of changes when the run is released."""
+    memo, search_attributes = dict(description.memo), dict(description.search_attributes)
+    for delta in deltas:
+        for command in delta.commands:
+            if isinstance(command, history.SearchAttributesUpserted):
+                upsert(search_attributes, command.search_attributes)
+            elif isinstance(command, history.WorkflowPropertiesModified):
+                memo.update({name: value for name, value in command.memo.items() if value is not None})
+                for name in [name for name, value in command.memo.items() if value is None]:
+                    memo.pop(name, None)
+    description.memo, description.search_attributes = memo, search_attributes
 
 
 async def pending_activities(store: HistoryStore, head: Head, deltas: Iterable[Delta]) -> list[PendingActivity]:

@@ -34,6 +34,10 @@ class HeadRecord(msgspec.Struct, array_like=True, tag_field="head"):
     parent_sequence: int = 0
     first_run_id: str = ""
     execution_time: int = 0
+    root_workflow_id: str = ""
+    root_run_id: str = ""
+    static_summary: Payload | None = None
+    static_details: Payload | None = None
 
 
 @dataclass(slots=True)
@@ -206,8 +210,11 @@ class HistoryStore(Protocol):
         """Remove consumed messages and stay awake. Returns the head afterwards; None if the run is another by now."""
         ...
 
-    async def fail_task(self, head: Head, failure: str, wake_up: int) -> None:
-        """Record a failed workflow task, clear the awake mark until ``wake_up``. Does nothing if the run moved on."""
+    async def fail_task(self, head: Head, failure: str, wake_up: int, *, record: tuple[str, bytes] | None) -> None:
+        """Show a failed workflow task, clear the awake mark until ``wake_up``. Does nothing if the run moved on.
+
+        ``record`` is the failure as a message, by its key, to be put into the inbox: it belongs to the history.
+        """
         ...
 
     async def postpone(self, head: Head, until: int) -> bool:

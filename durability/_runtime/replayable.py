@@ -31,7 +31,7 @@ async def decoded_tasks(
     for task in tasks:
         delta = task.delta
         inputs = await payloads.decoded(run, delta.inputs)
-        run.absorb(delta.inputs, delta.time)
+        run.absorb_inputs(delta.inputs, delta.time)
         run.record(delta.inputs, delta.commands, delta.time)
         outcomes = [await _local_outcome(payloads, run, local, delta.time) for local in task.local_outcomes]
         decoded.append(replace(task, delta=msgspec.structs.replace(delta, inputs=inputs), local_outcomes=outcomes))
@@ -45,7 +45,7 @@ async def _local_outcome(payloads: WorkflowPayloads, run: Run, local: LocalOutco
     )
     run.record([], [scheduled], time)
     [outcome] = await payloads.decoded(run, [cast(Input, local.outcome)])
-    run.absorb([outcome], time)
+    run.absorb_inputs([outcome], time)
     return replace(local, outcome=cast(history.ActivityOutcome, outcome))
 
 

@@ -33,6 +33,7 @@ from durability.converter import (
 from durability.exceptions import ApplicationError
 
 _Rec = TypeVar("_Rec", Input, Command)
+_UNSEEN = (history.ActivityRetryScheduled, history.WorkflowTaskFailed)
 _CHILD_ENDS = (
     history.ChildWorkflowExecutionCompleted,
     history.ChildWorkflowExecutionFailed,
@@ -126,10 +127,10 @@ class WorkflowPayloads:
         return list(await asyncio.gather(*(large.put_away(record, namespace, run_id) for record in records)))
 
     async def decoded(self, run: Run, inputs: list[Input]) -> list[Input]:
-        """Inputs through external storage and codec, before the run absorbs them; retries are left out."""
+        """Inputs through external storage and codec, before the run absorbs them; what only the engine sees is left out."""
         if self.plain:
             return inputs
-        inputs = [message for message in inputs if not isinstance(message, history.ActivityRetryScheduled)]
+        inputs = [message for message in inputs if not isinstance(message, _UNSEEN)]
         inputs = await self._with_storage(run, inputs, stores=False)
         if self.options.converter.payload_codec is not None:
             inputs = [await self._with_codec(run, message, encodes=False) for message in inputs]
@@ -143,9 +144,9 @@ class WorkflowPayloads:
             record = await transformed(record, codec.encode, self._is_shown)
             own = self._codec(lambda: _own_context(run))
             return await transformed(record, own.encode, ABOUT.__contains__)
-        except ApplicationError:
-            raise
         except Exception as error:
+            if isinstance(error, ApplicationError) and error.non_retryable:
+                raise  # as in the reference, it fails the workflow for good
             raise PayloadCodecError(
                 f"the payload codec {type(codec).__name__} failed {'encoding' if encodes else 'decoding'} the payloads "
                 f"of {type(record).__name__} of workflow {run.workflow_id!r}: {type(error).__name__}: {error}"

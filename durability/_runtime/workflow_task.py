@@ -19,6 +19,7 @@ import msgspec
 from durability._core import history
 from durability._core.encoding import decode_delta, encode_delta, encode_input
 from durability._core.errors import NondeterminismError
+from durability._core.failure import Failure
 from durability._core.history import Command, Delta, Input
 from durability._core.run import Run, effective, is_self_contained
 from durability._runtime import closing
@@ -26,7 +27,7 @@ from durability._runtime.dispatch import Decision, Dispatcher, decisions
 from durability._runtime.dispatched import DispatchedActivities
 from durability._runtime.eager import EagerActivities
 from durability._runtime.engine import Engine
-from durability._runtime.gateway import waiting_messages
+from durability._runtime.gateway import inbox_name, waiting_messages
 from durability._runtime.large_payloads import refers
 from durability._runtime.ports import FencedError, Head, HeadRecord, Settlement, WakeUp, WorkflowKey
 from durability._runtime.succession import check_schedules, held_until, note_retry_state
@@ -90,7 +91,7 @@ class WorkflowTask:
     run: Run = field(init=False)
     news: list[Input] = field(default_factory=list)
     superseded: list[Input] | None = None
-    _undispatched: list[Decision] = field(default_factory=list)
+    undispatched: list[Decision] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
     _unrecorded: list[Input] = field(default_factory=list)
     _collected: int = 0
@@ -193,8 +194,10 @@ class WorkflowTask:
         except Exception as error:
             if await closing.end_unseen(self, error):
                 return False
+            if self.run.is_failure_exception(error) and await closing.fail_unseen(self, error):
+                return True
             raise _WorkflowTaskFailed from error
-        self._undispatched = [
+        self.undispatched = [
             decision
             for sequence, delta, _ in effective(deltas)
             if head.dispatched < sequence <= self.run.last
@@ -210,11 +213,11 @@ class WorkflowTask:
             await closing.finish_predecessor(self)
         if self.run.last == 0 and await self._postponed():
             return ""
-        if self._undispatched and not self.run.closed:
-            self.news += await self.dispatcher.dispatch(self.run, self._undispatched)
+        if self.undispatched and not self.run.closed:
+            self.news += await self.dispatcher.dispatch(self.run, self.undispatched)
         while True:
             if self.run.closed:
-                return await closing.close(self, self._undispatched)
+                return await closing.close(self, self.undispatched)
             inputs = await self._collect()
             if inputs:
                 await self._advance(inputs)
@@ -317,7 +320,7 @@ class WorkflowTask:
         self.run.committed(sequence, delta, len(body))
         self._note_update(delta)
         if self.run.closed:
-            self._undispatched = decisions(delta)
+            self.undispatched = decisions(delta)
             return
         self._start_eager(delta)
         self.news += await self.dispatcher.dispatch(self.run, decisions(delta))
@@ -330,7 +333,7 @@ class WorkflowTask:
         except ApplicationError as error:
             if not error.non_retryable:
                 raise
-            run.absorb(inputs, now)  # as in the reference: a codec may fail the workflow for good
+            run.absorb_inputs(inputs, now)  # as in the reference: a codec may fail the workflow for good
             commands: list[Command] = [history.WorkflowExecutionFailed(engine.to_failure(error))]
         else:
             commands = run.decide(inputs, now, seen, build=engine.build)
@@ -468,7 +471,7 @@ class WorkflowTask:
     async def _report(self, run_id: str, message: Input) -> bool:
         """Put an eager outcome into the inbox. True if that makes the run this executor's business."""
         [message] = await self.engine.payloads.stored(self.run, [message])
-        name, body = closing.inbox_name(message), encode_input(message)
+        name, body = inbox_name(message), encode_input(message)
         delivery = await self.engine.store.deliver(self.key, run_id, name, body, self.engine.clock())
         return delivery.accepted and delivery.before is not None and not delivery.before.awake
 
@@ -497,14 +500,25 @@ class WorkflowTask:
         exponent = min(self.head.task_attempts, 30)
         backoff = min(settings.failure_backoff * 2**exponent, settings.failure_backoff_limit)
         now = engine.clock()
-        logger.error(
-            "workflow task of %r (run %s) failed, attempt %d, next in %.0f s: %s: %s",
+        logger.warning(
+            "Failed activation on workflow %s with ID %s and run ID %s, attempt %d, next in %.1f s",
+            self.head.workflow_type,
             self.key.workflow_id,
             self.head.run_id,
             self.head.task_attempts + 1,
             backoff / 1000,
-            type(error).__name__,
-            error,
+            exc_info=error,
+            extra={
+                "temporal_workflow": {
+                    "attempt": self.run.started.attempt if self.run.started else 1,
+                    "namespace": self.key.namespace,
+                    "run_id": self.head.run_id,
+                    "task_queue": self.head.task_queue,
+                    "workflow_id": self.key.workflow_id,
+                    "workflow_type": self.head.workflow_type,
+                },
+                "__temporal_error_identifier": "WorkflowTaskFailure",
+            },
         )
         for message in self._unrecorded:
             if isinstance(message, history.ActivityOutcome | history.ActivityRetryScheduled):
@@ -512,7 +526,25 @@ class WorkflowTask:
         self._unrecorded = []
         engine.count("WorkflowTaskFailures", 1)
         await engine.wake_ups.at(self.key.workflow_id, self.head.run_id, now + backoff, now)
-        await engine.store.fail_task(self.head, _shorten(text), now + backoff)
+        record = None if self.head.task_attempts else await self._failure_record(error, now)
+        await engine.store.fail_task(self.head, _shorten(text), now + backoff, record=record)
+
+    async def _failure_record(self, error: BaseException, now: int) -> tuple[str, bytes]:
+        """The failure as the history shows it. Only the first attempt's, as in Temporal's histories."""
+        try:
+            failure = self.engine.to_failure(error)
+            await self.engine.payloads.encode_failure(self.run, failure)
+        except Exception as conversion:  # a codec that fails may be why the task did
+            failure = Failure(message=f"Failed converting activation exception: {type(conversion).__name__}")
+        failure.message = _shorten(failure.message)
+        failure.stack_trace = _shorten(failure.stack_trace)
+        cause = _NON_DETERMINISTIC if isinstance(error, NondeterminismError) else _UNHANDLED
+        key = f"task-failed:{now}"
+        body = encode_input(history.WorkflowTaskFailed(now, key, failure, cause, self.engine.identity))
+        if len(body) > FAILURE_BYTES:
+            failure.cause = None
+            body = encode_input(history.WorkflowTaskFailed(now, key, failure, cause, self.engine.identity))
+        return key, body
 
     def _told(self, error: BaseException) -> str:
         """What the head is to say of a failure; not an error's message if the application has messages encoded."""
@@ -524,6 +556,11 @@ class WorkflowTask:
 
 
 FAILURE_TEXT: Final = 4_000
+FAILURE_BYTES: Final = 16 * 1024
+"""Of a failed workflow task in the history. It waits in the head, which every write of the head pays for."""
+_UNHANDLED: Final = 14
+_NON_DETERMINISTIC: Final = 24
+"""Numbers of Temporal's ``WorkflowTaskFailedCause``."""
 
 
 def _shorten(text: str) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import threading
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from durability.activity._interceptors import (
     ExecuteActivityInput,
 )
 from durability.activity._logger import logger
+from durability.activity._processes import ProcessCall
 from durability.activity._task import (
     ActivityCancelled,
     ActivityCompleted,
@@ -106,7 +108,8 @@ class Execution:
 
     async def run(self) -> ActivityResult:
         """Run the attempt to its end, or until it is abandoned."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
         self._finished: asyncio.Future[ActivityResult] = loop.create_future()
         self._task = loop.create_task(self._run_to_result())
         self._task.add_done_callback(self._finish)
@@ -188,6 +191,7 @@ class Execution:
             raise
         except BaseException as error:  # user code may raise anything, and every end of it has a result
             result = await self._result_of_error(error)
+        self._send_pending_heartbeat()
         if self._heartbeat_task is not None:
             await self._heartbeat_task
         return result
@@ -196,7 +200,8 @@ class Execution:
         task = self._attempt
         definition = self._runner.definition(task.activity_type, task.workflow_id)
         self._is_async = definition.is_async
-        if not definition.is_async and not definition.no_thread_cancel_exception:
+        in_thread = not definition.is_async and self._runner.in_threads
+        if in_thread and not definition.no_thread_cancel_exception:
             self._canceller = ThreadCanceller()
             if self._details is not None:
                 self._canceller.cancel()
@@ -301,6 +306,9 @@ class Execution:
             loop.call_soon_threadsafe(_complete, accepted, lambda: send and send(*details), context=loop_side)
             accepted.result(_HEARTBEAT_ACCEPTED_WITHIN)
 
+        if executor is not None and not isinstance(executor, ThreadPoolExecutor):
+            return await self._call_in_process(fn, args, executor, heartbeat)
+
         def call() -> Any:
             current_context.set(replace(context, heartbeat=heartbeat))
             if self._canceller is None:
@@ -310,6 +318,32 @@ class Execution:
 
         return await loop.run_in_executor(executor, contextvars.copy_context().run, call)
 
+    async def _call_in_process(
+        self, fn: Callable[..., Any], args: Sequence[Any], executor: Executor, heartbeat: Callable[..., None]
+    ) -> Any:
+        context, runner = Context.current(), self._runner
+        manager, shutdown = runner.shared_state
+        info = context.info()
+        sender = await manager.register_heartbeater(info.task_token, heartbeat)
+        cancelled = self._cancelled.mirror(manager.new_event())
+        call = ProcessCall(
+            info=info,
+            sender=sender,
+            cancelled=cancelled,
+            worker_shutdown=shutdown,
+            payload_converter_class=self._data_converter.payload_converter_class,
+            fn=fn,
+            args=args,
+        )
+        try:
+            return await asyncio.get_running_loop().run_in_executor(executor, call)
+        except BrokenExecutor as error:
+            runner.on_broken(error)
+            raise
+        finally:
+            self._cancelled.forget(cancelled)
+            await manager.unregister_heartbeater(info.task_token)
+
     def info(self) -> Info:
         """The activity's info, made when it is first asked for."""
         if self._info is None:
@@ -317,19 +351,32 @@ class Execution:
         return self._info
 
     def heartbeat(self, *details: Any) -> None:
-        """Send a heartbeat. One that has not been sent when the next one comes is dropped."""
+        """Send a heartbeat. One that has not been sent when the next one comes is dropped.
+
+        An asynchronous activity may call this in a thread of its own making, even while it blocks the event loop
+        until that thread ends: so this does not wait for the loop, and ``_send_pending_heartbeat`` at the end of the
+        attempt picks up what the loop had no time for.
+        """
         if self._ended:
             return
-        self._expect_heartbeat()
         self._pending_heartbeat = details
+        if threading.get_ident() == self._thread:
+            self._send_pending_heartbeat()
+        else:
+            self._loop.call_soon_threadsafe(self._send_pending_heartbeat)
+
+    def _send_pending_heartbeat(self) -> None:
+        if self._pending_heartbeat is None or self._finished.done():
+            return
+        self._expect_heartbeat()
         if self._heartbeat_task is None or self._heartbeat_task.done():
-            self._heartbeat_task = asyncio.get_running_loop().create_task(self._send_heartbeats())
+            self._heartbeat_task = self._loop.create_task(self._send_heartbeats())
 
     def _expect_heartbeat(self) -> None:
         if self._attempt.heartbeat_timeout:
             if self._heartbeat_timer is not None:
                 self._heartbeat_timer.cancel()
-            self._heartbeat_timer = asyncio.get_running_loop().call_later(
+            self._heartbeat_timer = self._loop.call_later(
                 self._attempt.heartbeat_timeout / 1000, self._exceed, TimeoutType.HEARTBEAT
             )
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import threading
 import warnings
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from durability._core.payload import Payload
@@ -14,6 +15,7 @@ from durability.activity._cancellation import ActivityCancellationDetails, Cance
 from durability.activity._definition import _Definition
 from durability.activity._execution import Execution
 from durability.activity._interceptors import InterceptsActivities
+from durability.activity._processes import SharedStateManager
 from durability.activity._task import (
     ActivityCancelled,
     ActivityCompleted,
@@ -43,7 +45,12 @@ __all__ = [
 
 
 class ActivityRunner:
-    """Knows a set of activities and runs attempts of them."""
+    """Knows a set of activities and runs attempts of them.
+
+    Attributes:
+        on_completes_later: Told of every attempt that is to be completed from outside.
+        on_broken: Told when the executor is found to be of no more use, with the error.
+    """
 
     def __init__(
         self,
@@ -57,6 +64,7 @@ class ActivityRunner:
         abandon_after: float = 1.0,
         header_codec: bool = False,
         payload_limit: int | None = PAYLOAD_LIMIT,
+        shared_state_manager: SharedStateManager | None = None,
     ) -> None:
         """Create the runner.
 
@@ -72,6 +80,7 @@ class ActivityRunner:
             header_codec: Whether headers go through the data converter's codec.
             payload_limit: Most bytes of a result, of a heartbeat's details, or of a failure; None for no limit. An
                 attempt that gives more fails.
+            shared_state_manager: Connects to the processes of an ``executor`` that is no thread pool.
 
         Raises:
             TypeError: An activity is not decorated, is a class, or is the second dynamic one.
@@ -85,7 +94,11 @@ class ActivityRunner:
         self.header_codec = header_codec
         self.payload_limit = payload_limit
         self.worker_shutdown = Flag()
+        self.on_completes_later: Callable[[ActivityTask], None] = lambda task: None
+        self.on_broken: Callable[[BrokenExecutor], None] = lambda error: None
         self._executor = executor
+        self._shared_state_manager = shared_state_manager
+        self._shared_shutdown: threading.Event | None = None
         self._definitions: dict[str, _Definition] = {}
         self._dynamic: _Definition | None = None
         for activity in activities:
@@ -116,6 +129,20 @@ class ActivityRunner:
         return sorted(self._definitions)
 
     @property
+    def in_threads(self) -> bool:
+        """Whether activities that are not ``async def`` run in threads of this process."""
+        return self._executor is None or isinstance(self._executor, ThreadPoolExecutor)
+
+    @property
+    def shared_state(self) -> tuple[SharedStateManager, threading.Event]:
+        """What connects to other processes, and the event by which they see the shutdown."""
+        manager = self._shared_state_manager
+        assert manager is not None
+        if self._shared_shutdown is None:
+            self._shared_shutdown = self.worker_shutdown.mirror(manager.new_event())
+        return manager, self._shared_shutdown
+
+    @property
     def executor(self) -> Executor:
         """Runs activities that are not ``async def``."""
         if self._executor is None:
@@ -136,6 +163,13 @@ class ActivityRunner:
                 type="NotFoundError",
             )
         return definition
+
+    def check_registered(self, activity_type: str) -> None:
+        """Raise ValueError if there is no activity of a type, and no dynamic one."""
+        if activity_type in self._definitions or self._dynamic is not None:
+            return
+        known = f"available activities: {', '.join(self.names)}" if self.names else "no available activities"
+        raise ValueError(f"Activity function {activity_type} is not registered on this worker, {known}")
 
     async def run(
         self,
@@ -158,7 +192,10 @@ class ActivityRunner:
         Raises:
             asyncio.CancelledError: The caller was cancelled; so is the attempt, which then has no result.
         """
-        return await Execution(self, task, heartbeat, cancellation or Cancellation()).run()
+        result = await Execution(self, task, heartbeat, cancellation or Cancellation()).run()
+        if isinstance(result, ActivityCompletesLater):
+            self.on_completes_later(task)
+        return result
 
     def shutdown(self) -> None:
         """Tell running activities that the process is about to end."""

@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode, urlsplit
 
@@ -32,13 +32,18 @@ from durability._runtime.frontend import (
     UpdateStage,
     UpdateState,
 )
+from durability._runtime.lifetime import close_with_loop
 from durability._runtime.queries import QueryFailedError
 from durability.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from durability.exceptions import WorkflowAlreadyStartedError
-from durability.service import RPCError, RPCStatusCode
+from durability.service import ConnectConfig, RPCError, RPCStatusCode
 
 _Body = TypeVar("_Body")
-_ATTEMPTS: Final = 5
+_ATTEMPTS: Final = 11
+_ATTEMPTS_TO_CONNECT: Final = 5
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 5.0
+"""Tries of a call, and seconds between them: ten retries, at most five seconds apart, as Temporal's clients have it."""
 _RETRIED: Final = frozenset({429, 502, 503, 504})
 _EXECUTE_API: Final = re.compile(r"\.execute-api\.([a-z0-9-]+)\.(?:amazonaws\.com|api\.aws)(?:\.cn)?$")
 _STATUSES: Final = {401: RPCStatusCode.UNAUTHENTICATED, 403: RPCStatusCode.PERMISSION_DENIED}
@@ -56,16 +61,18 @@ class HttpFrontend:
             api_key: Bearer token. Without one, requests to API Gateway are signed: to ``execute-api`` hosts in the
                 region of the host, to others in the region that ``DURABILITY_HTTP_SIGNING_REGION`` names, if set.
         """
+        self.config = ConnectConfig(base_url, api_key=api_key)
         self._base_url = base_url.rstrip("/")
-        self._api_key = api_key
+        self.api_key = api_key
         match = _EXECUTE_API.search(urlsplit(base_url).hostname or "")
         region = match[1] if match else os.environ.get("DURABILITY_HTTP_SIGNING_REGION")
         self._signer = _Signer(region) if region and not api_key else None
         self._session: aiohttp.ClientSession | None = None
+        self._lifetime: AsyncGenerator[None] | None = None
 
     async def check_health(self) -> None:
         """Raise RPCError unless the API answers."""
-        await self._call("GET", "/health", wire.HealthBody)
+        await self._call("GET", "/health", wire.HealthBody, attempts=_ATTEMPTS_TO_CONNECT)
 
     # --- Frontend ---------------------------------------------------------------------------------------------------
 
@@ -218,9 +225,13 @@ class HttpFrontend:
         return Page(executions=executions, next_page_token=page.next_page_token)
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if self._lifetime is not None:
+            await self._lifetime.aclose()
+
+    async def _close(self) -> None:
+        session, self._session, self._lifetime = self._session, None, None
+        if session is not None:
+            await session.close()
 
     # --- requests ---------------------------------------------------------------------------------------------------
 
@@ -233,32 +244,34 @@ class HttpFrontend:
         run_id: str | None = None,
         query: Mapping[str, str] | None = None,
         body: msgspec.Struct | None = None,
+        attempts: int = _ATTEMPTS,
     ) -> _Body:
         parameters = {**(query or {}), **({"run_id": run_id} if run_id else {})}
         url = f"{self._base_url}{path}" + (f"?{urlencode(parameters)}" if parameters else "")
         content = b"" if body is None else msgspec.json.encode(body)
-        for attempt in range(1, _ATTEMPTS + 1):
+        for attempt in range(1, attempts + 1):
             try:
                 status, answer = await self._send(method, url, content)
             except aiohttp.ClientError as error:
-                if attempt == _ATTEMPTS:
+                if attempt == attempts:
                     raise RPCError(f"cannot reach {self._base_url}: {error}", RPCStatusCode.UNAVAILABLE, b"") from error
             else:
                 if status < 300:
                     return _decode(answer, expected, url)
-                if status not in _RETRIED or attempt == _ATTEMPTS:
+                if status not in _RETRIED or attempt == attempts:
                     raise _error(status, answer, url)
-            await asyncio.sleep(random.uniform(0.05, 0.1) * 2**attempt)
+            await asyncio.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (attempt - 1)) * random.uniform(1, 2))
         raise AssertionError("unreachable")
 
     async def _send(self, method: str, url: str, content: bytes) -> tuple[int, bytes]:
         headers = {"Content-Type": "application/json"} if content else {}
-        if self._api_key:
-            headers["Authorization"] = f"Bearer {self._api_key}"
+        if self.api_key:
+            headers["Authorization"] = f"Bearer {self.api_key}"
         if self._signer:
             headers = await self._signer.sign(method, url, headers, content)
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
+            self._lifetime = await close_with_loop(self._close)
         async with self._session.request(
             method, URL(url, encoded=True), data=content or None, headers=headers, allow_redirects=False
         ) as response:
@@ -404,6 +417,10 @@ def _description(body: wire.DescriptionBody) -> Description:
         parent_workflow_id=body.parent_workflow_id,
         parent_run_id=body.parent_run_id,
         first_run_id=body.first_run_id,
+        root_workflow_id=body.root_workflow_id,
+        root_run_id=body.root_run_id,
+        static_summary=wire.to_payload(body.static_summary_payload) if body.static_summary_payload else None,
+        static_details=wire.to_payload(body.static_details_payload) if body.static_details_payload else None,
         memo=wire.to_payload_map(body.memo_payloads),
         search_attributes=wire.to_payload_map(body.search_attribute_payloads),
         task_attempts=body.task_attempts,

@@ -13,8 +13,11 @@ from typing import Any, Final, Required, TypedDict
 from durability._core.deadlock import DeadlockDetector
 from durability._core.payload_fields import PAYLOAD_LIMIT
 from durability._runtime.hosting import WorkerSpecification
+from durability.activity._processes import SharedStateManager
+from durability.activity._runner import ActivityRunner
 from durability.client import Client
 from durability.common import HeaderCodecBehavior, VersioningBehavior, WorkerDeploymentVersion
+from durability.runtime import Runtime
 from durability.worker._interceptor import Interceptor
 from durability.worker._plugin import Plugin
 from durability.worker._registries import (
@@ -23,8 +26,10 @@ from durability.worker._registries import (
     Workflows,
     warn_of_small_executor,
 )
-from durability.worker._runner import WorkflowRunner
-from durability.worker._tuning import PollerBehavior, WorkerTuner
+from durability.worker._runner import UNSANDBOXED, WorkflowRunner
+from durability.worker._slots import Reservation, make_slots
+from durability.worker._tuning import PollerBehavior, WorkerTuner, slots_of
+from durability.worker.workflow_sandbox._runner import SANDBOXED
 from durability.workflow._definition import _Definition
 
 EXTERNAL_STORAGE_CONCURRENCY: Final = 3
@@ -83,7 +88,7 @@ class WorkerConfig(TypedDict, total=False):
     graceful_shutdown_timeout: Required[timedelta]
     plugin_shutdown_timeout: timedelta | None
     workflow_failure_exception_types: Sequence[type[BaseException]]
-    shared_state_manager: Any
+    shared_state_manager: SharedStateManager | None
     debug_mode: bool
     disable_eager_activity_execution: bool
     on_fatal_error: Callable[[BaseException], Awaitable[None]] | None
@@ -146,9 +151,13 @@ def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[A
         workflow_slots=config.get("max_concurrent_workflow_tasks"),
         activity_slots=config.get("max_concurrent_activities"),
     )
+    meter = (config["client"]._runtime or Runtime.default()).metric_meter
     activities = None
     if config.get("activities"):
-        warning = warn_of_small_executor(config.get("activity_executor"), config.get("max_concurrent_activities"))
+        slots = config.get("max_concurrent_activities")
+        if config.get("tuner"):
+            slots = slots_of(tuner._activity_supplier)
+        warning = warn_of_small_executor(config.get("activity_executor"), slots)
         if warning:
             warnings.warn(warning, stacklevel=4)
         activities = Activities(
@@ -158,7 +167,9 @@ def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[A
             interceptors=interceptors,
             executor=config.get("activity_executor"),
             client=client,
-            slots=tuner._activity_slots,
+            slots=make_slots(tuner._activity_supplier, _reservation(config)),
+            metric_meter=meter,
+            shared_state_manager=config.get("shared_state_manager"),
             header_codec=header_codec == HeaderCodecBehavior.CODEC,
             payload_limit=PAYLOAD_LIMIT if limited else None,
         )
@@ -178,6 +189,9 @@ def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[A
             interceptors=interceptors,
             failure_exception_types=config.get("workflow_failure_exception_types", ()),
             deadlock_detector=None if debug else _DEADLOCK_DETECTOR,
+            runner=config.get("workflow_runner", SANDBOXED),
+            unsandboxed_runner=config.get("unsandboxed_workflow_runner", UNSANDBOXED),
+            metric_meter=meter,
             patch_activation_callback=config.get("patch_activation_callback"),
             eager_activities=eager,
             header_codec=header_codec != HeaderCodecBehavior.NO_CODEC,
@@ -185,6 +199,7 @@ def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[A
                 "max_workflow_task_external_storage_concurrency", EXTERNAL_STORAGE_CONCURRENCY
             ),
             limited=limited,
+            check_local_activity=(activities or ActivityRunner([])).check_registered,
         )
     deployment = config.get("deployment_config")
     made = WorkerSpecification(
@@ -192,13 +207,23 @@ def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[A
         workflows=workflows,
         activities=activities,
         remote_activities=remote,
-        workflow_slots=tuner._workflow_slots,
-        activity_slots=tuner._activity_slots,
+        workflow_slots=slots_of(tuner._workflow_supplier),
+        activity_slots=slots_of(tuner._activity_supplier),
         held_runs=config.get("max_cached_workflows", 1000),
         identity=config.get("identity") or config["client"].identity,
         build=deployment.version.build_id if deployment else config.get("build_id") or "",
     )
     return activities, made
+
+
+def _reservation(config: WorkerConfig) -> Reservation:
+    deployment = config.get("deployment_config")
+    return Reservation(
+        task_queue=config["task_queue"],
+        worker_identity=config.get("identity") or config["client"].identity,
+        worker_build_id=config.get("build_id") or "",
+        worker_deployment_version=deployment.version if deployment else None,
+    )
 
 
 def _check_versioning(workflows: Sequence[type], deployment: WorkerDeploymentConfig) -> None:

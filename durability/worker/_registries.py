@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
-from dataclasses import replace
-from typing import Any
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, NoReturn
 
 from durability._core.activation import RunDetails, WorkflowInstance
+from durability._core.activities import LOCAL_ACTIVITY_CHECK
 from durability._core.deadlock import DeadlockDetector
 from durability._core.failure import ApplicationFailureInfo, Failure
-from durability._core.instance import create_instance
 from durability._core.interceptors import StartActivityInput, WorkflowInboundInterceptor, WorkflowOutboundInterceptor
 from durability._core.payload import Payload
 from durability._core.payload_fields import PAYLOAD_LIMIT
 from durability._runtime.registry import WorkflowRegistry
 from durability.activity._definition import _Definition as ActivityDefinition
+from durability.activity._processes import SharedStateManager
 from durability.activity._runner import (
     ActivityCancellationDetails,
     ActivityCancelled,
@@ -29,8 +31,9 @@ from durability.activity._runner import (
 from durability.client import Client
 from durability.common import MetricMeter
 from durability.converter import DataConverter
-from durability.worker._interceptor import Interceptor, WorkflowInterceptorClassInput
-from durability.worker._runner import PatchActivationInput
+from durability.worker._interceptor import Interceptor, workflow_interceptors
+from durability.worker._runner import PatchActivationInput, WorkflowInstanceDetails, WorkflowRunner
+from durability.worker._slots import Slots
 from durability.workflow import ActivityHandle, Info
 from durability.workflow._definition import _Definition as WorkflowDefinition
 
@@ -53,6 +56,10 @@ class Workflows(WorkflowRegistry):
         header_codec: bool = False,
         external_concurrency: int = 3,
         limited: bool = True,
+        check_local_activity: Callable[[str], None] | None = None,
+        runner: WorkflowRunner,
+        unsandboxed_runner: WorkflowRunner,
+        metric_meter: MetricMeter = MetricMeter.noop,
     ) -> None:
         """Register workflow classes.
 
@@ -67,13 +74,17 @@ class Workflows(WorkflowRegistry):
             header_codec: Whether headers go through the codec.
             external_concurrency: Calls to an external storage at a time, in one workflow task.
             limited: Whether payloads that are too large fail the workflow task.
+            check_local_activity: Raises if there is no activity of a type.
+            runner: Makes the instances.
+            unsandboxed_runner: Makes those of classes that are declared with ``sandboxed=False``.
+            metric_meter: For the metrics of workflows.
         """
         classes = list(workflows)
         if sum(WorkflowDefinition.must_from_class(cls).name is None for cls in classes) > 1:
             raise TypeError("More than one dynamic workflow")
-        extern: dict[str, Callable[..., Any]] = {}
-        given = WorkflowInterceptorClassInput(unsafe_extern_functions=extern)
-        chain = [cls for one in interceptors if (cls := one.workflow_interceptor_class(given)) is not None]
+        chain, extern = workflow_interceptors(interceptors)
+        if check_local_activity is not None:
+            extern[LOCAL_ACTIVITY_CHECK] = check_local_activity
         eager = None if eager_activities is None else frozenset(eager_activities)
         if eager:
             chain.append(_dispatching_all_but(eager))
@@ -81,30 +92,48 @@ class Workflows(WorkflowRegistry):
             classes,
             data_converter=data_converter,
             interceptors=chain,
+            extern_functions=extern,
             failure_exception_types=failure_exception_types,
             deadlock_detector=deadlock_detector,
             header_codec=header_codec,
             external_concurrency=external_concurrency,
             limited=limited,
+            guarded=False,
         )
+        self._runners = {True: runner, False: unsandboxed_runner}
+        for one in self._runners.values():
+            one.set_worker_level_failure_exception_types(failure_exception_types)
+        for definition in self._definitions.values():
+            self._runners[definition.sandboxed].prepare_workflow(definition)
         self._chain = chain
-        self._extern = extern
+        self._metric_meter = metric_meter
         self._disable_eager = eager is not None and not eager
         self._patch_activation_callback = patch_activation_callback
 
     def create(self, details: RunDetails) -> WorkflowInstance:
         """See ``WorkflowRegistry.create``."""
         converter = self.payload_options.converter
-        return create_instance(
-            self.definition(details.started.workflow_type),
-            replace(details, extern_functions={**details.extern_functions, **self._extern}),
-            payload_converter=converter.payload_converter,
-            failure_converter=converter.failure_converter,
-            interceptors=self._chain,
-            failure_exception_types=self._failure_exception_types,
-            disable_eager_activity_execution=self._disable_eager,
-            deadlock_detector=self._deadlock_detector,
-            patch_activation_callback=self._take_patch if self._patch_activation_callback else None,
+        definition = self.definition(details.started.workflow_type)
+        return self._runners[definition.sandboxed].create_instance(
+            WorkflowInstanceDetails(
+                defn=definition,
+                run=details,
+                payload_converter=converter.payload_converter,
+                failure_converter=converter.failure_converter,
+                interceptor_classes=self._chain,
+                extern_functions={**details.extern_functions, **self._extern_functions},
+                disable_eager_activity_execution=self._disable_eager,
+                worker_level_failure_exception_types=self._failure_exception_types,
+                deadlock_detector=self._deadlock_detector,
+                patch_activation_callback=self._take_patch if self._patch_activation_callback else None,
+                metric_meter=self._metric_meter.with_additional_attributes(
+                    {
+                        "namespace": details.namespace,
+                        "task_queue": details.started.task_queue,
+                        "workflow_type": details.started.workflow_type,
+                    }
+                ),
+            )
         )
 
     def _take_patch(self, info: Info, patch_id: str) -> bool:
@@ -140,7 +169,9 @@ class Activities(ActivityRunner):
         interceptors: Sequence[Interceptor],
         executor: Executor | None,
         client: Callable[[], Client],
-        slots: int,
+        slots: Slots,
+        metric_meter: MetricMeter = MetricMeter.noop,
+        shared_state_manager: SharedStateManager | None = None,
         header_codec: bool = False,
         payload_limit: int | None = PAYLOAD_LIMIT,
     ) -> None:
@@ -156,15 +187,19 @@ class Activities(ActivityRunner):
             data_converter=data_converter,
             interceptors=interceptors,
             executor=executor,
-            metric_meter=MetricMeter.noop,
+            metric_meter=metric_meter,
             client=client,
             header_codec=header_codec,
             payload_limit=payload_limit,
+            shared_state_manager=shared_state_manager,
         )
         for activity in given:
-            _check_executor(ActivityDefinition.must_from_callable(activity), executor)
+            _check_executor(activity, executor, shared_state_manager)
+        self._broken: asyncio.Future[NoReturn] | None = None
+        self._broken_by: BaseException | None = None
+        self.on_broken = self._break
         self._task_queue = task_queue
-        self._slots = asyncio.Semaphore(slots)
+        self._slots = slots
         self._running: set[Cancellation] = set()
         self._none_running = asyncio.Event()
         self._none_running.set()
@@ -188,7 +223,7 @@ class Activities(ActivityRunner):
         self._running.add(cancellation)
         self._none_running.clear()
         try:
-            async with self._slots:
+            async with self._slots(task.activity_type):
                 if self._abort:
                     cancellation.request(_SHUTDOWN)
                 result = await super().run(task, heartbeat=heartbeat, cancellation=cancellation)
@@ -200,16 +235,31 @@ class Activities(ActivityRunner):
             return ActivityFailed(_shutdown_failure())
         return result
 
+    def _break(self, error: BrokenExecutor) -> None:
+        self._broken_by = self._broken_by or error
+        if self._broken is not None and not self._broken.done():
+            self._broken.set_exception(_worker_failed(error))
+
+    async def broken(self) -> NoReturn:
+        """Wait until activities cannot run any more.
+
+        Raises:
+            RuntimeError: They cannot; its cause says why.
+        """
+        if self._broken_by is not None:
+            raise _worker_failed(self._broken_by)
+        self._broken = asyncio.get_running_loop().create_future()
+        await self._broken
+
     async def end(self, patience: float) -> None:
         """Tell activities of the shutdown, and cancel those that run on for ``patience`` seconds."""
         self.shutdown()
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 await self._none_running.wait()
-        except TimeoutError:
-            self._abort = True
-            for cancellation in list(self._running):
-                cancellation.request(_SHUTDOWN)
+        self._abort = True  # also for those that a workflow task, which has been told to stop, is about to begin
+        for cancellation in list(self._running):
+            cancellation.request(_SHUTDOWN)
 
 
 _SHUTDOWN = ActivityCancellationDetails(worker_shutdown=True)
@@ -223,15 +273,32 @@ def _shutdown_failure() -> Failure:
     )
 
 
-def _check_executor(definition: ActivityDefinition, executor: Executor | None) -> None:
+def _worker_failed(error: BaseException) -> RuntimeError:
+    failed = RuntimeError("Activity worker failed")
+    failed.__cause__ = error
+    return failed
+
+
+def _check_executor(
+    activity: Callable[..., Any], executor: Executor | None, shared_state_manager: SharedStateManager | None
+) -> None:
+    definition = ActivityDefinition.must_from_callable(activity)
     if definition.is_async:
         return
     if executor is None:
         raise ValueError(f"Activity {definition.name} is not async so an activity_executor must be present")
-    if isinstance(executor, ProcessPoolExecutor):
+    if not isinstance(executor, ThreadPoolExecutor) and shared_state_manager is None:
         raise ValueError(
-            f"Activity {definition.name} cannot run in a process pool: pass a ThreadPoolExecutor as activity_executor"
+            f"Activity {definition.name} is not async and executor is not thread-pool executor, "
+            "so a shared_state_manager must be present"
         )
+    if isinstance(executor, ProcessPoolExecutor):
+        try:
+            pickle.dumps(activity)
+        except Exception as error:
+            raise TypeError(
+                f"Activity {definition.name} must be picklable when using a process executor: {error}"
+            ) from error
 
 
 def warn_of_small_executor(executor: Executor | None, concurrent_activities: int | None) -> str | None:
