@@ -127,7 +127,7 @@ class WorkflowPayloads:
         return list(await asyncio.gather(*(large.put_away(record, namespace, run_id) for record in records)))
 
     async def decoded(self, run: Run, inputs: list[Input]) -> list[Input]:
-        """Inputs through external storage and codec, before the run absorbs them; what only the engine sees is left out."""
+        """Inputs through external storage and codec, before the run absorbs them, without what only the engine sees."""
         if self.plain:
             return inputs
         inputs = [message for message in inputs if not isinstance(message, _UNSEEN)]

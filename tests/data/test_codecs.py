@@ -131,7 +131,7 @@ async def test_a_broken_codec_fails_the_workflow_task_and_the_run_goes_on_when_i
         handle = await start(client, wait=True)
 
         async def failed() -> bool:
-            told = (await handle.describe()).raw_description.task_failure
+            told = (await client.frontend.describe("a", None)).task_failure
             return "Reversing failed decoding the payloads of" in told and "no key" in told
 
         codec.broken = RuntimeError("no key")

@@ -129,7 +129,7 @@ async def test_a_run_goes_on_under_a_new_key_and_waits_for_a_missing_one(ring: K
 
 
 async def failed_task(handle: WorkflowHandle[Any, Any], text: str) -> None:
-    while text not in (await handle.describe()).raw_description.task_failure:  # noqa: ASYNC110 - nobody tells
+    while text not in (await handle._client.frontend.describe(handle.id, None)).task_failure:  # noqa: ASYNC110 - nobody tells
         await asyncio.sleep(0.01)
 
 
