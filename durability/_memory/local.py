@@ -24,7 +24,7 @@ from durability._core.history import ActivityTaskScheduled
 from durability._core.payload import Payload
 from durability._memory.clock import EnvironmentClock, Relevance
 from durability._memory.store import MemoryStore
-from durability._runtime import activity_task, direct, queries, updates
+from durability._runtime import activity_task, direct, updates
 from durability._runtime.engine import Engine
 from durability._runtime.frontend import Outcome, UpdateStage, UpdateState
 from durability._runtime.gateway import Gateway
@@ -200,6 +200,10 @@ class _Attached:
         registered = self.specification.workflows if isinstance(message, WakeUp) else self.specification.activities
         return registered is not None and name in registered.names
 
+    async def failed(self) -> None:
+        """See ``HostedWorker.failed``: nothing here can fail."""
+        await asyncio.Event().wait()
+
     def stop(self) -> None:
         """See ``HostedWorker.stop``. Tasks under way begin no further activities."""
         self.stopped = True
@@ -230,6 +234,8 @@ class LocalCloud:
         gateway: For clients.
     """
 
+    attaches_at_once = True
+
     def __init__(self, *, namespace: str = "default") -> None:
         """Create the cloud.
 
@@ -247,7 +253,7 @@ class LocalCloud:
 
     # --- workers ----------------------------------------------------------------------------------------------------
 
-    def attach(self, worker: WorkerSpecification) -> _Attached:
+    async def attach(self, worker: WorkerSpecification) -> _Attached:
         """See ``WorkerHost.attach``."""
         attached = _Attached(self, worker, self._engine(worker), contextvars.copy_context())
         self._workers.append(attached)
@@ -321,15 +327,18 @@ class LocalCloud:
         for attempt in attempts:
             self._send(attempt, delay, lambda: Relevance.NEEDED)
 
+    async def has_backlog(self, task_queue: str) -> bool:
+        """See ``TaskQueue.has_backlog``."""
+        return bool(self._waiting.get((task_queue, WakeUp)))
+
     async def schedule(self, key: WorkflowKey, wake_up: WakeUp, at: int) -> None:
         """See ``TimerService.schedule``."""
         await self.send_wake_up(wake_up, delay=wake_up.due - self.clock())
 
-    async def invoke(self, request: bytes) -> bytes:
+    async def invoke(self, request: bytes, workflow_id: str) -> bytes:
         """See ``WorkflowInvoker.invoke``."""
         event = json.loads(request)
         update = updates.decode(event) if updates.EVENT_KEY in event else None
-        workflow_id = update.workflow_id if update else queries.decode(event).workflow_id
         head = self.store.current(WorkflowKey(self.namespace, workflow_id))
         if head is not None:
             task_queue, run_id = head.task_queue, head.run_id

@@ -8,7 +8,7 @@ the next attempt, the redelivered message finds the decision and sends again.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from durability._core import history
 from durability._core.encoding import decode_command
@@ -155,16 +155,7 @@ class _AttemptExecution:
 
     async def _send_next(self, number: int, due: int) -> None:
         attempt = self.attempt
-        following = ActivityAttempt(
-            attempt.workflow_id,
-            attempt.run_id,
-            attempt.workflow_type,
-            attempt.sequence,
-            number,
-            due,
-            attempt.scheduled,
-            attempt.body,
-        )
+        following = replace(attempt, attempt=number, due=due)
         await self._send(following, max(0, due - self.engine.clock()))
 
     async def _send(self, attempt: ActivityAttempt, delay: int) -> None:

@@ -42,6 +42,7 @@ class DispatchedActivities:
             due=due,
             scheduled=activity.scheduled,
             body=encode_command(msgspec.structs.replace(activity.record, task_queue=queue)),
+            task_queue=queue,
         )
 
     def next_due(self, run: Run) -> int:

@@ -9,7 +9,16 @@ from dataclasses import dataclass, field
 from durability._core.failure import Failure
 from durability._core.run import InstanceFactory
 from durability._runtime.gateway import Gateway
-from durability._runtime.ports import Clock, HistoryStore, Sleep, TaskQueue, TimerService, WorkflowInvoker
+from durability._runtime.ports import (
+    Clock,
+    HistoryStore,
+    Sleep,
+    TaskKind,
+    TaskQueue,
+    TaskRoutes,
+    TimerService,
+    WorkflowInvoker,
+)
 from durability._runtime.sessions import Sessions
 from durability._runtime.settings import Settings
 from durability._runtime.wakeups import WakeUps
@@ -21,6 +30,13 @@ Count = Callable[[str, int], None]
 
 def _count_nothing(metric: str, number: int) -> None:
     """Nobody wants to know."""
+
+
+class _Everything:
+    """Leaves no task to others."""
+
+    async def elsewhere(self, task_queue: str, kind: TaskKind) -> bool:
+        return False
 
 
 @dataclass(slots=True)
@@ -36,6 +52,7 @@ class Engine:
         count: Told how often something happened that an operator wants to know of.
         build: Build id of the code, recorded with every delta.
         identity: Names this process in histories.
+        routes: Says which tasks are to be left to others; none by default.
     """
 
     namespace: str
@@ -52,6 +69,7 @@ class Engine:
     settings: Settings = field(default_factory=Settings)
     build: str = ""
     identity: str = ""
+    routes: TaskRoutes = field(default_factory=_Everything)
     sessions: Sessions = field(default_factory=Sessions)
     gateway: Gateway = field(init=False)
     wake_ups: WakeUps = field(init=False)

@@ -43,6 +43,9 @@ class WorkerSpecification:
 class HostedWorker(Protocol):
     """A worker at work."""
 
+    async def failed(self) -> None:
+        """Wait until the worker cannot go on, and raise why; for ever if it can."""
+
     def stop(self) -> None:
         """Take no further tasks."""
 
@@ -54,7 +57,17 @@ class HostedWorker(Protocol):
 
 
 class WorkerHost(Protocol):
-    """What workers can be attached to."""
+    """What workers can be attached to.
 
-    def attach(self, worker: WorkerSpecification) -> HostedWorker:
-        """Have a worker take tasks, from now on."""
+    Attributes:
+        attaches_at_once: Whether ``attach`` does not wait for anything.
+    """
+
+    attaches_at_once: bool
+
+    async def attach(self, worker: WorkerSpecification) -> HostedWorker:
+        """Have a worker take tasks, from now on.
+
+        Raises:
+            ConfigurationError: The task queue is not for workers.
+        """

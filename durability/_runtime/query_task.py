@@ -12,6 +12,7 @@ from durability._core.activation import QueryRequest
 from durability._core.encoding import decode_delta
 from durability._core.history import Input
 from durability._core.run import Run
+from durability._runtime.direct import check_here
 from durability._runtime.engine import Engine
 from durability._runtime.gateway import waiting_messages
 from durability._runtime.ports import Head, WorkflowKey
@@ -36,6 +37,7 @@ async def _answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
         head = await engine.store.head(key)
         if head is None:
             raise RPCError(f"workflow not found for ID: {query.workflow_id!r}", RPCStatusCode.NOT_FOUND, b"")
+        await check_here(engine, head.task_queue)
         run_id = head.run_id
     held = engine.sessions.take(query.workflow_id, run_id)
     run = held or Run(engine.namespace, query.workflow_id, run_id, engine.factory)
@@ -46,6 +48,7 @@ async def _answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
             raise RPCError(
                 f"workflow not found for ID: {query.workflow_id!r} with run id {run_id!r}", RPCStatusCode.NOT_FOUND, b""
             )
+        await check_here(engine, loaded.head.task_queue)
         try:
             run.replay([(sequence, decode_delta(body), len(body)) for sequence, body in loaded.deltas])
             untouched = not _look_ahead(engine, run, loaded.head)

@@ -126,7 +126,7 @@ class WorkflowTask:
         if head.attention <= now + self.engine.settings.early:
             return True
         if head.wake_up <= now:
-            await self.engine.wake_ups.at(self.key.workflow_id, head.run_id, head.attention, now)
+            await self.engine.wake_ups.at(head.wake_up_at(head.attention), now)
             await self.engine.store.set_wake_up(head, head.attention)
         return False
 
@@ -158,11 +158,15 @@ class WorkflowTask:
                 return ""
 
     async def _go_on_in(self, successor: str) -> bool:
-        """Whether the next run can be worked on here; not while attempts of this one, numbered alike, are under way."""
+        """Whether the next run can be worked on here.
+
+        Not while attempts of this one, numbered alike, are under way, nor if it continues on somebody else's queue.
+        """
         for outcomes in (self.news, self._unrecorded, self.eager.news):
             outcomes.clear()
-        if self.eager.busy:
-            await self.engine.queue.send_wake_up(WakeUp(self.key.workflow_id, successor))
+        task_queue = getattr(self.run.closing, "task_queue", "") or self.head.task_queue
+        if self.eager.busy or await self.engine.routes.elsewhere(task_queue, "workflow"):
+            await self.engine.queue.send_wake_up(WakeUp(self.key.workflow_id, successor, task_queue=task_queue))
             return False
         self._continued_here = successor
         return True
@@ -178,6 +182,7 @@ class WorkflowTask:
         self.head = head
         self._seen = set()
         self.superseded = None
+        self.eager.elsewhere = await self.engine.routes.elsewhere(head.task_queue, "activity")
         self.run = held or Run(self.key.namespace, self.key.workflow_id, run_id, self.engine.factory)
         if not head.open and head.dispatched >= self.run.last + len(loaded.deltas) and not head.awake:
             return False
@@ -229,7 +234,7 @@ class WorkflowTask:
                 await self._advance(inputs)
                 continue
             if self.eager.handed_over and not self.eager.busy:
-                await self.engine.queue.send_wake_up(WakeUp(self.key.workflow_id, self.run.run_id))
+                await self.engine.queue.send_wake_up(self.head.wake_up_at(0))
                 return ""
             if await self._wait_here():
                 continue
@@ -249,7 +254,7 @@ class WorkflowTask:
         if until - now <= engine.settings.linger:
             await engine.sleep((until - now) / 1000)
             raise FencedError
-        await engine.wake_ups.at(self.key.workflow_id, head.run_id, until, now)
+        await engine.wake_ups.at(head.wake_up_at(until), now)
         if not await engine.store.postpone(head, until):
             raise FencedError
         return True
@@ -415,7 +420,7 @@ class WorkflowTask:
         spent = head.wake_up <= now or head.wake_up == self.wake_up.due
         wake_up = 0 if spent else head.wake_up
         if due and not (wake_up and wake_up <= due):
-            await engine.wake_ups.at(self.key.workflow_id, self.run.run_id, due, now)
+            await engine.wake_ups.at(head.wake_up_at(due), now)
             wake_up = due
         recorded = head.dispatched >= self.run.last_effect and self.changed_record() is None
         unchanged = recorded and not head.awake and not head.inbox
@@ -498,7 +503,7 @@ class WorkflowTask:
                 await self._report(self.head.run_id, message)
         self._unrecorded = []
         engine.count("WorkflowTaskFailures", 1)
-        await engine.wake_ups.at(self.key.workflow_id, self.head.run_id, now + backoff, now)
+        await engine.wake_ups.at(self.head.wake_up_at(now + backoff), now)
         await engine.store.fail_task(self.head, _shorten(text), now + backoff)
 
 

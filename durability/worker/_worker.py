@@ -29,6 +29,7 @@ from durability.worker.workflow_sandbox._runner import SANDBOXED
 
 logger = logging.getLogger("durability.worker")
 
+_ATTACHED_WITHIN: Final = 10.0
 _POLLERS: Final = PollerBehaviorSimpleMaximum(maximum=5)
 
 
@@ -163,6 +164,7 @@ class Worker:
         self._started = False
         self._shutdown_requested = asyncio.Event()
         self._shutdown_complete = asyncio.Event()
+        self._attached = asyncio.Event()
         self._context_task: asyncio.Task[Any] | None = None
         self._run_task: asyncio.Task[None] | None = None
         self._run_error: BaseException | None = None
@@ -227,20 +229,33 @@ class Worker:
         if self._started:
             raise RuntimeError("Already started")
         self._started = True
-        hosted = self._host.attach(self._specification)
-        cancelled: asyncio.CancelledError | None = None
+        hosted = await self._host.attach(self._specification)
+        self._attached.set()
+        ended: BaseException | None = None
         try:
-            await self._shutdown_requested.wait()
-        except asyncio.CancelledError as error:
-            logger.info("Worker cancelled, shutting down")
-            cancelled = error
+            await self._until_shutdown(hosted)
+        except BaseException as error:
+            cancelled = isinstance(error, asyncio.CancelledError)
+            logger.info("Worker %s, shutting down", "cancelled" if cancelled else f"failed: {error!r}")
+            ended = error
         try:
             await self._end(hosted)
         finally:
             await hosted.close()
             self._shutdown_complete.set()
-        if cancelled is not None:
-            raise cancelled
+        if ended is not None:
+            raise ended
+
+    async def _until_shutdown(self, hosted: HostedWorker) -> None:
+        """Wait until the worker is to shut down; raises what it cannot go on for."""
+        waits = [asyncio.ensure_future(self._shutdown_requested.wait()), asyncio.ensure_future(hosted.failed())]
+        try:
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        for wait in done:
+            wait.result()
 
     async def _end(self, hosted: HostedWorker) -> None:
         patience = self._config["graceful_shutdown_timeout"]
@@ -263,7 +278,18 @@ class Worker:
         if self._context_task is None:
             raise RuntimeError("Can only use async with inside a task")
         self._run_task = asyncio.create_task(self._run_for_context(self._context_task))
+        await self._until_attached(self._run_task)
         return self
+
+    async def _until_attached(self, run: asyncio.Task[None]) -> None:
+        """Wait until tasks go to the worker; as it may be a plugin that starts it, not for ever."""
+        if self._host.attaches_at_once:
+            return
+        attached = asyncio.ensure_future(self._attached.wait())
+        try:
+            await asyncio.wait([attached, run], return_when=asyncio.FIRST_COMPLETED, timeout=_ATTACHED_WITHIN)
+        finally:
+            attached.cancel()
 
     async def _run_for_context(self, task: asyncio.Task[Any]) -> None:
         try:
