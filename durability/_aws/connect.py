@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from durability._aws.callers import AioCaller, Caller
 from durability._aws.dynamodb import DynamoDBStore
@@ -15,8 +15,14 @@ from durability._aws.mailbox import Mailbox
 from durability._aws.queues import SqsQueues
 from durability._aws.schedules import SchedulerTimers
 from durability._aws.task_queues import FUNCTIONS, TaskQueues
+from durability._core.payload import Payload
 from durability._runtime.gateway import Gateway
+from durability._runtime.ports import WakeUp, WorkflowKey
 from durability.exceptions import ConfigurationError
+
+_WORKERS_TURN: Final = 2.0
+_TERMINATED_WITHIN: Final = 10.0
+"""Seconds."""
 
 if TYPE_CHECKING:
     from durability._aws.polling import PollingHost
@@ -153,6 +159,33 @@ class ConnectedGateway(Gateway):
             hosts.append(_polling_host(self))
             self.ports.invoker.workers = hosts[0]
         return hosts[0]
+
+    async def terminate(
+        self,
+        workflow_id: str,
+        run_id: str | None,
+        *,
+        reason: str = "",
+        details: list[Payload] | None = None,
+        identity: str = "",
+    ) -> None:
+        """See ``Frontend.terminate``. Returns when the run has ended, as Temporal's server does, or after some seconds.
+
+        It takes no worker to terminate a run: if the one whose business it is does not do it, the functions are asked.
+        """
+        await Gateway.terminate(self, workflow_id, run_id, reason=reason, details=details, identity=identity)
+        key = WorkflowKey(self.namespace, workflow_id)
+        waited, pause, asked = 0.0, 0.02, False
+        while waited < _TERMINATED_WITHIN:
+            head = await self.store.head(key)
+            run_id = run_id or (head.run_id if head is not None else "")
+            if head is None or not head.open or head.run_id != run_id:
+                return
+            if waited > _WORKERS_TURN and not asked:
+                asked = True
+                await self.queue.send_wake_up(WakeUp(workflow_id, run_id, task_queue=self.ports.task_queues.own))
+            await self.sleep(pause)
+            waited, pause = waited + pause, min(pause * 1.5, 0.5)
 
     async def close(self) -> None:
         """End the workers and close the connections."""

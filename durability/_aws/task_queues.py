@@ -64,7 +64,7 @@ class TaskQueues:
             caller: Carries requests.
             table: The table.
             namespace: Task queues of other namespaces are others.
-            own: The task queue that only the functions serve.
+            own: The task queue that only the functions serve; the attribute of that name.
             prefix: How the names of workers' SQS queues begin; without one there are no workers.
             account_url: URL of an SQS queue without the queue's name and the slash before it.
             others: ``FUNCTIONS`` or ``WORKERS``.
@@ -74,7 +74,7 @@ class TaskQueues:
         self._caller = caller
         self._table = table
         self._namespace = namespace
-        self._own = frozenset({"", own})
+        self.own = own
         self._prefix = prefix
         self._account_url = account_url
         self._others = others
@@ -85,7 +85,7 @@ class TaskQueues:
 
     def is_own(self, name: str) -> bool:
         """Whether a task queue is the stack's own."""
-        return name in self._own
+        return name in ("", self.own)
 
     async def elsewhere(self, task_queue: str, kind: TaskKind) -> bool:
         """See ``TaskRoutes.elsewhere``, for the functions."""
@@ -93,7 +93,7 @@ class TaskQueues:
 
     async def find(self, name: str, kind: TaskKind) -> str | None:
         """The URL of the SQS queue where tasks wait for workers; None if they are the functions' business."""
-        if name in self._own or not self._prefix:
+        if self.is_own(name) or not self._prefix:
             return None
         key = (name, kind)
         url = self._known.get(key)
