@@ -93,10 +93,6 @@ class PollingHost:
 
     async def attach(self, worker: WorkerSpecification) -> PolledWorker:
         """See ``WorkerHost.attach``. Registers the task queue if it is not registered."""
-        if self.task_queues.is_own(worker.task_queue):
-            raise ConfigurationError(
-                f"task queue {worker.task_queue!r} is the stack's own, which its functions serve: name another"
-            )
         registry = worker.workflows
         engine = self._engine(
             factory=registry.create if registry is not None else _no_workflows,

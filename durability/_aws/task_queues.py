@@ -18,6 +18,7 @@ from durability._aws import items
 from durability._aws.callers import AwsError, Caller
 from durability._aws.items import string
 from durability._runtime.ports import TaskKind
+from durability.exceptions import ConfigurationError
 
 KINDS: Final[tuple[TaskKind, ...]] = ("workflow", "activity")
 FUNCTIONS, WORKERS = "FUNCTIONS", "WORKERS"
@@ -30,6 +31,9 @@ RETENTION: Final = 1_209_600
 """Seconds; SQS's limit. After that the reconciler and the runs' own checks send again what is still wanted."""
 LONGEST_NAME: Final = 80
 """Characters of a queue's name; SQS's limit."""
+_NO_PREFIX: Final = (
+    "cannot be a worker's: DURABILITY_WORKER_QUEUE_PREFIX is not set, as `durability env` and the template do"
+)
 MISSING: Final = frozenset({"QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"})
 
 
@@ -126,7 +130,11 @@ class TaskQueues:
 
         Raises:
             AwsError: AWS refused.
+            ConfigurationError: The task queue is the stack's own, or its functions know nothing of workers.
         """
+        if self.is_own(name) or not self._prefix:
+            why = "is the stack's own, which its functions serve: name another" if self.is_own(name) else _NO_PREFIX
+            raise ConfigurationError(f"task queue {name!r} {why}")
         attributes = {"VisibilityTimeout": str(visibility), "MessageRetentionPeriod": str(RETENTION)}
         attributes |= {"KmsMasterKeyId": self._kms_key} if self._kms_key else {"SqsManagedSseEnabled": "true"}
         queue = queue_name(self._prefix, self._namespace, name, kind)

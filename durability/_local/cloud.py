@@ -199,8 +199,12 @@ class LocalCloud:
         """
         if self.resources[policy].type != _MANAGED_POLICY:
             raise KeyError(f"{policy} is not a managed policy of the template")
-        shared = set.intersection(*({*function.spec.environment.items()} for function in self.functions.values()))
-        return {**dict(shared), **self.environment, **self._principals.issue(policy).environment()}
+        return {**self.shared_variables, **self.environment, **self._principals.issue(policy).environment()}
+
+    @property
+    def shared_variables(self) -> dict[str, str]:
+        """The environment variables that all functions of the template have alike."""
+        return dict(set.intersection(*({*each.spec.environment.items()} for each in self.functions.values())))
 
     def client(self, service: str) -> Any:
         """A boto3 client of the local cloud.

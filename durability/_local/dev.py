@@ -49,6 +49,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="environment variable of every function; may be given several times",
     )
     parser.add_argument("--port", type=int, default=0, help="port of the HTTP API (default: a free one)")
+    parser.add_argument(
+        "--env-file", metavar="FILE", help="write the variables for workers and clients in other processes to a file"
+    )
     parser.add_argument("--stack-name", default="local", metavar="NAME", help="stack name (default: %(default)s)")
     parser.add_argument(
         "--no-freeze", action="store_true", help="do not stop processes between invocations, for debuggers"
@@ -93,6 +96,9 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     try:
         _describe(cloud)
+        if arguments.env_file:
+            variables = cloud.shared_variables | cloud.environment
+            Path(arguments.env_file).write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
         logs = threading.Thread(target=_stream_logs, args=(cloud, ended, arguments.verbose), daemon=True)
         logs.start()
         if not arguments.no_reload:
@@ -120,8 +126,8 @@ def _describe(cloud: LocalCloud) -> None:
     print("Ready. Ctrl-C ends it; nothing is kept.\n")
     for name, value in sorted(cloud.outputs.items()):
         print(f"  {name:<28} {value}")
-    print("\nFor clients in another terminal:\n")
-    for name, value in cloud.environment.items():
+    print("\nFor workers, and clients that go past the HTTP API, in another terminal (--env-file writes them):\n")
+    for name, value in sorted((cloud.shared_variables | cloud.environment).items()):
         print(f"  export {name}={value}")
     print(flush=True)
 

@@ -168,7 +168,7 @@ class Worker:
         self._context_task: asyncio.Task[Any] | None = None
         self._run_task: asyncio.Task[None] | None = None
         self._run_error: BaseException | None = None
-        self._leaving = False
+        self._in_block = False
 
     def config(self, *, active_config: bool = False) -> WorkerConfig:
         """The keyword arguments that make a worker like this one.
@@ -271,7 +271,11 @@ class Worker:
         await self._shutdown_complete.wait()
 
     async def __aenter__(self) -> Self:
-        """Start the worker; if it fails, the task that is in the block is cancelled."""
+        """Start the worker; if it fails later, the task that is in the block is cancelled.
+
+        Raises:
+            ConfigurationError: The task queue is not for workers.
+        """
         if self._context_task is not None:
             raise RuntimeError("Already started")
         self._context_task = asyncio.current_task()
@@ -279,6 +283,7 @@ class Worker:
             raise RuntimeError("Can only use async with inside a task")
         self._run_task = asyncio.create_task(self._run_for_context(self._context_task))
         await self._until_attached(self._run_task)
+        self._in_block = True
         return self
 
     async def _until_attached(self, run: asyncio.Task[None]) -> None:
@@ -288,8 +293,13 @@ class Worker:
         attached = asyncio.ensure_future(self._attached.wait())
         try:
             await asyncio.wait([attached, run], return_when=asyncio.FIRST_COMPLETED, timeout=_ATTACHED_WITHIN)
+        except asyncio.CancelledError:
+            run.cancel()
+            raise
         finally:
             attached.cancel()
+        if self._run_error is not None:
+            raise self._run_error
 
     async def _run_for_context(self, task: asyncio.Task[Any]) -> None:
         try:
@@ -303,7 +313,7 @@ class Worker:
                     await handler(error)
                 except Exception:
                     logger.warning("Fatal error handler failed", exc_info=True)
-            if not self._leaving:
+            if self._in_block:
                 task.cancel()
 
     async def __aexit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
@@ -311,7 +321,7 @@ class Worker:
         if self._run_task is None:
             raise RuntimeError("Never started")
         await self.shutdown()
-        self._leaving = True
+        self._in_block = False
         timeout = self._config.get("plugin_shutdown_timeout", timedelta(seconds=60))
         try:
             await asyncio.wait([self._run_task], timeout=timeout.total_seconds() if timeout else None)
