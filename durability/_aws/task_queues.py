@@ -7,6 +7,7 @@ of its own; from then on tasks go there and wait there, whether a worker runs or
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 import time
@@ -86,6 +87,7 @@ class TaskQueues:
         self._now = now
         self._known: dict[tuple[str, TaskKind], str] = {}
         self._unknown: dict[tuple[str, TaskKind], float] = {}
+        self._asking: dict[tuple[str, TaskKind], asyncio.Future[str | None]] = {}
 
     def is_own(self, name: str) -> bool:
         """Whether a task queue is the stack's own."""
@@ -105,6 +107,15 @@ class TaskQueues:
             return url
         if self._unknown.get(key, 0.0) > self._now():
             return None
+        asking = self._asking.get(key)
+        if asking is None:
+            asking = self._asking[key] = asyncio.ensure_future(self._ask(name, kind))
+            asking.add_done_callback(lambda _: self._asking.pop(key))
+            asking.add_done_callback(_retrieve)
+        return await asyncio.shield(asking)  # many may wait for the one answer
+
+    async def _ask(self, name: str, kind: TaskKind) -> str | None:
+        key = (name, kind)
         answer = await self._request("get_item", Key=self._key(name, kind), ConsistentRead=True)
         item = answer.get("Item")
         if item is not None:
@@ -194,6 +205,12 @@ class TaskQueues:
 
     async def _request(self, operation: str, **parameters: Any) -> dict[str, Any]:
         return await self._caller.call("dynamodb", operation, TableName=self._table, **parameters)
+
+
+def _retrieve(asking: asyncio.Future[str | None]) -> None:
+    """An error is for whoever still waits; it is none that nobody does."""
+    if not asking.cancelled():
+        asking.exception()
 
 
 def queue_name(prefix: str, namespace: str, name: str, kind: TaskKind) -> str:
