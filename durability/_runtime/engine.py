@@ -21,6 +21,7 @@ from durability._runtime.ports import (
 )
 from durability._runtime.sessions import Sessions
 from durability._runtime.settings import Settings
+from durability._runtime.turns import Turns
 from durability._runtime.wakeups import WakeUps
 from durability.activity._runner import ActivityRunner
 
@@ -71,6 +72,7 @@ class Engine:
     identity: str = ""
     routes: TaskRoutes = field(default_factory=_Everything)
     sessions: Sessions = field(default_factory=Sessions)
+    turns: Turns = field(default_factory=Turns)
     gateway: Gateway = field(init=False)
     wake_ups: WakeUps = field(init=False)
 

@@ -25,7 +25,8 @@ logger = logging.getLogger("durability.runtime")
 async def answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
     """Answer a query; every error becomes part of the answer."""
     try:
-        return await _answer(engine, query)
+        async with engine.turns.of(query.workflow_id):
+            return await _answer(engine, query)
     except RPCError as error:
         return QueryAnswer(error=error.message, status=int(error.status))
 

@@ -29,6 +29,7 @@ from durability._runtime.gateway import waiting_messages
 from durability._runtime.outcomes import closes
 from durability._runtime.ports import FencedError, Head, HeadRecord, Settlement, WakeUp, WorkflowKey
 from durability._runtime.succession import check_schedules, held_until, note_retry_state
+from durability._runtime.turns import Turn
 from durability._runtime.updates import PendingUpdate
 
 logger = logging.getLogger("durability.runtime")
@@ -92,6 +93,7 @@ class WorkflowTask:
     _unrecorded: list[Input] = field(default_factory=list)
     _collected: int = 0
     _continued_here: str = ""
+    _turn: Turn = field(default_factory=Turn)
 
     def __post_init__(self) -> None:
         engine = self.engine
@@ -132,30 +134,40 @@ class WorkflowTask:
 
     async def _work_on(self, run_id: str) -> str:
         """Work on one run until it is released. Returns the id of the run that follows it here, or nothing."""
+        while True:
+            async with self.engine.turns.of(self.key.workflow_id) as turn:
+                self._turn = turn
+                turn.on_wanted = self.eager.changed.set
+                needed, successor = await self._take_turn(run_id)
+            if successor or not needed or not await self._report_as_anybody(run_id):
+                return successor
+
+    async def _take_turn(self, run_id: str) -> tuple[bool, str]:
+        """Work on one run until it is released.
+
+        Returns whether it needed anything, and the id of the run that follows it here, or nothing.
+        """
         held = self.engine.sessions.take(self.key.workflow_id, run_id)
         while True:
             try:
                 self.eager.released = False
                 if not await self._load(run_id, held):
-                    return ""
+                    return False, ""
                 successor = await self._progress()
                 if successor and await self._go_on_in(successor):
-                    return successor
-                held = self.run
+                    return True, successor
+                if not self.run.closed:
+                    self.engine.sessions.put(self.run)
+                return True, ""
             except FencedError:
                 self.run.close()
                 if self.update is not None:
                     self.update.forget()
                 held = None
-                continue
             except _WorkflowTaskFailed as failed:
                 self.run.close()
-                held = None
                 await self._fail_task(failed)
-            if not await self._report_as_anybody(run_id):
-                if held is not None and not held.closed:
-                    self.engine.sessions.put(held)
-                return ""
+                return True, ""
 
     async def _go_on_in(self, successor: str) -> bool:
         """Whether the next run can be worked on here.
@@ -388,17 +400,20 @@ class WorkflowTask:
             patience = max(0, due - now) if not patience else min(patience, max(0, due - now))
         elif not patience:
             return False
+        if self._turn.waiting:
+            return False
         return await self._eager_news(patience) or (due != 0 and engine.clock() >= due)
 
     async def _eager_news(self, patience: int | None) -> bool:
-        """Wait until an eager activity has ended, at most ``patience`` milliseconds. True if one has."""
+        """Wait until an eager activity has ended, at most ``patience`` milliseconds. True if one has.
+
+        Somebody else who wants the run ends the wait as well.
+        """
         eager = self.eager
         if eager.news:
             return True
         eager.changed.clear()
-        if not eager.busy:
-            await self.engine.sleep((patience or 0) / 1000)
-            return False
+        busy = eager.busy
         changed = asyncio.ensure_future(eager.changed.wait())
         waits: set[asyncio.Future[object]] = {changed}  # type: ignore[arg-type]
         if patience is not None:
@@ -410,7 +425,7 @@ class WorkflowTask:
                 wait.cancel()
         # Others that end in the same turn of the loop share the next delta.
         await asyncio.sleep(0)
-        return bool(eager.news) or not eager.busy
+        return bool(eager.news) or (busy and not eager.busy)
 
     async def _release(self) -> bool:
         """Let go of the run, unless something new has come. True if it is released."""

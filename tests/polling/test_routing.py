@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from datetime import timedelta
 
 import pytest
 
+from durability import workflow
 from durability._aws.connect import ConnectedGateway, connect_gateway, milliseconds
 from durability._local.cloud import LocalCloud
 from durability._runtime.engine import Engine
@@ -129,6 +131,40 @@ async def test_queries_and_updates_reach_a_worker_from_anywhere(env: LocalCloudE
                 await other.query("no_such_query")
         await handle.signal(Counter.stop)
         assert await handle.result() == 3
+
+
+MADE: list[str] = []
+
+
+@workflow.defn
+class Crowded:
+    """Updates that come all at once."""
+
+    def __init__(self) -> None:
+        MADE.append(workflow.info().workflow_id)
+        self._numbers: list[int] = []
+
+    @workflow.run
+    async def run(self) -> int:
+        await workflow.wait_condition(lambda: len(self._numbers) == 20)
+        return await workflow.execute_activity(where, start_to_close_timeout=timedelta(seconds=5)) and sum(
+            self._numbers
+        )
+
+    @workflow.update
+    async def add(self, number: int) -> int:
+        await workflow.sleep(0.01)
+        self._numbers.append(number)
+        return len(self._numbers)
+
+
+async def test_what_comes_at_once_takes_turns_in_a_process(env: LocalCloudEnvironment) -> None:
+    queue, workflow_id = new_queue(), str(uuid.uuid4())
+    async with Worker(env.client, task_queue=queue, workflows=[Crowded], activities=[where]):
+        handle = await env.client.start_workflow(Crowded.run, id=workflow_id, task_queue=queue)
+        await asyncio.gather(*(handle.execute_update(Crowded.add, number) for number in range(20)))
+        assert await handle.result() == sum(range(20))
+    assert MADE.count(workflow_id) == 1  # nobody had to replay it
 
 
 async def test_a_query_without_a_worker_says_so(
