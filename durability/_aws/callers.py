@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import Any, Final, Protocol
+
+from durability._runtime.lifetime import close_with_loop
 
 CONNECT_TIMEOUT: Final = 2
 READ_TIMEOUT: Final = 10
@@ -125,6 +127,7 @@ class AioCaller:
         self._stack = AsyncExitStack()
         self._clients: dict[str, Any] = {}
         self._opening = asyncio.Lock()
+        self._lifetime: AsyncGenerator[None] | None = None
 
     async def _client(self, service: str) -> Any:
         client = self._clients.get(service)
@@ -132,6 +135,8 @@ class AioCaller:
             async with self._opening:
                 client = self._clients.get(service)
                 if client is None:
+                    if self._lifetime is None:
+                        self._lifetime = await close_with_loop(self._close)
                     context = self._session.client(service, config=self._config, endpoint_url=self._endpoint(service))
                     client = self._clients[service] = await self._stack.enter_async_context(context)
         return client
@@ -155,5 +160,10 @@ class AioCaller:
 
     async def close(self) -> None:
         """See ``Caller.close``."""
-        await self._stack.aclose()
+        if self._lifetime is not None:
+            await self._lifetime.aclose()
+
+    async def _close(self) -> None:
+        self._lifetime = None
         self._clients.clear()
+        await self._stack.aclose()

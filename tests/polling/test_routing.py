@@ -13,6 +13,7 @@ from durability._aws.connect import ConnectedGateway, connect_gateway, milliseco
 from durability._local.cloud import LocalCloud
 from durability._runtime.engine import Engine
 from durability._runtime.reconciler import reconcile
+from durability._runtime.registry import WorkflowRegistry
 from durability.activity._runner import ActivityRunner
 from durability.client import Client, WorkflowExecutionStatus
 from durability.converter import DataConverter
@@ -20,7 +21,6 @@ from durability.exceptions import ConfigurationError
 from durability.service import RPCError, RPCStatusCode
 from durability.testing._cloud import LocalCloudEnvironment
 from durability.worker import Worker
-from durability.worker._registries import Workflows
 
 from .application import ACTIVITIES, WORKFLOWS, Counter, Moves, Sends, SendsChild, where
 
@@ -214,7 +214,7 @@ async def test_the_reconciler_leaves_runs_that_wait_for_their_worker(
         answer = await asyncio.to_thread(stack.client("sqs").get_queue_attributes, QueueUrl=url, AttributeNames=["All"])
         return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
-    nobody = Workflows([], data_converter=DataConverter.default)
+    nobody = WorkflowRegistry([], data_converter=DataConverter.default)
     engine = Engine(
         namespace="default",
         store=ports.store,
