@@ -41,6 +41,7 @@ class WorkflowRegistry:
             workflows: The classes.
             data_converter: Converts values.
             interceptors: Classes of inbound interceptors, outermost first.
+            extern_functions: Functions that are lent to workflow code, by name.
             failure_exception_types: Exceptions that fail a workflow instead of its workflow task.
             deadlock_detector: Watches for code that does not yield.
             guarded: Whether workflow code is refused what does not replay.
