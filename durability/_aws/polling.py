@@ -25,7 +25,9 @@ from durability._runtime import direct
 from durability._runtime.activity_task import execute_attempt
 from durability._runtime.engine import Engine
 from durability._runtime.hosting import WorkerSpecification
+from durability._runtime.pace import Pace
 from durability._runtime.ports import TaskKind, WorkflowKey
+from durability._runtime.settings import Settings
 from durability._runtime.workflow_task import WorkflowTask
 from durability.activity._runner import ActivityRunner
 from durability.exceptions import ConfigurationError
@@ -47,6 +49,7 @@ _REFUSALS: Final = frozenset(
 
 MakeEngine = Callable[..., Engine]
 Execute = Callable[[str], Coroutine[Any, Any, None]]
+Permit = Callable[[], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,7 @@ class PollingHost:
             runner=worker.activities or ActivityRunner([]),
             to_failure=registry.to_failure if registry is not None else _plain_failure,
             routes=OneQueue(worker.task_queue),
+            settings=worker.settings(Settings()),
             build=worker.build,
             identity=worker.identity,
             held_runs=worker.held_runs,
@@ -185,8 +189,10 @@ class PolledWorker:
             if url is None:
                 url = await queues.register(specification.task_queue, kind)
             visibility = await self._visibility(url)
-            execute = self._execute_workflow_task if kind == "workflow" else self._execute_activity
-            self._spawn(self._poll(url, asyncio.Semaphore(slots), execute))
+            if kind == "workflow":
+                self._spawn(self._poll(url, asyncio.Semaphore(slots), self._execute_workflow_task, None))
+            else:
+                self._spawn(self._poll(url, asyncio.Semaphore(slots), self._execute_activity, self._permit()))
             self._spawn(self._prolong(url, visibility))
 
     async def _visibility(self, url: str) -> int:
@@ -234,11 +240,31 @@ class PolledWorker:
 
     # --- receiving --------------------------------------------------------------------------------------------------
 
-    async def _poll(self, url: str, slots: asyncio.Semaphore, execute: Execute) -> None:
-        failures = 0
+    def _permit(self) -> Permit | None:
+        """What is waited for before an activity is received; None if there is no limit."""
+        own = Pace(self.specification.activities_per_second)
+        together = self.specification.queue_activities_per_second
+        if not own.interval and not together:
+            return None
+
+        async def permit() -> None:
+            clock, sleep = self.engine.clock, self.engine.sleep
+            await sleep(max(0.0, own.next - clock()) / 1000)
+            own.take(clock())
+            if together:
+                due = await self.host.task_queues.take_turn(self.specification.task_queue, 1000 / together, clock())
+                await sleep(max(0.0, due - clock()) / 1000)
+
+        return permit
+
+    async def _poll(self, url: str, slots: asyncio.Semaphore, execute: Execute, permit: Permit | None) -> None:
+        failures, permitted = 0, False
         while True:
-            free = await _acquire(slots, BATCH)
+            free = await _acquire(slots, BATCH if permit is None else 1)
             try:
+                if permit is not None and not permitted:
+                    await permit()
+                    permitted = True
                 messages = await self._receive(url, free)
                 failures = 0
             except Exception as error:
@@ -254,6 +280,7 @@ class PolledWorker:
                 _release(slots, free)
                 raise
             _release(slots, free - len(messages))
+            permitted = permitted and not messages
             for message in messages:
                 self._begin(message, slots, execute)
 

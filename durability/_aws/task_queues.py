@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from durability._aws import items
 from durability._aws.callers import AwsError, Caller
-from durability._aws.items import string
+from durability._aws.items import number, string
 from durability._runtime.ports import TaskKind
 from durability.exceptions import ConfigurationError
 
@@ -188,10 +188,47 @@ class TaskQueues:
                 ConsistentRead=True,
                 **more,
             )
-            found += [RegisteredQueue(i["name"]["S"], i["kind"]["S"], i["url"]["S"]) for i in answer["Items"]]
+            found += [
+                RegisteredQueue(i["name"]["S"], i["kind"]["S"], i["url"]["S"]) for i in answer["Items"] if "url" in i
+            ]
             if "LastEvaluatedKey" not in answer:
                 return found
             more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+    async def take_turn(self, name: str, interval: float, now: int) -> float:
+        """Take the next turn of those that all workers of a task queue have together; one write each.
+
+        Args:
+            name: The task queue.
+            interval: Milliseconds between two turns.
+            now: Milliseconds since the epoch.
+
+        Returns:
+            When the turn is, in milliseconds since the epoch.
+        """
+        step = max(1, round(interval))
+        while True:
+            for update, condition in (
+                ("SET #next = #next + :step", "#next >= :now"),
+                ("SET #next = :after", "attribute_not_exists(#next) OR #next < :now"),
+            ):
+                values = {":now": number(now)}
+                values |= {":step": number(step)} if ":step" in update else {":after": number(now + step)}
+                try:
+                    answer = await self._request(
+                        "update_item",
+                        Key={**self._key(name, "activity"), items.SORT: string(f"pace#{name}")},
+                        UpdateExpression=update,
+                        ConditionExpression=condition,
+                        ExpressionAttributeNames={"#next": "next"},
+                        ExpressionAttributeValues=values,
+                        ReturnValues="ALL_NEW",
+                    )
+                except AwsError as error:
+                    if error.code != "ConditionalCheckFailedException":
+                        raise
+                else:
+                    return float(answer["Attributes"]["next"]["N"]) - step
 
     def forget(self, name: str, kind: TaskKind) -> None:
         """Ask again next time: the queue was not there."""

@@ -13,6 +13,7 @@ import contextvars
 import itertools
 import json
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
@@ -30,6 +31,7 @@ from durability._runtime.engine import Engine
 from durability._runtime.frontend import Outcome, UpdateStage, UpdateState
 from durability._runtime.gateway import Gateway, waiting_messages
 from durability._runtime.hosting import WorkerSpecification
+from durability._runtime.pace import Pace
 from durability._runtime.ports import ActivityAttempt, Head, Settlement, WakeUp, WorkflowKey
 from durability._runtime.sessions import Sessions
 from durability._runtime.settings import Settings
@@ -196,7 +198,10 @@ class _Attached:
     deliveries: dict[asyncio.Task[None], Message] = field(default_factory=dict)
     tasks: list[WorkflowTask] = field(default_factory=list)
     stopped: bool = False
-    _idle: asyncio.Event = field(default_factory=asyncio.Event)
+    pace: Pace = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pace = Pace(self.specification.activities_per_second)
 
     def takes(self, message: Message) -> bool:
         """Whether the worker may be given a message now."""
@@ -207,7 +212,8 @@ class _Attached:
         if isinstance(message, WakeUp):
             return specification.workflows is not None and busy < specification.workflow_slots
         serves = specification.activities is not None and specification.remote_activities
-        return serves and busy < specification.activity_slots
+        paced = max(self.pace.next, self.cloud.pace_of(specification).next) > self.cloud.clock()
+        return serves and busy < specification.activity_slots and not paced
 
     def knows(self, name: str, message: Message) -> bool:
         """Whether the worker has the workflow or activity that a message is about."""
@@ -263,6 +269,7 @@ class LocalCloud:
         self._workers: list[_Attached] = []
         self._turns = itertools.count()
         self._waiting: dict[tuple[str, type[Message]], dict[Message, None]] = {}
+        self._paces: dict[str, Pace] = {}
         self._closed = False
         self._completed_outside: set[TaskToken] = set()
         self.clock.held = self._awaits_report
@@ -277,6 +284,7 @@ class LocalCloud:
     async def attach(self, worker: WorkerSpecification) -> _Attached:
         """See ``WorkerHost.attach``."""
         attached = _Attached(self, worker, self._engine(worker), contextvars.copy_context())
+        self._paces.pop(worker.task_queue, None)
         self._workers.append(attached)
         if worker.activities is not None:
             worker.activities.on_completes_later = self._completes_outside
@@ -299,11 +307,15 @@ class LocalCloud:
             clock=self.clock,
             to_failure=registry.to_failure if registry is not None else _plain_failure,
             sleep=self.clock.sleep,
-            settings=LOCAL_SETTINGS,
+            settings=worker.settings(LOCAL_SETTINGS),
             build=worker.build,
             identity=worker.identity,
             sessions=Sessions(worker.held_runs),
         )
+
+    def pace_of(self, worker: WorkerSpecification) -> Pace:
+        """The pace of a task queue: as the worker that was attached last says."""
+        return self._paces.setdefault(worker.task_queue, Pace(worker.queue_activities_per_second))
 
     def detach(self, worker: _Attached) -> None:
         """Forget a worker."""
@@ -447,6 +459,8 @@ class LocalCloud:
 
     def _start(self, worker: _Attached, message: Message, receipt: int) -> None:
         self.clock.begin_work()
+        if isinstance(message, ActivityAttempt):
+            self._keep_pace(worker)
         delivery = asyncio.get_running_loop().create_task(self._deliver(worker, message), context=worker.context.copy())
         worker.deliveries[delivery] = message
 
@@ -460,6 +474,16 @@ class LocalCloud:
             self.clock.end_work()
 
         delivery.add_done_callback(ended)
+
+    def _keep_pace(self, worker: _Attached) -> None:
+        """After an activity was begun: look after those that wait when the next one may begin."""
+        paces = (worker.pace, self.pace_of(worker.specification))
+        for pace in paces:
+            pace.take(self.clock())
+        if any(pace.interval for pace in paces):
+            due = math.ceil(max(pace.next for pace in paces))
+            task_queue = worker.specification.task_queue
+            self.clock.at(due, lambda: self._hand_out(task_queue), lambda: Relevance.NEEDED)
 
     async def _deliver(self, worker: _Attached, message: Message) -> None:
         engine = worker.engine

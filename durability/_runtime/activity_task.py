@@ -24,6 +24,7 @@ from durability._runtime.attempts import (
     start_to_close,
 )
 from durability._runtime.engine import Engine
+from durability._runtime.heartbeats import Heartbeats, interval_of
 from durability._runtime.leftovers import decode_details, encode_details, encode_failure
 from durability._runtime.ports import ActivityAttempt, TaskState, WorkflowKey
 from durability.activity._runner import (
@@ -108,7 +109,14 @@ class _AttemptExecution:
             if now_state is None or now_state.cancel_requested:
                 cancellation.request()
 
-        result = await engine.runner.run(task, heartbeat=heartbeat, cancellation=cancellation)
+        interval = interval_of(record.heartbeat_timeout, engine.settings)
+        heartbeats = Heartbeats(heartbeat, interval, engine.clock, engine.sleep)
+        try:
+            result = await engine.runner.run(task, heartbeat=heartbeats.beat, cancellation=cancellation)
+            if isinstance(result, ActivityFailed | ActivityCompletesLater):
+                await heartbeats.flush()
+        finally:
+            heartbeats.end()
         now = engine.clock()
         common = (
             now,

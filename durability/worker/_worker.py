@@ -120,10 +120,11 @@ class Worker:
             max_concurrent_activity_task_polls: Accepted for compatibility.
             no_remote_activities: Run only the local activities of the worker's own workflows.
             sticky_queue_schedule_to_start_timeout: Accepted for compatibility.
-            max_heartbeat_throttle_interval: Accepted for compatibility: every heartbeat is recorded.
-            default_heartbeat_throttle_interval: Accepted for compatibility.
-            max_activities_per_second: Accepted for compatibility.
-            max_task_queue_activities_per_second: Accepted for compatibility.
+            max_heartbeat_throttle_interval: Longest time between two recorded heartbeats of an attempt.
+            default_heartbeat_throttle_interval: That time where there is no heartbeat timeout; otherwise it is four
+                fifths of the timeout.
+            max_activities_per_second: Most activities that the worker begins in a second. All are dispatched then.
+            max_task_queue_activities_per_second: The same for all workers of the task queue together.
             max_eager_activity_reservations_per_workflow_task: Accepted for compatibility; must be positive.
             graceful_shutdown_timeout: How long activities may go on after ``shutdown`` before they are cancelled.
             plugin_shutdown_timeout: How long leaving ``async with`` waits for plugins after the shutdown.

@@ -235,3 +235,18 @@ async def test_the_reconciler_leaves_runs_that_wait_for_their_worker(
     await gateway.close()
     async with both(env.client, queue):
         assert await handle.result() == 0
+
+
+async def test_all_workers_of_a_task_queue_keep_one_pace(env: LocalCloudEnvironment, stranger: Client) -> None:
+    queue, now = new_queue(), 1_800_000_000_000
+    one, other = (client.frontend.ports.task_queues for client in (env.client, stranger))  # type: ignore[attr-defined]
+    turns = [await queues.take_turn("paced", 250, now) for queues in (one, other, one)]
+    assert turns == [now, now + 250, now + 500]
+    assert await other.take_turn("paced", 250, now + 10_000) == now + 10_000
+    async with (
+        Worker(env.client, task_queue=queue, workflows=[Sends]),
+        Worker(env.client, task_queue=queue, activities=[where], max_task_queue_activities_per_second=50),
+        Worker(stranger, task_queue=queue, activities=[where], max_activities_per_second=50),
+    ):
+        results = await asyncio.gather(*(execute(env.client, Sends.run, None, task_queue=queue) for _ in range(5)))
+    assert all(str(result).startswith("worker") for result in results)
