@@ -76,6 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
         Exit status.
     """
     from durability._local.cloud import LocalCloud
+    from durability._local.identity import REGION
     from durability._local.template import TemplateError
 
     ended = threading.Event()
@@ -95,10 +96,11 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"durability dev: {error}", file=sys.stderr)
         return 1
     try:
-        _describe(cloud)
+        # Requests to the HTTP API are signed for the region, as those to API Gateway are.
+        variables = cloud.shared_variables | cloud.environment | {"DURABILITY_HTTP_SIGNING_REGION": REGION}
         if arguments.env_file:
-            variables = cloud.shared_variables | cloud.environment
             Path(arguments.env_file).write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
+        _describe(cloud, variables)
         logs = threading.Thread(target=_stream_logs, args=(cloud, ended, arguments.verbose), daemon=True)
         logs.start()
         if not arguments.no_reload:
@@ -122,12 +124,12 @@ def _named_values(option: str, texts: list[str]) -> Mapping[str, str]:
     return values
 
 
-def _describe(cloud: LocalCloud) -> None:
+def _describe(cloud: LocalCloud, variables: Mapping[str, str]) -> None:
     print("Ready. Ctrl-C ends it; nothing is kept.\n")
     for name, value in sorted(cloud.outputs.items()):
         print(f"  {name:<28} {value}")
-    print("\nFor workers, and clients that go past the HTTP API, in another terminal (--env-file writes them):\n")
-    for name, value in sorted((cloud.shared_variables | cloud.environment).items()):
+    print("\nFor workers and clients in another terminal (--env-file writes them to a file):\n")
+    for name, value in sorted(variables.items()):
         print(f"  export {name}={value}")
     print(flush=True)
 

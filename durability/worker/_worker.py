@@ -34,10 +34,11 @@ _POLLERS: Final = PollerBehaviorSimpleMaximum(maximum=5)
 
 
 class Worker:
-    """Runs workflows and activities in this process, for the environment that its client is connected to.
+    """Runs workflows and activities in this process, for the deployment or test environment of its client.
 
-    A deployment needs no workers: there, tasks come to functions. Workers are for tests
-    (``durability.testing.WorkflowEnvironment``) and for trying things out in one process.
+    A deployment needs no workers: there, tasks come to functions. A worker serves a task queue of its own, for
+    activities that take longer than a function may or need what a function has not. In tests
+    (``durability.testing.WorkflowEnvironment``), workers run everything.
 
     Use it in an ``async with`` statement, or call ``run`` and ``shutdown``.
     """
@@ -339,7 +340,8 @@ def _host(client: Client) -> WorkerHost:
     host: WorkerHost | None = getattr(client.frontend, "worker_host", None)
     if host is None:
         raise ConfigurationError(
-            f"the client is connected to {client.frontend.__class__.__name__}, which cannot host workers: use the "
-            "client of a durability.testing.WorkflowEnvironment, or deploy the workflows as an Application"
+            f"the client is connected to {client.frontend.__class__.__name__}, which cannot host workers: connect "
+            "without a URL (`durability env` prints the variables for that), or use the client of a "
+            "durability.testing.WorkflowEnvironment"
         )
     return host
