@@ -28,8 +28,10 @@ async def cloud() -> AsyncIterator[WorkflowEnvironment]:
 @pytest.mark.parametrize("name", SCENARIOS)
 async def test_same_behaviour(name: str, cloud: WorkflowEnvironment) -> None:
     async with asyncio.timeout(60), await WorkflowEnvironment.start_local() as memory:
-        expected = await stage.play("durability", SCENARIOS[name], memory.client, [])
-        seen = await stage.play("durability", SCENARIOS[name], cloud.client, [])
+        expected, seen = await asyncio.gather(
+            stage.play("durability", SCENARIOS[name], memory.client, []),
+            stage.play("durability", SCENARIOS[name], cloud.client, []),
+        )
     assert stage.differences(_without_run_ids(seen), _without_run_ids(expected)) == []
 
 
