@@ -62,7 +62,10 @@ class OpenActivity(msgspec.Struct):
 
 
 class Run:
-    """A run as one process holds it: replayed up to delta ``last`` and ready to advance."""
+    """A run as one process holds it: replayed up to delta ``last`` and ready to advance.
+
+    Whoever holds it notes in ``dispatched`` up to which delta it has itself carried out what was decided.
+    """
 
     def __init__(self, namespace: str, workflow_id: str, run_id: str, factory: InstanceFactory) -> None:
         self.namespace: Final = namespace
@@ -86,6 +89,7 @@ class Run:
         self.closing: Command | Input | None = None
         self.rejections: dict[str, Failure] = {}
         self.last_effect = 0
+        self.dispatched = 0
         self._keys: dict[str, int] = {}
 
     @property

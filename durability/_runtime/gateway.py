@@ -41,7 +41,6 @@ from durability._runtime.ports import (
     ItemTooLargeError,
     Sleep,
     TaskQueue,
-    WakeUp,
     WorkflowInvoker,
     WorkflowKey,
 )
@@ -321,7 +320,7 @@ class Gateway:
         )
 
     async def _wake(self, head: Head) -> None:
-        await self.queue.send_wake_up(WakeUp(head.key.workflow_id, head.run_id))
+        await self.queue.send_wake_up(head.wake_up_at(0))
 
     async def _wake_again(self, head: Head) -> None:
         """A repeated start may be the retry of one that died before its wake-up was sent."""
@@ -344,7 +343,7 @@ class Gateway:
         check_identifier("query name", name)
         check_payloads("the query's arguments", arguments)
         request = queries.WorkflowQuery(workflow_id, run_id or "", name, arguments, headers or {})
-        return queries.read_answer(await self.invoker.invoke(queries.encode(request)))
+        return queries.read_answer(await self.invoker.invoke(queries.encode(request), workflow_id))
 
     async def update(self, request: UpdateRequest, *, wait: float) -> UpdateState:
         """See ``Frontend.update``."""
@@ -358,7 +357,7 @@ class Gateway:
         event = updates.encode(request)
         pause = _ANSWERS_AT_ONCE
         while True:
-            state = updates.read_answer(request, await self.invoker.invoke(event)).state
+            state = await self._ask_for_update(request, event)
             left = (deadline - self.clock()) / 1000
             if state is not None or left <= 0:
                 break
@@ -373,6 +372,16 @@ class Gateway:
         )
         found.existing = state.existing
         return found
+
+    async def _ask_for_update(self, request: UpdateRequest, event: bytes) -> UpdateState | None:
+        """What has become of an update; None while no run has taken it."""
+        try:
+            answer = await self.invoker.invoke(event, request.workflow_id)
+        except RPCError as error:
+            if error.status != RPCStatusCode.DEADLINE_EXCEEDED:
+                raise
+            return None  # no worker is there; one may come
+        return updates.read_answer(request, answer).state
 
     async def update_outcome(
         self, workflow_id: str, run_id: str | None, update_id: str, *, stage: UpdateStage, wait: float

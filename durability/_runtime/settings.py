@@ -25,6 +25,8 @@ class Settings:
         overdue: A run is the reconciler's business when it should have been looked at this long ago. With the
             reconciler's own period this is the bound on a lost wake-up; it is above the time an invocation may take.
         attempt_recheck: How often an activity that was dispatched and not claimed by anybody is looked after.
+        heartbeat_interval: Time between two recorded heartbeats of an attempt without a heartbeat timeout.
+        longest_heartbeat_interval: The most for those with one, and for all.
     """
 
     linger: int = 1_500
@@ -39,3 +41,5 @@ class Settings:
     eager_limit: int = 1_000
     overdue: int = 90_000
     attempt_recheck: int = 600_000
+    heartbeat_interval: int = 30_000
+    longest_heartbeat_interval: int = 60_000

@@ -6,9 +6,10 @@ No eager activity is begun here, as the caller waits: what the update schedules 
 from __future__ import annotations
 
 from durability._core import history
+from durability._runtime.direct import check_here
 from durability._runtime.engine import Engine
 from durability._runtime.frontend import UpdateRequest
-from durability._runtime.ports import WakeUp, WorkflowKey
+from durability._runtime.ports import WorkflowKey
 from durability._runtime.updates import PendingUpdate, UpdateAnswer
 from durability._runtime.workflow_task import deliver_update
 from durability.exceptions import WorkflowAlreadyStartedError
@@ -47,7 +48,8 @@ async def _answer(engine: Engine, request: UpdateRequest, deadline: int) -> Upda
         head = await engine.store.head(key)
         if head is None or not head.open or request.run_id not in ("", head.run_id):
             return await _answer_closed(engine, request, existing)
-        await deliver_update(engine, WakeUp(request.workflow_id, head.run_id), update, deadline=deadline)
+        await check_here(engine, head.task_queue)
+        await deliver_update(engine, head.wake_up_at(0), update, deadline=deadline)
         if update.state is not None:
             update.state.existing = existing
             return UpdateAnswer(state=update.state)
