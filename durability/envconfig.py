@@ -76,7 +76,7 @@ class ClientConnectConfig(TypedDict, total=False):
     target_host: str
     namespace: str
     api_key: str
-    tls: Any
+    tls: bool | TLSConfig
     rpc_metadata: Mapping[str, str]
 
 
@@ -185,7 +185,7 @@ class ClientConfigProfile:
             config["api_key"] = self.api_key
             config["tls"] = True
         if self.tls is not None:
-            config["tls"] = not self.tls.disabled
+            config["tls"] = self.tls.to_connect_tls_config()
         if self.grpc_meta:
             config["rpc_metadata"] = self.grpc_meta
         return config
