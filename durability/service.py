@@ -9,6 +9,7 @@ from datetime import timedelta
 from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar
 
+from durability import __version__ as __version__
 from durability.exceptions import TemporalError
 
 if TYPE_CHECKING:

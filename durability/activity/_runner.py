@@ -156,6 +156,13 @@ class ActivityRunner:
             )
         return definition
 
+    def check_registered(self, activity_type: str) -> None:
+        """Raise ValueError if there is no activity of a type, and no dynamic one."""
+        if activity_type in self._definitions or self._dynamic is not None:
+            return
+        known = f"available activities: {', '.join(self.names)}" if self.names else "no available activities"
+        raise ValueError(f"Activity function {activity_type} is not registered on this worker, {known}")
+
     async def run(
         self,
         task: ActivityTask,

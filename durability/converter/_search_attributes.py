@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from durability._core.payload import Payload
 from durability.api.common import v1
@@ -157,9 +157,18 @@ def encode_search_attribute_values(vals: SearchAttributeValues) -> Payload:
             )
     if len({type(value) for value in vals}) > 1:
         raise TypeError("Search attribute values must have the same type for the same key")
-    return DataConverter.default.payload_converter.to_payload(
+    payload = DataConverter.default.payload_converter.to_payload(
         [_to_text(value) if isinstance(value, datetime) else value for value in vals]
     )
+    # Temporal's server adds the type of the registered attribute. Here, what the values tell has to do.
+    type_name = _UNTYPED.get(type(vals[0])) if vals else None
+    if type_name is not None:
+        payload.metadata["type"] = type_name
+    return payload
+
+
+_UNTYPED: Final = {bool: b"Bool", int: b"Int", float: b"Double", datetime: b"Datetime"}
+"""Types that values without one have for certain; text may be ``Text``, ``Keyword`` or a list of those."""
 
 
 def decode_search_attributes(api: v1.SearchAttributes) -> SearchAttributes:

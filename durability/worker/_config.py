@@ -13,6 +13,7 @@ from typing import Any, Final, Required, TypedDict
 from durability._core.deadlock import DeadlockDetector
 from durability._runtime.hosting import WorkerSpecification
 from durability.activity._processes import SharedStateManager
+from durability.activity._runner import ActivityRunner
 from durability.client import Client
 from durability.common import VersioningBehavior, WorkerDeploymentVersion
 from durability.runtime import Runtime
@@ -189,6 +190,7 @@ def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[A
             metric_meter=meter,
             patch_activation_callback=config.get("patch_activation_callback"),
             eager_activities=eager,
+            check_local_activity=(activities or ActivityRunner([])).check_registered,
         )
     deployment = config.get("deployment_config")
     made = WorkerSpecification(

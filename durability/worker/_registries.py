@@ -6,9 +6,11 @@ import asyncio
 import pickle
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from durability._core.activation import RunDetails, WorkflowInstance
+from durability._core.activities import LOCAL_ACTIVITY_CHECK
 from durability._core.deadlock import DeadlockDetector
 from durability._core.failure import ApplicationFailureInfo, Failure
 from durability._core.interceptors import StartActivityInput, WorkflowInboundInterceptor, WorkflowOutboundInterceptor
@@ -50,6 +52,7 @@ class Workflows(WorkflowRegistry):
         deadlock_detector: DeadlockDetector | None = None,
         patch_activation_callback: PatchActivationCallback | None = None,
         eager_activities: Iterable[str] | None = None,
+        check_local_activity: Callable[[str], None] | None = None,
         runner: WorkflowRunner,
         unsandboxed_runner: WorkflowRunner,
         metric_meter: MetricMeter = MetricMeter.noop,
@@ -64,6 +67,7 @@ class Workflows(WorkflowRegistry):
             deadlock_detector: Watches for code that does not yield.
             patch_activation_callback: Asked whether a new patch is to be taken.
             eager_activities: Types of the activities that may run inside workflow tasks; all by default.
+            check_local_activity: Raises if there is no activity of a type.
             runner: Makes the instances.
             unsandboxed_runner: Makes those of classes that are declared with ``sandboxed=False``.
             metric_meter: For the metrics of workflows.
@@ -72,6 +76,8 @@ class Workflows(WorkflowRegistry):
         if sum(WorkflowDefinition.must_from_class(cls).name is None for cls in classes) > 1:
             raise TypeError("More than one dynamic workflow")
         chain, extern = workflow_interceptors(interceptors)
+        if check_local_activity is not None:
+            extern[LOCAL_ACTIVITY_CHECK] = check_local_activity
         eager = None if eager_activities is None else frozenset(eager_activities)
         if eager:
             chain.append(_dispatching_all_but(eager))
@@ -234,13 +240,12 @@ class Activities(ActivityRunner):
     async def end(self, patience: float) -> None:
         """Tell activities of the shutdown, and cancel those that run on for ``patience`` seconds."""
         self.shutdown()
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 await self._none_running.wait()
-        except TimeoutError:
-            self._abort = True
-            for cancellation in list(self._running):
-                cancellation.request(_SHUTDOWN)
+        self._abort = True  # also for those that a workflow task, which has been told to stop, is about to begin
+        for cancellation in list(self._running):
+            cancellation.request(_SHUTDOWN)
 
 
 _SHUTDOWN = ActivityCancellationDetails(worker_shutdown=True)
