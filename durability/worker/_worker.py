@@ -220,7 +220,8 @@ class Worker:
         Cancelling this shuts the worker down as well.
 
         Raises:
-            RuntimeError: It was started before, or the processes of its activities died.
+            RuntimeError: It was started before, its client's namespace does not exist, or the processes of its
+                activities died.
         """
 
         def wrapped(plugin: Plugin, inner: Callable[[Worker], Awaitable[None]]) -> Callable[[Worker], Awaitable[None]]:
@@ -235,6 +236,7 @@ class Worker:
         if self._started:
             raise RuntimeError("Already started")
         self._started = True
+        self._check_namespace()
         hosted = await self._host.attach(self._specification)
         self._attached.set()
         ended: BaseException | None = None
@@ -251,6 +253,11 @@ class Worker:
             self._shutdown_complete.set()
         if ended is not None:
             raise ended
+
+    def _check_namespace(self) -> None:
+        asked, there = self.client.namespace, getattr(self._host, "namespace", self.client.namespace)
+        if asked != there:
+            raise RuntimeError(f"Worker validation failed: there is no namespace {asked!r} here, only {there!r}")
 
     async def _until_shutdown(self, hosted: HostedWorker) -> None:
         """Wait until the worker is to shut down; raises what it cannot go on for."""
