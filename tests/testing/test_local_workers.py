@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from durability import activity, workflow
-from durability.client import WorkflowUpdateStage
+from durability.client import WorkflowContinuedAsNewError, WorkflowUpdateStage
 from durability.common import SearchAttributeKey, WorkflowIDConflictPolicy
 from durability.service import RPCError, RPCStatusCode
 from durability.testing import WorkflowEnvironment
@@ -209,17 +209,12 @@ class Chained:
             workflow.continue_as_new(False)
         await workflow.wait_condition(lambda: False)
 
-    @workflow.query
-    def ready(self) -> bool:
-        return True
-
 
 async def test_a_handle_on_an_existing_run_knows_the_first_run_of_its_chain(env: WorkflowEnvironment) -> None:
     async with Worker(env.client, task_queue="q", workflows=[Chained]):
         first = await env.client.start_workflow(Chained.run, True, id="w", task_queue="q")
-        current = env.client.get_workflow_handle("w")
-        while (await current.describe()).run_id == first.result_run_id:
-            await asyncio.sleep(0)
+        with pytest.raises(WorkflowContinuedAsNewError):
+            await first.result(follow_runs=False)
         existing = await env.client.start_workflow(
             Chained.run, True, id="w", task_queue="q", id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING
         )
