@@ -16,6 +16,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
+from weakref import WeakValueDictionary
 
 from durability._core.activation import RunDetails
 from durability._core.encoding import decode_command, decode_delta
@@ -35,7 +36,7 @@ from durability._runtime.sessions import Sessions
 from durability._runtime.settings import Settings
 from durability._runtime.workflow_task import WorkflowTask
 from durability.activity._runner import ActivityRunner, ActivityTask
-from durability.service import RPCError, RPCStatusCode
+from durability.service import ConnectConfig, RPCError, RPCStatusCode
 
 logger = logging.getLogger("durability.local")
 
@@ -158,6 +159,12 @@ class LocalGateway(Gateway):
     """The clients' side of a local cloud: like any other, but told when a run has ended instead of asking again."""
 
     cloud: LocalCloud = field(kw_only=True)
+    config: ConnectConfig = field(kw_only=True)
+
+    @property
+    def starts_eagerly(self) -> bool:
+        """Whether a worker gets the first workflow task without a queue in between."""
+        return True
 
     @property
     def worker_host(self) -> LocalCloud:
@@ -295,7 +302,8 @@ class LocalCloud:
         self.namespace: Final = namespace
         self.store: Final = WatchedStore()
         self.clock: Final = EnvironmentClock()
-        self.gateway: Final = LocalGateway(namespace, self.store, self, self, self.clock, self.clock.sleep, cloud=self)
+        self.gateway: Final = self._gateway(ConnectConfig(f"memory://{next(_numbers)}"))
+        _clouds[self.gateway.config.target_host] = self
         self._workers: list[_Attached] = []
         self._turns = itertools.count()
         self._waiting: dict[tuple[str, type[Message]], dict[Message, None]] = {}
@@ -305,6 +313,11 @@ class LocalCloud:
         self._closed = False
         self._completed_outside: set[TaskToken] = set()
         self.clock.held = self._awaits_report
+
+    def _gateway(self, config: ConnectConfig) -> LocalGateway:
+        return LocalGateway(
+            self.namespace, self.store, self, self, self.clock, self.clock.sleep, cloud=self, config=config
+        )
 
     def _awaits_report(self) -> bool:
         """Whether there are activities under way of which no worker knows: users complete them in real time."""
@@ -556,6 +569,23 @@ class LocalCloud:
             await worker.close()
         self._waiting.clear()
         self.clock.close()
+
+
+_clouds: WeakValueDictionary[str, LocalCloud] = WeakValueDictionary()
+"""The environments of this process by what ``Client.connect`` finds them by."""
+_numbers: Final = itertools.count(1)
+
+
+def gateway_at(config: ConnectConfig) -> LocalGateway:
+    """The clients' side of an environment in this process.
+
+    Raises:
+        RuntimeError: There is no such environment, or it was shut down.
+    """
+    cloud = _clouds.get(config.target_host)
+    if cloud is None or cloud._closed:
+        raise RuntimeError(f"Failed client connect: there is no environment at {config.target_host} in this process")
+    return cloud._gateway(config)
 
 
 def _scheduled(attempt: ActivityAttempt) -> ActivityTaskScheduled:

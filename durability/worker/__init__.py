@@ -22,6 +22,7 @@ from durability.activity._interceptors import (
     ActivityOutboundInterceptor,
     ExecuteActivityInput,
 )
+from durability.activity._processes import SharedHeartbeatSender, SharedStateManager
 from durability.common import WorkerDeploymentVersion
 from durability.worker import _workflow_instance as _workflow_instance
 from durability.worker._config import WorkerConfig, WorkerDeploymentConfig
@@ -82,6 +83,8 @@ __all__ = [
     "ResourceBasedSlotConfig",
     "ResourceBasedSlotSupplier",
     "ResourceBasedTunerConfig",
+    "SharedHeartbeatSender",
+    "SharedStateManager",
     "SignalChildWorkflowInput",
     "SignalExternalWorkflowInput",
     "SlotInfo",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
 from durability._core.activation import RunDetails, WorkflowInstance
 from durability._core.activities import LOCAL_ACTIVITY_CHECK
@@ -16,6 +17,7 @@ from durability._core.interceptors import StartActivityInput, WorkflowInboundInt
 from durability._core.payload import Payload
 from durability._runtime.registry import WorkflowRegistry
 from durability.activity._definition import _Definition as ActivityDefinition
+from durability.activity._processes import SharedStateManager
 from durability.activity._runner import (
     ActivityCancellationDetails,
     ActivityCancelled,
@@ -159,6 +161,7 @@ class Activities(ActivityRunner):
         client: Callable[[], Client],
         slots: Slots,
         metric_meter: MetricMeter = MetricMeter.noop,
+        shared_state_manager: SharedStateManager | None = None,
     ) -> None:
         """Register activities.
 
@@ -174,9 +177,13 @@ class Activities(ActivityRunner):
             executor=executor,
             metric_meter=metric_meter,
             client=client,
+            shared_state_manager=shared_state_manager,
         )
         for activity in given:
-            _check_executor(ActivityDefinition.must_from_callable(activity), executor)
+            _check_executor(activity, executor, shared_state_manager)
+        self._broken: asyncio.Future[NoReturn] | None = None
+        self._broken_by: BaseException | None = None
+        self.on_broken = self._break
         self._task_queue = task_queue
         self._slots = slots
         self._running: set[Cancellation] = set()
@@ -214,6 +221,22 @@ class Activities(ActivityRunner):
             return ActivityFailed(_shutdown_failure())
         return result
 
+    def _break(self, error: BrokenExecutor) -> None:
+        self._broken_by = self._broken_by or error
+        if self._broken is not None and not self._broken.done():
+            self._broken.set_exception(_worker_failed(error))
+
+    async def broken(self) -> NoReturn:
+        """Wait until activities cannot run any more.
+
+        Raises:
+            RuntimeError: They cannot; its cause says why.
+        """
+        if self._broken_by is not None:
+            raise _worker_failed(self._broken_by)
+        self._broken = asyncio.get_running_loop().create_future()
+        await self._broken
+
     async def end(self, patience: float) -> None:
         """Tell activities of the shutdown, and cancel those that run on for ``patience`` seconds."""
         self.shutdown()
@@ -236,15 +259,32 @@ def _shutdown_failure() -> Failure:
     )
 
 
-def _check_executor(definition: ActivityDefinition, executor: Executor | None) -> None:
+def _worker_failed(error: BaseException) -> RuntimeError:
+    failed = RuntimeError("Activity worker failed")
+    failed.__cause__ = error
+    return failed
+
+
+def _check_executor(
+    activity: Callable[..., Any], executor: Executor | None, shared_state_manager: SharedStateManager | None
+) -> None:
+    definition = ActivityDefinition.must_from_callable(activity)
     if definition.is_async:
         return
     if executor is None:
         raise ValueError(f"Activity {definition.name} is not async so an activity_executor must be present")
-    if isinstance(executor, ProcessPoolExecutor):
+    if not isinstance(executor, ThreadPoolExecutor) and shared_state_manager is None:
         raise ValueError(
-            f"Activity {definition.name} cannot run in a process pool: pass a ThreadPoolExecutor as activity_executor"
+            f"Activity {definition.name} is not async and executor is not thread-pool executor, "
+            "so a shared_state_manager must be present"
         )
+    if isinstance(executor, ProcessPoolExecutor):
+        try:
+            pickle.dumps(activity)
+        except Exception as error:
+            raise TypeError(
+                f"Activity {definition.name} must be picklable when using a process executor: {error}"
+            ) from error
 
 
 def warn_of_small_executor(executor: Executor | None, concurrent_activities: int | None) -> str | None:
