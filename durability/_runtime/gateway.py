@@ -105,7 +105,9 @@ class Gateway:
                 if existing.request_id == request.request_id:
                     await self._wake_again(existing)
                     first_run_id = existing.record.first_run_id or existing.run_id
-                    return Started(workflow_id=request.workflow_id, run_id=first_run_id, existing=True)
+                    return Started(
+                        workflow_id=request.workflow_id, run_id=first_run_id, existing=True, first_run_id=first_run_id
+                    )
                 decision = await self._resolve_conflict(request, existing)
                 if decision is not None:
                     return decision
@@ -204,7 +206,12 @@ class Gateway:
                         headers=request.headers,
                         identity=request.identity,
                     )
-                return Started(workflow_id=request.workflow_id, run_id=existing.run_id, existing=True)
+                return Started(
+                    workflow_id=request.workflow_id,
+                    run_id=existing.run_id,
+                    existing=True,
+                    first_run_id=existing.record.first_run_id or existing.run_id,
+                )
             raise WorkflowAlreadyStartedError(request.workflow_id, request.workflow_type, run_id=existing.run_id)
         refused = request.id_reuse_policy == REJECT_DUPLICATE or (
             request.id_reuse_policy == ALLOW_DUPLICATE_FAILED_ONLY and existing.status == Status.COMPLETED
@@ -370,7 +377,7 @@ class Gateway:
         found = await self.update_outcome(
             request.workflow_id, state.run_id, request.update_id, stage=request.stage, wait=max(0.0, left)
         )
-        found.existing = state.existing
+        found.existing, found.first_run_id = state.existing, state.first_run_id
         return found
 
     async def _ask_for_update(self, request: UpdateRequest, event: bytes) -> UpdateState | None:

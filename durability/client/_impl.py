@@ -120,7 +120,7 @@ class ClientImpl(OutboundInterceptor):
             self._client,
             input.id,
             result_run_id=started.run_id,
-            first_execution_run_id=None if started.existing else started.run_id,
+            first_execution_run_id=started.first_run_id or started.run_id,
             result_type=input.ret_type,
         )
         starts_eagerly = getattr(self._client.frontend, "starts_eagerly", False)
@@ -266,7 +266,7 @@ class ClientImpl(OutboundInterceptor):
                         self._client,
                         start.id,
                         result_run_id=state.run_id,
-                        first_execution_run_id=None if state.existing else state.run_id,
+                        first_execution_run_id=state.first_run_id or state.run_id,
                         result_type=start.ret_type,
                     )
                 )
