@@ -36,6 +36,11 @@ _CANCELLED: Final = "Child Workflow execution cancelled"
 _NEVER_SCHEDULED: Final = "Child Workflow Execution cancelled before scheduled"
 
 _ALREADY_EXISTS: Final = 1
+# Temporal's core waits for the child's end with both.
+_WAITING: Final = (
+    ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+    ChildWorkflowCancellationType.WAIT_CANCELLATION_REQUESTED,
+)
 _ENDS: Final = (
     history.StartChildWorkflowExecutionFailed,
     history.ChildWorkflowExecutionCompleted,
@@ -167,7 +172,7 @@ class Children:
         else:
             if kind != ChildWorkflowCancellationType.ABANDON:
                 instance.commands.add(history.CancelChildWorkflowExecutionRequested(handle.sequence, reason))
-            if kind == ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED:
+            if kind in _WAITING:
                 return
         cancelled = Failure(info=CanceledFailureInfo())
         instance.defer(lambda: self._fail(handle.sequence, message, cancelled))

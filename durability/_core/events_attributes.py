@@ -61,6 +61,7 @@ class EventsBuilder:
         self._signals: dict[int, tuple[int, history.SignalExternalWorkflowExecutionInitiated]] = {}
         self._cancels: dict[int, tuple[int, history.RequestCancelExternalWorkflowExecutionInitiated]] = {}
         self._updates: dict[str, tuple[int, history.WorkflowExecutionUpdateAdmitted]] = {}
+        self._child_cancels: dict[int, int] = {}
         self._accepted: dict[str, int] = {}
 
     @property
@@ -230,6 +231,9 @@ class EventsBuilder:
             initiated, cancel = self._cancels[message.sequence]
             self._append(message.time, name, self._external(message, initiated, cancel))
             return
+        if isinstance(message, history.ChildWorkflowCancelDelivered):
+            self._child_cancel_delivered(message)
+            return
         initiated, child = self._children[message.sequence]
         started, run_id = self._child_starts.get(message.sequence, (0, ""))
         body: dict[str, Any] = {
@@ -260,6 +264,18 @@ class EventsBuilder:
                     body["details"] = payloads_json(details)
         body |= {"workflowExecution": _execution(child.workflow_id, run_id), "startedEventId": str(started)}
         self._append(message.time, name, body)
+
+    def _child_cancel_delivered(self, message: history.ChildWorkflowCancelDelivered) -> None:
+        body: dict[str, Any] = {
+            "initiatedEventId": str(self._child_cancels[message.sequence]),
+            "namespace": self._namespace,
+            "workflowExecution": _execution(self._children[message.sequence][1].workflow_id, ""),
+        }
+        if message.cause:
+            body["cause"] = f"CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_{_NOT_FOUND}"
+            self._append(message.time, "RequestCancelExternalWorkflowExecutionFailed", body)
+        else:
+            self._append(message.time, "ExternalWorkflowExecutionCancelRequested", body)
 
     def _external(self, message: Any, initiated: int, target: Any) -> dict[str, Any]:
         body: dict[str, Any] = {"initiatedEventId": str(initiated), **self._target(target)}
@@ -309,6 +325,7 @@ class EventsBuilder:
                 metadata = _metadata(command.static_summary, command.static_details)
             case history.CancelChildWorkflowExecutionRequested():
                 name = "RequestCancelExternalWorkflowExecutionInitiated"
+                self._child_cancels[command.sequence] = self._next_id
                 child = self._children[command.sequence][1]
                 body |= {
                     "namespace": self._namespace,

@@ -238,6 +238,19 @@ class RequestCancelExternalWorkflowExecutionFailed(Record, tag=23):
     cause: int = 1
 
 
+class ChildWorkflowCancelDelivered(Record, tag=203):
+    """Whether the cancellation of a child reached it; ``cause``: 0 if it did, 1 is "not found".
+
+    Gives the workflow nothing to see, as with Temporal, whose history has this as the outcome of a request to an
+    external workflow.
+    """
+
+    time: int
+    key: str
+    sequence: int
+    cause: int = 0
+
+
 class ActivityRetryScheduled(Record, tag=200):
     """An eager attempt failed and the next one is decided. Gives the workflow nothing to see.
 
@@ -275,6 +288,7 @@ Input = (
     | SignalExternalWorkflowExecutionFailed
     | ExternalWorkflowExecutionCancelRequested
     | RequestCancelExternalWorkflowExecutionFailed
+    | ChildWorkflowCancelDelivered
     | ActivityRetryScheduled
 )
 

@@ -54,7 +54,9 @@ async def await_operation(
                 raise
             if outcome.done():
                 # Looked at, so that asyncio does not report it as an exception that nobody retrieved.
-                outcome.exception()
+                if outcome.exception() is None and give_up_with_workflow and instance.cancel_reason is not None:
+                    # What has just begun is not left behind: nobody else has it to cancel it.
+                    on_cancel(error)
                 raise
             on_cancel(error)
             task = asyncio.current_task()

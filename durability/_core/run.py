@@ -70,6 +70,7 @@ class Run:
         self.timers: dict[int, int] = {}
         self.children: dict[int, history.StartChildWorkflowExecutionInitiated] = {}
         self.child_runs: dict[int, str] = {}
+        self.child_cancels: set[int] = set()
         self.signals_out: dict[int, history.SignalExternalWorkflowExecutionInitiated] = {}
         self.cancels_out: dict[int, history.RequestCancelExternalWorkflowExecutionInitiated] = {}
         self.search_attributes: dict[str, Payload] = {}
@@ -204,6 +205,8 @@ class Run:
                 | history.RequestCancelExternalWorkflowExecutionFailed()
             ):
                 return message.sequence in self.cancels_out
+            case history.ChildWorkflowCancelDelivered(sequence=sequence):
+                return sequence in self.child_cancels
             case _:
                 return message.key not in self._keys
 
@@ -255,6 +258,8 @@ class Run:
                 self.signals_out.pop(message.sequence, None)
             elif isinstance(message, _CANCEL_ENDS):
                 self.cancels_out.pop(message.sequence, None)
+            elif isinstance(message, history.ChildWorkflowCancelDelivered):
+                self.child_cancels.discard(message.sequence)
             elif isinstance(message, _CLOSING_INPUTS):
                 self.closing = message
 
@@ -282,6 +287,8 @@ class Run:
                     activity.cancel_requested = True
             elif isinstance(command, history.StartChildWorkflowExecutionInitiated):
                 self.children[command.sequence] = command
+            elif isinstance(command, history.CancelChildWorkflowExecutionRequested):
+                self.child_cancels.add(command.sequence)
             elif isinstance(command, history.SignalExternalWorkflowExecutionInitiated):
                 self.signals_out[command.sequence] = command
             elif isinstance(command, history.SignalExternalWorkflowExecutionCanceled):

@@ -68,7 +68,7 @@ async def close(task: WorkflowTask, commands: list[Command]) -> str:
     started = successor_of(run, max(run.time, engine.clock())) if head.open else None
     if started is not None:
         return await _go_on_as(task, started, commands)
-    leaves = task.dispatcher.has_work_at_close(run, commands)
+    leaves = task.dispatcher.has_work_at_close(run, commands, successor=False)
     if head.open:
         settlement = Settlement(
             dispatched=head.dispatched if leaves else run.last,
@@ -92,7 +92,7 @@ async def close(task: WorkflowTask, commands: list[Command]) -> str:
 
 async def _go_on_as(task: WorkflowTask, started: history.WorkflowExecutionStarted, commands: list[Command]) -> str:
     run, head, engine = task.run, task.head, task.engine
-    leaves = task.dispatcher.leaves_commands(commands)
+    leaves = task.dispatcher.has_work_at_close(run, commands, successor=True)
     run_id = successor_run_id(run.run_id, run.last, run.time)
     assert run.closing is not None
     successor = first_head(task.key, run_id, started, {"start": started}, started.time)

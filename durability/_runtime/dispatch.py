@@ -54,7 +54,7 @@ class Dispatcher:
                     if command.sequence in run.children and command.sequence not in run.child_runs:
                         calls.append(self._start_child(run, command))
                 case history.CancelChildWorkflowExecutionRequested():
-                    if command.sequence in run.children:
+                    if command.sequence in run.children and command.sequence in run.child_cancels:
                         calls.append(self._cancel_child(run, command))
                 case history.SignalExternalWorkflowExecutionInitiated():
                     if command.sequence in run.signals_out:
@@ -67,17 +67,13 @@ class Dispatcher:
         news = await asyncio.gather(*calls)
         return [message for message in news if message is not None]
 
-    def has_work_at_close(self, run: Run, commands: Iterable[Command]) -> bool:
-        """Whether anything is to be dispatched when the run has closed."""
+    def has_work_at_close(self, run: Run, commands: Iterable[Command], *, successor: bool) -> bool:
+        """Whether anything is to be dispatched when the run has closed; its parent hears of the last of a chain."""
         assert run.started is not None
         if run.children and any(child.parent_close_policy != ABANDON for child in run.children.values()):
             return True
-        if run.started.parent is not None:
+        if run.started.parent is not None and not successor:
             return True
-        return self.leaves_commands(commands)
-
-    def leaves_commands(self, commands: Iterable[Command]) -> bool:
-        """Whether a closing delta decided anything besides the end."""
         return any(isinstance(command, _LEFT_BEHIND) for command in commands)
 
     async def dispatch_close(self, run: Run, commands: Iterable[Command], *, successor: bool) -> None:
@@ -88,9 +84,9 @@ class Dispatcher:
                     run.child_runs[sequence] = run_id
                 case history.StartChildWorkflowExecutionFailed(sequence=sequence):
                     del run.children[sequence]
+        await asyncio.gather(*(self._close_child(run, child) for child in run.children.values()))
         if successor:
             return
-        await asyncio.gather(*(self._close_child(run, child) for child in run.children.values()))
         assert run.started is not None
         assert run.closing is not None
         parent = run.started.parent
@@ -141,9 +137,9 @@ class Dispatcher:
             return history.StartChildWorkflowExecutionFailed(now, key, command.sequence, ALREADY_EXISTS)
         return history.ChildWorkflowExecutionStarted(now, key, command.sequence, started.run_id)
 
-    async def _cancel_child(self, run: Run, command: history.CancelChildWorkflowExecutionRequested) -> None:
+    async def _cancel_child(self, run: Run, command: history.CancelChildWorkflowExecutionRequested) -> Input:
         child = run.children[command.sequence]
-        await self._deliver_cancel(
+        done = await self._deliver_cancel(
             run,
             WorkflowKey(run.namespace, child.workflow_id),
             run.child_runs.get(command.sequence),
@@ -151,6 +147,8 @@ class Dispatcher:
             command.reason,
             chain=True,
         )
+        now, name = self.engine.clock(), f"cancel-child:{command.sequence}"
+        return history.ChildWorkflowCancelDelivered(now, name, command.sequence, 0 if done else NOT_FOUND)
 
     async def _deliver_cancel(
         self, run: Run, key: WorkflowKey, run_id: str | None, sequence: int, reason: str, *, chain: bool = False

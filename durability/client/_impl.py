@@ -324,10 +324,10 @@ class ClientImpl(OutboundInterceptor):
                 )
             except QueryFailedError as error:
                 failure = await converter.decode_failure(error.failure)
-                raise WorkflowQueryFailedError(getattr(failure, "message", str(failure))) from failure
+                raise WorkflowQueryFailedError(getattr(failure, "message", str(failure))) from None
             except RPCError as error:
                 if error.status == RPCStatusCode.INVALID_ARGUMENT:
-                    raise WorkflowQueryFailedError(error.message) from error
+                    raise WorkflowQueryFailedError(error.message) from None
                 raise
         if payload is None:
             return None
