@@ -12,6 +12,8 @@ a name says otherwise. A zero duration means "not set". Records are stored as ar
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import msgspec
 
 from durability._core.failure import Failure
@@ -503,3 +505,21 @@ class Delta(msgspec.Struct, array_like=True):
     identity: str = ""
     python: str = ""
     supersedes: bool = False
+
+
+def closes(delta: Delta) -> bool:
+    """Whether a delta ends its run."""
+    return any(isinstance(command, CLOSING_COMMANDS) for command in delta.commands) or any(
+        isinstance(message, WorkflowExecutionTerminated | WorkflowExecutionTimedOut) for message in delta.inputs
+    )
+
+
+def standing(deltas: Iterable[Delta]) -> Iterator[Delta]:
+    """Leave out deltas that the next one supersedes; deltas that were left out already make no difference."""
+    held: Delta | None = None
+    for delta in deltas:
+        if held is not None and not (delta.supersedes and closes(held)):
+            yield held
+        held = delta
+    if held is not None:
+        yield held

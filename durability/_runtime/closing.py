@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from durability._core import history
 from durability._core.encoding import decode_delta, encode_delta
-from durability._core.history import FORMAT, Command, Delta, Input
+from durability._core.history import FORMAT, Command, Delta, Input, closes
 from durability._core.run import PYTHON, Run, effective
 from durability._runtime.frontend import Status
 from durability._runtime.gateway import first_head, waiting_messages
 from durability._runtime.identifiers import successor_run_id
-from durability._runtime.outcomes import closes, report_to_parent, status_of, stored_outcome
+from durability._runtime.outcomes import report_to_parent, status_of, stored_outcome
 from durability._runtime.ports import FencedError, Settlement, WorkflowKey
 from durability._runtime.succession import successor_of
 

@@ -168,7 +168,9 @@ class Dispatcher:
         name = f"signal:{run.run_id}:{command.sequence}"
         message = history.WorkflowExecutionSignaled(now, name, command.name, command.arguments, command.headers)
         key = WorkflowKey(command.namespace or run.namespace, workflow_id)
-        if await self.engine.gateway.deliver(key, run_id, name, message, chain=command.child_sequence > 0):
+        if not _is_oneself(run, key, run_id or "") and await self.engine.gateway.deliver(
+            key, run_id, name, message, chain=command.child_sequence > 0
+        ):
             return history.ExternalWorkflowExecutionSignaled(now, name, command.sequence)
         return history.SignalExternalWorkflowExecutionFailed(now, name, command.sequence, NOT_FOUND)
 
@@ -176,7 +178,12 @@ class Dispatcher:
         self, run: Run, command: history.RequestCancelExternalWorkflowExecutionInitiated
     ) -> Input:
         key = WorkflowKey(command.namespace or run.namespace, command.workflow_id)
-        done = await self._deliver_cancel(run, key, command.run_id or None, command.sequence, command.reason)
+        # The text is that of Temporal's core, which puts the caller's reason into it.
+        reason = f"Cancel requested by workflow with run id {run.run_id} with reason: {command.reason}"
+        done = not _is_oneself(run, key, command.run_id) and (
+            await self._deliver_cancel(run, key, command.run_id or None, command.sequence, reason)
+            or await self.engine.gateway.exists(key, command.run_id or None)
+        )
         now = self.engine.clock()
         name = f"cancel-external:{command.sequence}"
         if done:
@@ -187,10 +194,15 @@ class Dispatcher:
         key = WorkflowKey(run.namespace, child.workflow_id)
         run_id = run.child_runs.get(child.sequence)
         if child.parent_close_policy == REQUEST_CANCEL:
-            await self._deliver_cancel(run, key, run_id, child.sequence, "parent closed", chain=True)
+            await self._deliver_cancel(run, key, run_id, child.sequence, "", chain=True)
         elif child.parent_close_policy != ABANDON:
             message = history.WorkflowExecutionTerminated(self.engine.clock(), "terminate", "by parent close policy")
             await self.engine.gateway.deliver(key, run_id, message.key, message, chain=True)
+
+
+def _is_oneself(run: Run, key: WorkflowKey, run_id: str) -> bool:
+    """Whether a run sends something to itself: Temporal refuses that as "not found"."""
+    return key == WorkflowKey(run.namespace, run.workflow_id) and run_id in ("", run.run_id)
 
 
 _LEFT_BEHIND = (

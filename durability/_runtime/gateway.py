@@ -13,7 +13,7 @@ from typing import Final
 
 from durability._core import history
 from durability._core.encoding import decode_command, decode_delta, decode_input, encode_input
-from durability._core.history import Delta, Input
+from durability._core.history import Delta, Input, closes
 from durability._core.payload import Payload
 from durability._core.run import count_events, effective
 from durability._runtime import queries, updates
@@ -32,7 +32,7 @@ from durability._runtime.frontend import (
     UpdateState,
 )
 from durability._runtime.identifiers import new_run_id
-from durability._runtime.outcomes import closes, outcome_of
+from durability._runtime.outcomes import outcome_of
 from durability._runtime.ports import (
     Clock,
     Head,
@@ -461,12 +461,19 @@ class Gateway:
     async def close(self) -> None:
         """Nothing is held."""
 
-    async def _head(self, workflow_id: str, run_id: str | None) -> Head:
-        check_identifier("workflow id", workflow_id)
-        key = WorkflowKey(self.namespace, workflow_id)
+    async def exists(self, key: WorkflowKey, run_id: str | None) -> bool:
+        """Whether there is or was a run with this workflow id, or this very run."""
+        return await self._find(key, run_id) is not None
+
+    async def _find(self, key: WorkflowKey, run_id: str | None) -> Head | None:
         head = await self.store.head(key)
         if head is not None and run_id and head.run_id != run_id:
             head = await self.store.closed_run(key, run_id)
+        return head
+
+    async def _head(self, workflow_id: str, run_id: str | None) -> Head:
+        check_identifier("workflow id", workflow_id)
+        head = await self._find(WorkflowKey(self.namespace, workflow_id), run_id)
         if head is None:
             run = f" with run id {run_id!r}" if run_id else ""
             raise RPCError(

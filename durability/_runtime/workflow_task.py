@@ -18,7 +18,7 @@ import msgspec
 
 from durability._core import history
 from durability._core.encoding import decode_delta, encode_delta, encode_input
-from durability._core.history import Command, Delta, Input
+from durability._core.history import Command, Delta, Input, closes
 from durability._core.run import Run, effective, is_self_contained
 from durability._runtime import closing
 from durability._runtime.dispatch import Dispatcher
@@ -26,7 +26,6 @@ from durability._runtime.dispatched import DispatchedActivities
 from durability._runtime.eager import EagerActivities
 from durability._runtime.engine import Engine
 from durability._runtime.gateway import waiting_messages
-from durability._runtime.outcomes import closes
 from durability._runtime.ports import FencedError, Head, HeadRecord, Settlement, WakeUp, WorkflowKey
 from durability._runtime.succession import check_schedules, held_until, note_retry_state
 from durability._runtime.updates import PendingUpdate

@@ -167,7 +167,8 @@ async def signal_handlers_run_concurrently(stage: Stage) -> Any:
 async def signal_arguments_that_do_not_fit(stage: Stage) -> Any:
     """What does not decode is dropped, what is missing has its default."""
     handle = await stage.start(Ordered.run, 2)
-    await handle.signal("typed", "not a number")
+    await stage.reached(handle, "WorkflowTaskCompleted")
+    await handle.signal("typed", args=["not a number", 2.0])
     await handle.signal("typed", 3)
     await handle.signal("typed", args=[4, 0.5])
     return await handle.result()
