@@ -30,6 +30,10 @@ _ID_REUSE_POLICIES: Final = (
     "REJECT_DUPLICATE",
     "TERMINATE_IF_RUNNING",
 )
+_SDK_FLAGS: Final = {"coreUsedFlags": [1, 2, 3], "langUsedFlags": [1]}
+"""How Temporal's SDK has to read these histories: operations match by id and type, patches are listed in a search
+attribute, what was decided after the workflow's end comes before it; and a cancellation that arrives with an activity's
+result is raised."""
 _NOT_FOUND: Final = "EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND"
 
 
@@ -63,6 +67,8 @@ class EventsBuilder:
         self._updates: dict[str, tuple[int, history.WorkflowExecutionUpdateAdmitted]] = {}
         self._child_cancels: dict[int, int] = {}
         self._accepted: dict[str, int] = {}
+        self._patches: list[str] = []
+        self._flagged = False
 
     @property
     def _next_id(self) -> int:
@@ -109,6 +115,9 @@ class EventsBuilder:
             "startedEventId": str(started),
             "identity": delta.identity,
         }
+        if not self._flagged:
+            self._flagged = True
+            attributes["sdkMetadata"] = _SDK_FLAGS
         if delta.build:
             attributes["workerVersion"] = {"buildId": delta.build}
         return self._append(delta.time, "WorkflowTaskCompleted", attributes)
@@ -294,6 +303,15 @@ class EventsBuilder:
             }
         return {"namespace": target.namespace, "workflowExecution": _execution(target.workflow_id, target.run_id)}
 
+    def _change_version(self, completed: int) -> dict[str, Any]:
+        """The search attribute in which Temporal's core lists the patches of a run."""
+        versions = _json_payload(self._patches)
+        versions.metadata["type"] = b"KeywordList"
+        return {
+            "workflowTaskCompletedEventId": str(completed),
+            "searchAttributes": {"indexedFields": payload_map_json({"TemporalChangeVersion": versions})},
+        }
+
     # --- commands ---------------------------------------------------------------------------------------------------
 
     def _command(self, command: Command, time: int, completed: int) -> None:
@@ -350,6 +368,9 @@ class EventsBuilder:
                 name = "MarkerRecorded"
                 data = {"id": command.patch_id, "deprecated": command.deprecated}
                 body |= {"markerName": "core_patch", "details": {"patch-data": payloads_json([_json_payload(data)])}}
+                self._append(time, name, body)
+                self._patches.append(command.patch_id)
+                name, body = "UpsertWorkflowSearchAttributes", self._change_version(completed)
             case history.SearchAttributesUpserted():
                 name = "UpsertWorkflowSearchAttributes"
                 body["searchAttributes"] = {"indexedFields": payload_map_json(command.search_attributes)}

@@ -322,8 +322,12 @@ def is_self_contained(delta: Delta) -> bool:
 
 
 def count_events(delta: Delta) -> int:
-    """Events that Temporal's history would have for a delta: started events and workflow task events included."""
-    return _count_inputs(delta.inputs) + len(delta.commands) + (3 if _activates(delta.inputs) else 0)
+    """Events that Temporal's history would have for a delta: started events and workflow task events included.
+
+    A patch has two: its marker, and the search attribute that lists patches.
+    """
+    patches = sum(command.__class__ is history.PatchMarkerRecorded for command in delta.commands)
+    return _count_inputs(delta.inputs) + len(delta.commands) + patches + (3 if _activates(delta.inputs) else 0)
 
 
 def _count_inputs(inputs: Iterable[Input]) -> int:

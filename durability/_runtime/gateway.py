@@ -58,6 +58,8 @@ CONFLICT_TERMINATE_EXISTING: Final = 3
 _ANSWERS_AT_ONCE: Final = 0.02
 _LONGEST_PAUSE: Final = 1.0
 _LONGEST_PAUSE_OF_UPDATES: Final = 5.0
+_TERMINATED_BY_A_USER: Final = "terminated by user via frontend"
+"""The reason that Temporal's server records if none is given."""
 _BUSY_ATTEMPTS: Final = 40
 
 
@@ -153,7 +155,7 @@ class Gateway:
             task_queue=request.task_queue,
             arguments=request.arguments,
             headers=request.headers,
-            memo=request.memo,
+            memo={key: value for key, value in request.memo.items() if not _is_null(value)},
             search_attributes=request.search_attributes,
             execution_timeout=request.execution_timeout,
             run_timeout=request.run_timeout,
@@ -262,7 +264,11 @@ class Gateway:
     ) -> None:
         """End a workflow without asking it. Raises RPCError(NOT_FOUND)."""
         message = history.WorkflowExecutionTerminated(
-            time=self.clock(), key="terminate", reason=reason, details=details, identity=identity
+            time=self.clock(),
+            key="terminate",
+            reason=reason or _TERMINATED_BY_A_USER,
+            details=details,
+            identity=identity,
         )
         await self._deliver_or_explain(workflow_id, run_id, message.key, message)
 
@@ -482,6 +488,11 @@ class Gateway:
                 b"",
             )
         return head
+
+
+def _is_null(payload: Payload) -> bool:
+    """Whether a value is None: a memo does not keep it."""
+    return payload.metadata.get("encoding") == b"binary/null"
 
 
 def first_head(

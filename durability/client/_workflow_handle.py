@@ -131,7 +131,7 @@ class WorkflowHandle(Generic[SelfType, ReturnType]):
                     continue
                 if follow_runs and outcome.new_run_id and outcome.status in _FOLLOWED:
                     run_id = outcome.new_run_id
-                elif outcome.status == Status.CONTINUED_AS_NEW:
+                elif outcome.status == Status.CONTINUED_AS_NEW or (outcome.new_run_id and outcome.status in _FOLLOWED):
                     raise WorkflowContinuedAsNewError(outcome.new_run_id)
                 elif outcome.status == Status.COMPLETED:
                     if outcome.result is None:

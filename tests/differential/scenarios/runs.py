@@ -155,7 +155,8 @@ async def cron_schedule(stage: Stage) -> Any:
     """Its first run waits for its time; its result reaches the next one."""
     handle = await stage.start(Regular.run, cron_schedule="@every 1s")
     first = stage.client.get_workflow_handle(handle.id, run_id=handle.result_run_id)
-    seen = [await first.result(follow_runs=False)]
+    stage.handles.append(first)
+    seen = [await attempt(first.result(follow_runs=False)), (await first.describe()).status.name]
     await handle.terminate()
     return [*seen, (await attempt(handle.result()))["class"]]
 
@@ -325,3 +326,12 @@ async def start_while_one_is_open(stage: Stage, case: tuple[str, str]) -> Any:
     await stage.client.get_workflow_handle(first.id).terminate()
     stage.handles.clear()
     return seen
+
+
+@scenario(Flaky, histories=False)
+async def first_run_of_a_retried_workflow(stage: Stage) -> Any:
+    policy = RetryPolicy(initial_interval=timedelta(milliseconds=20), maximum_attempts=2)
+    handle = await stage.start(Flaky.run, "plain", 2, retry_policy=policy)
+    first = stage.client.get_workflow_handle(handle.id, run_id=handle.result_run_id)
+    await handle.result()
+    return [await attempt(first.result(follow_runs=False)), (await first.describe()).status.name]
