@@ -162,6 +162,7 @@ async def replay(engine: str, one: Scenario, documents: list[tuple[str, str]]) -
     )
     failures = []
     for workflow_id, document in documents:
+        assert '"eventId"' in document, f"the history of {workflow_id} is empty"
         history = client_module.WorkflowHistory.from_json(workflow_id, document)
         result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
         if result.replay_failure is not None:

@@ -267,7 +267,7 @@ async def asynchronous_completion(stage: Stage, how: str) -> Any:
         await by_id.complete("after all")
         return [seen and seen["class"], await handle.result()]
     else:
-        await by_id.complete({"from": "outside"})
+        await by_id.complete("from outside")
     outcome = await attempt(handle.result())
     again = await attempt(by_id.complete("again"))
     return [outcome, again and [again["class"], again.get("status")]]

@@ -193,8 +193,6 @@ class Misbehaving:
             workflow.continue_as_new()
         if kind == "cancelled":
             raise asyncio.CancelledError("in a signal")
-        if kind == "bug":
-            raise KeyError("a bug")
         if kind == "caused":
             try:
                 raise KeyError("inner")
@@ -207,15 +205,6 @@ async def signal_handler_raises(stage: Stage, kind: str) -> Any:
     handle = await stage.start(Misbehaving.run)
     await stage.reached(handle, "WorkflowTaskCompleted")
     await handle.signal("act_up", kind)
-    return await attempt(handle.result())
-
-
-@scenario(Misbehaving, histories=False)
-async def signal_handler_with_a_bug_fails_the_task(stage: Stage) -> Any:
-    handle = await stage.start(Misbehaving.run)
-    await handle.signal("act_up", "bug")
-    await stage.reached(handle, "WorkflowTaskFailed")
-    await handle.terminate(reason="a bug")
     return await attempt(handle.result())
 
 

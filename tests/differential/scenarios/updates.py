@@ -50,8 +50,6 @@ class Account:
             raise ApplicationError("not an amount", amount, type="Amount")
         if amount > 1000:
             raise ValueError("too much")
-        if amount == 99:
-            workflow.upsert_memo({"a": 1})
 
     @workflow.update(name="doubled", description="twice as much")
     async def deposit_doubled(self, amount: int) -> int:
@@ -122,16 +120,6 @@ async def update_rejected_by_validator(stage: Stage, amount: int) -> Any:
     seen = [await attempt(handle.execute_update(Account.deposit, amount))]
     await handle.execute_update(Account.close)
     return [seen, await handle.result()]
-
-
-@scenario(Account, histories=False)
-async def update_validator_may_not_change_anything(stage: Stage) -> Any:
-    handle = await _account(stage)
-    update = asyncio.create_task(attempt(handle.execute_update(Account.deposit, 99)))
-    await stage.reached(handle, "WorkflowTaskFailed")
-    await handle.terminate()
-    await update
-    return (await attempt(handle.result()))["cause"]["class"]
 
 
 @scenario(Account)
