@@ -157,7 +157,7 @@ class Children:
         handle.ticket = instance.commands.add(record)
         self._pending[handle.sequence] = handle
         self._by_id[input.id] = handle.sequence
-        await await_operation(instance, handle.started, handle.request_cancel, give_up_with_workflow=True)
+        await await_operation(instance, handle.started, handle.request_cancel, is_start=True)
         return handle
 
     def cancel(self, handle: Handle, reason: str) -> None:
@@ -165,7 +165,7 @@ class Children:
         instance = self.instance
         kind = handle.input.cancellation_type
         message = _CANCELLED
-        if instance.is_over(_ENDS, handle.sequence):
+        if handle.sequence not in self._pending or instance.is_over(_ENDS, handle.sequence):
             return
         if instance.commands.withdraw(handle.ticket):
             message = _NEVER_SCHEDULED

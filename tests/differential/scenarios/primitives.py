@@ -146,7 +146,6 @@ async def group_with_failures() -> Any:
         async with asyncio.TaskGroup() as group:
             group.create_task(waits("a"))
             group.create_task(failing("in a group"))
-            group.create_task(waits("b"))
     except* ActivityError as errors:
         cancelled += [str(errors), *(str(error.__cause__) for error in errors.exceptions)]
     return sorted(cancelled)
