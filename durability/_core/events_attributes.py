@@ -86,7 +86,7 @@ class EventsBuilder:
             closed = closed or isinstance(message, _CLOSING_INPUTS)
             activates = activates or not isinstance(message, history.ActivityRetryScheduled)
             self._input(message)
-        if activates and not closed:
+        if activates and not closed and delta.format != history.NOT_WRITTEN:
             completed = self._workflow_task(delta)
             for outcome in self._local_outcomes:
                 self._local_marker(outcome, delta.time, completed)

@@ -33,12 +33,15 @@ async def call_in_chain(
     Raises:
         RPCError: NOT_FOUND if the chain is unknown or has ended; whatever the call raises.
     """
-    try:
-        return await call(first_run_id)
-    except RPCError as error:
-        if error.status != RPCStatusCode.NOT_FOUND:
-            raise
-        current = await frontend.describe(workflow_id, None)
-        if current.run_id == first_run_id or (current.first_run_id or current.run_id) != first_run_id:
-            raise
-        return await call(current.run_id)
+    run_id = first_run_id
+    while True:
+        try:
+            return await call(run_id)
+        except RPCError as error:
+            if error.status != RPCStatusCode.NOT_FOUND:
+                raise
+            current = await frontend.describe(workflow_id, None)
+            if current.run_id == run_id or (current.first_run_id or current.run_id) != first_run_id:
+                raise
+            # A run may end, and be continued, between the look-up and the call.
+            run_id = current.run_id

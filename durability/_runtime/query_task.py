@@ -12,6 +12,7 @@ from durability._core.activation import QueryRequest
 from durability._core.encoding import decode_delta
 from durability._core.history import Input
 from durability._core.run import Run
+from durability._runtime import closing
 from durability._runtime.engine import Engine
 from durability._runtime.gateway import waiting_messages
 from durability._runtime.ports import Head, WorkflowKey
@@ -47,8 +48,9 @@ async def _answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
                 f"workflow not found for ID: {query.workflow_id!r} with run id {run_id!r}", RPCStatusCode.NOT_FOUND, b""
             )
         try:
-            run.replay([(sequence, decode_delta(body), len(body)) for sequence, body in loaded.deltas])
-            untouched = not _look_ahead(engine, run, loaded.head)
+            deltas = [(sequence, decode_delta(body), len(body)) for sequence, body in loaded.deltas]
+            superseded = closing.replay(run, loaded.head, deltas)
+            untouched = not _look_ahead(engine, run, loaded.head, superseded or [])
         except Exception as error:
             untouched = False
             raise RPCError(
@@ -57,6 +59,12 @@ async def _answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
                 RPCStatusCode.FAILED_PRECONDITION,
                 b"",
             ) from error
+        if not run.ready:
+            raise RPCError(
+                f"workflow {query.workflow_id!r} closed before its first workflow task, so it has no state to ask for",
+                RPCStatusCode.FAILED_PRECONDITION,
+                b"",
+            )
         request = QueryRequest(query.name, query.arguments, query.headers)
         try:
             return QueryAnswer(result=run.query(request))
@@ -71,11 +79,13 @@ async def _answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
             run.close()
 
 
-def _look_ahead(engine: Engine, run: Run, head: Head) -> bool:
+def _look_ahead(engine: Engine, run: Run, head: Head, superseded: list[Input]) -> bool:
     """Apply what is accepted and not recorded. True if there was anything."""
     if head.run_id != run.run_id or run.closed:
         return False
-    inputs: list[Input] = [message for _, message in waiting_messages(head) if run.accepts(message)]
+    known = set(map(closing.identity, superseded))
+    waiting = [message for _, message in waiting_messages(head)]
+    inputs = superseded + [m for m in waiting if closing.identity(m) not in known and run.accepts(m)]
     if not inputs:
         return False
     run.advance(inputs, engine.clock(), build=engine.build)
