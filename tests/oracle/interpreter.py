@@ -35,6 +35,11 @@ class Group(asyncio.TaskGroup):
         self._tasks: Any = InOrder()
 
 
+def kind(value: Any) -> str:
+    """The type of an error or result; the one that continues as new has a private name of its own in each engine."""
+    return "ContinueAsNew" if isinstance(value, workflow.ContinueAsNewError) else type(value).__name__
+
+
 @workflow.defn(name="Interpreter")
 class Interpreter:
     def __init__(self) -> None:
@@ -104,8 +109,7 @@ class Interpreter:
                 await self.execute_one(op, args, step)
                 self.trace.append(step)
             except BaseException as error:
-                kind = "continues" if isinstance(error, workflow.ContinueAsNewError) else type(error).__name__
-                self.trace.append(f"{step}: {kind} {type(error.__cause__).__name__}")
+                self.trace.append(f"{step}: {kind(error)} {kind(error.__cause__)}")
                 raise
 
     async def execute_one(self, op: str, args: list[Any], step: str) -> None:
@@ -271,7 +275,7 @@ class Interpreter:
     async def op_gather_all(self, step: str, programs: list[Any]) -> None:
         parts = (self.execute(program, f"{step}/{i}") for i, program in enumerate(programs))
         results = await asyncio.gather(*parts, return_exceptions=True)
-        self.trace.append(f"{step} {[type(result).__name__ for result in results]}")
+        self.trace.append(f"{step} {[kind(result) for result in results]}")
 
     async def op_group(self, step: str, programs: list[Any]) -> None:
         async with Group() as group:
@@ -303,7 +307,7 @@ class Interpreter:
         try:
             await self.execute(program, step)
         except (Exception, asyncio.CancelledError) as error:
-            self.trace.append(f"{step} caught {type(error).__name__}")
+            self.trace.append(f"{step} caught {kind(error)}")
 
     async def op_finally(self, step: str, program: list[Any], after: list[Any]) -> None:
         try:
