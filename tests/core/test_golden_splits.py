@@ -156,13 +156,13 @@ class Patched(Traced):
 RECORDED: list[h.Input] = [
     signal("told", "a"),
     update("change", "b", id="1"),
-    completed(2),
+    completed(1),
     fired(1),
     signal("told", "c"),
     completed(3),
     signal("told", "d"),
     update("change", "e", id="2"),
-    completed(1),
+    completed(2),
     fired(2),
     update("change", "f", id="3"),
 ]
