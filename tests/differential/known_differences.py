@@ -83,7 +83,6 @@ KNOWN_DIFFERENCES: Final[dict[str, set[str]]] = {
     "child-id-again-fail-allow-duplicate": {"result"},
     "child-id-again-fail-allow-duplicate-failed-only": {"result"},
     "child-id-again-fail-reject-duplicate": {"result"},
-    "child-options": {"error", "result"},
     "child-signalled-before-and-after-its-end": {"result"},
     "child-terminated": {"error.cause.initiated_event_id"},
     "child-times-out": {"error.cause.cause.message", "error.cause.initiated_event_id"},
