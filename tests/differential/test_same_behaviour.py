@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 import temporalio.testing
+from temporalio.common import SearchAttributeKey
 
 from durability.testing import WorkflowEnvironment
 from tests.differential import stage
@@ -23,6 +24,7 @@ from tests.differential.known_differences import KNOWN_DIFFERENCES, NOT_FOR_TEMP
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
 AT_A_TIME = 8
+ATTRIBUTES = [SearchAttributeKey.for_keyword("Word"), SearchAttributeKey.for_int("Number")]
 SECONDS_PER_SCENARIO = 20
 
 SCENARIOS = {engine: stage.load(engine) for engine in stage.ENGINES}
@@ -34,7 +36,7 @@ async def server() -> AsyncIterator[Any]:
     binary = shutil.which("temporal", path=str(Path(sys.executable).parent))
     assert binary is not None
     async with await temporalio.testing.WorkflowEnvironment.start_local(
-        dev_server_existing_path=binary, dev_server_log_level="never"
+        dev_server_existing_path=binary, dev_server_log_level="never", search_attributes=ATTRIBUTES
     ) as environment:
         yield environment
 
