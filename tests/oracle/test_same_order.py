@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,6 +21,14 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def _leave_no_coroutines() -> Iterator[None]:
+    """What neither engine could close is collected here, not in the middle of another test."""
+    yield
+    gc.collect()
+
 
 RULES = ("activity", "patch", "memo", "random", "handler", "continue")
 

@@ -91,6 +91,7 @@ class Theirs:
         self.over: set[tuple[str, int]] = set()
         self.ended: set[tuple[str, int]] = set()
         self.started: set[int] = set()
+        self.asked: set[int] = set()
         self.local: set[int] = set()
         self.types: dict[int, int] = {}
         self.child_types: dict[int, int] = {}
@@ -192,6 +193,9 @@ class Theirs:
         sequence = command.cancel_child_workflow_execution.child_workflow_seq
         if ("child", sequence) in self.over | self.ended | self.resolved:
             return []
+        if sequence in self.asked:
+            return []  # known to differ, see docs/compatibility.md: Temporal sends a request for every cancellation
+        self.asked.add(sequence)
         started = _find(commands, "start_child_workflow_execution", sequence)
         kind = self.child_types[sequence]
         if started is not None:
