@@ -27,6 +27,8 @@ EVENT_TYPES: Final[Mapping[str, int]] = {
     "WorkflowTaskScheduled": 5,
     "WorkflowTaskStarted": 6,
     "WorkflowTaskCompleted": 7,
+    "WorkflowTaskTimedOut": 8,
+    "WorkflowTaskFailed": 9,
     "ActivityTaskScheduled": 10,
     "ActivityTaskStarted": 11,
     "ActivityTaskCompleted": 12,

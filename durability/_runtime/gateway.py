@@ -17,7 +17,7 @@ from durability._core.history import Delta, Input, closes
 from durability._core.payload import Payload
 from durability._core.run import count_events, effective
 from durability._runtime import queries, updates
-from durability._runtime.describe import describe_head, pending_activities
+from durability._runtime.describe import describe_head, note_changes, pending_activities
 from durability._runtime.frontend import (
     ActivityReport,
     Description,
@@ -427,6 +427,7 @@ class Gateway:
             # Updates that only change the workflow's state leave the head as it is.
             written = [delta for delta in deltas if delta.format != history.NOT_WRITTEN]
             description.history_length = sum(map(count_events, written))
+            note_changes(description, written)
             description.pending_activities = await pending_activities(self.store, head, deltas)
         return description
 
@@ -469,7 +470,7 @@ class Gateway:
             return
         waiting = [message for _, message in waiting_messages(current) if inbox_name(message) not in consumed]
         if waiting:
-            yield Delta(history.NOT_WRITTEN, self.clock(), waiting, [])
+            yield Delta(history.NOT_WRITTEN, current.awake, waiting, [])
 
     async def list(self, filter: ListFilter) -> Page:
         """A page of runs, newest start first; eventually consistent."""
