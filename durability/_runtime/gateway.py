@@ -13,7 +13,7 @@ from typing import Final
 
 from durability._core import history
 from durability._core.encoding import decode_command, decode_delta, decode_input, encode_input
-from durability._core.history import Delta, Input
+from durability._core.history import Delta, Input, closes
 from durability._core.payload import Payload
 from durability._core.run import count_events, effective
 from durability._runtime import queries, updates
@@ -32,7 +32,7 @@ from durability._runtime.frontend import (
     UpdateState,
 )
 from durability._runtime.identifiers import new_run_id
-from durability._runtime.outcomes import closes, outcome_of
+from durability._runtime.outcomes import outcome_of
 from durability._runtime.ports import (
     Clock,
     Head,
@@ -57,6 +57,8 @@ CONFLICT_TERMINATE_EXISTING: Final = 3
 _ANSWERS_AT_ONCE: Final = 0.02
 _LONGEST_PAUSE: Final = 1.0
 _LONGEST_PAUSE_OF_UPDATES: Final = 5.0
+_TERMINATED_BY_A_USER: Final = "terminated by user via frontend"
+"""The reason that Temporal's server records if none is given."""
 _BUSY_ATTEMPTS: Final = 40
 
 
@@ -154,7 +156,7 @@ class Gateway:
             task_queue=request.task_queue,
             arguments=request.arguments,
             headers=request.headers,
-            memo=request.memo,
+            memo={key: value for key, value in request.memo.items() if not _is_null(value)},
             search_attributes=request.search_attributes,
             execution_timeout=request.execution_timeout,
             run_timeout=request.run_timeout,
@@ -268,7 +270,11 @@ class Gateway:
     ) -> None:
         """End a workflow without asking it. Raises RPCError(NOT_FOUND)."""
         message = history.WorkflowExecutionTerminated(
-            time=self.clock(), key="terminate", reason=reason, details=details, identity=identity
+            time=self.clock(),
+            key="terminate",
+            reason=reason or _TERMINATED_BY_A_USER,
+            details=details,
+            identity=identity,
         )
         await self._deliver_or_explain(workflow_id, run_id, message.key, message)
 
@@ -490,12 +496,19 @@ class Gateway:
     async def close(self) -> None:
         """Nothing is held."""
 
-    async def _head(self, workflow_id: str, run_id: str | None) -> Head:
-        check_identifier("workflow id", workflow_id)
-        key = WorkflowKey(self.namespace, workflow_id)
+    async def exists(self, key: WorkflowKey, run_id: str | None) -> bool:
+        """Whether there is or was a run with this workflow id, or this very run."""
+        return await self._find(key, run_id) is not None
+
+    async def _find(self, key: WorkflowKey, run_id: str | None) -> Head | None:
         head = await self.store.head(key)
         if head is not None and run_id and head.run_id != run_id:
             head = await self.store.closed_run(key, run_id)
+        return head
+
+    async def _head(self, workflow_id: str, run_id: str | None) -> Head:
+        check_identifier("workflow id", workflow_id)
+        head = await self._find(WorkflowKey(self.namespace, workflow_id), run_id)
         if head is None:
             run = f" with run id {run_id!r}" if run_id else ""
             raise RPCError(
@@ -504,6 +517,11 @@ class Gateway:
                 b"",
             )
         return head
+
+
+def _is_null(payload: Payload) -> bool:
+    """Whether a value is None: a memo does not keep it."""
+    return payload.metadata.get("encoding") == b"binary/null"
 
 
 def first_head(

@@ -66,7 +66,13 @@ from durability.client._interceptor import (
 from durability.client._limits import check_size
 from durability.client._updates import WorkflowUpdateHandle, WorkflowUpdateStage
 from durability.client._workflow_handle import WorkflowHandle
-from durability.common import HeaderCodecBehavior, QueryRejectCondition, RetryPolicy, WorkflowIDReusePolicy
+from durability.common import (
+    HeaderCodecBehavior,
+    QueryRejectCondition,
+    RetryPolicy,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
 from durability.common._arguments import _arg_unset
 from durability.converter import DataConverter, WorkflowSerializationContext
 from durability.converter._search_attributes import search_attributes_to_payloads
@@ -135,7 +141,18 @@ class ClientImpl(OutboundInterceptor):
             check_identifier("signal name", input.start_signal)
         if input.id_reuse_policy == WorkflowIDReusePolicy.TERMINATE_IF_RUNNING and input.id_conflict_policy:
             raise RPCError(
-                "the id reuse policy TERMINATE_IF_RUNNING cannot be combined with an id conflict policy: use only one",
+                "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_TERMINATE_IF_RUNNING cannot be used together "
+                "with a WorkflowIDConflictPolicy",
+                RPCStatusCode.INVALID_ARGUMENT,
+                b"",
+            )
+        if (
+            input.id_reuse_policy == WorkflowIDReusePolicy.REJECT_DUPLICATE
+            and input.id_conflict_policy == WorkflowIDConflictPolicy.TERMINATE_EXISTING
+        ):
+            raise RPCError(
+                "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE cannot be used together with "
+                "WorkflowIdConflictPolicy WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING",
                 RPCStatusCode.INVALID_ARGUMENT,
                 b"",
             )
@@ -328,10 +345,10 @@ class ClientImpl(OutboundInterceptor):
                 )
             except QueryFailedError as error:
                 failure = await converter.decode_failure(error.failure)
-                raise WorkflowQueryFailedError(getattr(failure, "message", str(failure))) from failure
+                raise WorkflowQueryFailedError(getattr(failure, "message", str(failure))) from None
             except RPCError as error:
                 if error.status == RPCStatusCode.INVALID_ARGUMENT:
-                    raise WorkflowQueryFailedError(error.message) from error
+                    raise WorkflowQueryFailedError(error.message) from None
                 raise
         if payload is None:
             return None
