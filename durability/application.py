@@ -196,6 +196,7 @@ class Application:
             namespace=deployment.namespace,
             store=ports.store,
             queue=ports.queue,
+            routes=ports.task_queues,
             timers=ports.timers,
             invoker=ports.invoker,
             factory=self.registry.create,

@@ -25,6 +25,7 @@ from durability._runtime.ports import (
     Loaded,
     Settlement,
     TaskState,
+    WakeUp,
     WorkflowKey,
 )
 from durability.exceptions import HistoryFormatError
@@ -91,7 +92,7 @@ class DynamoDBStore:
         """See ``HistoryStore.list_runs``."""
         return await self._listing.page(namespace, filter)
 
-    async def overdue(self, namespace: str, before: int, limit: int) -> list[tuple[WorkflowKey, str]]:
+    async def overdue(self, namespace: str, before: int, limit: int) -> list[WakeUp]:
         """See ``HistoryStore.overdue``."""
         return await self._listing.overdue(namespace, before, limit)
 

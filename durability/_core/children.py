@@ -36,6 +36,11 @@ _CANCELLED: Final = "Child Workflow execution cancelled"
 _NEVER_SCHEDULED: Final = "Child Workflow Execution cancelled before scheduled"
 
 _ALREADY_EXISTS: Final = 1
+# Temporal's core waits for the child's end with both.
+_WAITING: Final = (
+    ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+    ChildWorkflowCancellationType.WAIT_CANCELLATION_REQUESTED,
+)
 _ENDS: Final = (
     history.StartChildWorkflowExecutionFailed,
     history.ChildWorkflowExecutionCompleted,
@@ -152,7 +157,7 @@ class Children:
         handle.ticket = instance.commands.add(record)
         self._pending[handle.sequence] = handle
         self._by_id[input.id] = handle.sequence
-        await await_operation(instance, handle.started, handle.request_cancel, give_up_with_workflow=True)
+        await await_operation(instance, handle.started, handle.request_cancel, is_start=True)
         return handle
 
     def cancel(self, handle: Handle, reason: str) -> None:
@@ -160,14 +165,14 @@ class Children:
         instance = self.instance
         kind = handle.input.cancellation_type
         message = _CANCELLED
-        if instance.is_over(_ENDS, handle.sequence):
+        if handle.sequence not in self._pending or instance.is_over(_ENDS, handle.sequence):
             return
         if instance.commands.withdraw(handle.ticket):
             message = _NEVER_SCHEDULED
         else:
             if kind != ChildWorkflowCancellationType.ABANDON:
                 instance.commands.add(history.CancelChildWorkflowExecutionRequested(handle.sequence, reason))
-            if kind == ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED:
+            if kind in _WAITING:
                 return
         cancelled = Failure(info=CanceledFailureInfo())
         instance.defer(lambda: self._fail(handle.sequence, message, cancelled))

@@ -31,6 +31,10 @@ _ID_REUSE_POLICIES: Final = (
     "REJECT_DUPLICATE",
     "TERMINATE_IF_RUNNING",
 )
+_SDK_FLAGS: Final = {"coreUsedFlags": [1, 2, 3], "langUsedFlags": [1]}
+"""How Temporal's SDK has to read these histories: operations match by id and type, patches are listed in a search
+attribute, what was decided after the workflow's end comes before it; and a cancellation that arrives with an activity's
+result is raised."""
 _TASK_FAILURES: Final = {
     0: "WORKFLOW_TASK_FAILED_CAUSE_UNSPECIFIED",
     14: "WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE",
@@ -68,7 +72,10 @@ class EventsBuilder:
         self._signals: dict[int, tuple[int, history.SignalExternalWorkflowExecutionInitiated]] = {}
         self._cancels: dict[int, tuple[int, history.RequestCancelExternalWorkflowExecutionInitiated]] = {}
         self._updates: dict[str, tuple[int, history.WorkflowExecutionUpdateAdmitted]] = {}
+        self._child_cancels: dict[int, int] = {}
         self._accepted: dict[str, int] = {}
+        self._patches: list[str] = []
+        self._flagged = False
 
     @property
     def _next_id(self) -> int:
@@ -129,6 +136,9 @@ class EventsBuilder:
             "startedEventId": str(started),
             "identity": delta.identity,
         }
+        if not self._flagged:
+            self._flagged = True
+            attributes["sdkMetadata"] = _SDK_FLAGS
         if delta.build:
             attributes["workerVersion"] = {"buildId": delta.build}
         return self._append(delta.time, "WorkflowTaskCompleted", attributes)
@@ -255,6 +265,9 @@ class EventsBuilder:
             initiated, cancel = self._cancels[message.sequence]
             self._append(message.time, name, self._external(message, initiated, cancel))
             return
+        if isinstance(message, history.ChildWorkflowCancelDelivered):
+            self._child_cancel_delivered(message)
+            return
         initiated, child = self._children[message.sequence]
         started, run_id = self._child_starts.get(message.sequence, (0, ""))
         body: dict[str, Any] = {
@@ -286,6 +299,18 @@ class EventsBuilder:
         body |= {"workflowExecution": _execution(child.workflow_id, run_id), "startedEventId": str(started)}
         self._append(message.time, name, body)
 
+    def _child_cancel_delivered(self, message: history.ChildWorkflowCancelDelivered) -> None:
+        body: dict[str, Any] = {
+            "initiatedEventId": str(self._child_cancels[message.sequence]),
+            "namespace": self._namespace,
+            "workflowExecution": _execution(self._children[message.sequence][1].workflow_id, ""),
+        }
+        if message.cause:
+            body["cause"] = f"CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_{_NOT_FOUND}"
+            self._append(message.time, "RequestCancelExternalWorkflowExecutionFailed", body)
+        else:
+            self._append(message.time, "ExternalWorkflowExecutionCancelRequested", body)
+
     def _external(self, message: Any, initiated: int, target: Any) -> dict[str, Any]:
         body: dict[str, Any] = {"initiatedEventId": str(initiated), **self._target(target)}
         if isinstance(message, history.SignalExternalWorkflowExecutionFailed):
@@ -302,6 +327,15 @@ class EventsBuilder:
                 "workflowExecution": _execution(self._children[child][1].workflow_id, ""),
             }
         return {"namespace": target.namespace, "workflowExecution": _execution(target.workflow_id, target.run_id)}
+
+    def _change_version(self, completed: int) -> dict[str, Any]:
+        """The search attribute in which Temporal's core lists the patches of a run."""
+        versions = _json_payload(self._patches)
+        versions.metadata["type"] = b"KeywordList"
+        return {
+            "workflowTaskCompletedEventId": str(completed),
+            "searchAttributes": {"indexedFields": payload_map_json({"TemporalChangeVersion": versions})},
+        }
 
     # --- commands ---------------------------------------------------------------------------------------------------
 
@@ -334,6 +368,7 @@ class EventsBuilder:
                 metadata = _metadata(command.static_summary, command.static_details)
             case history.CancelChildWorkflowExecutionRequested():
                 name = "RequestCancelExternalWorkflowExecutionInitiated"
+                self._child_cancels[command.sequence] = self._next_id
                 child = self._children[command.sequence][1]
                 body |= {
                     "namespace": self._namespace,
@@ -358,6 +393,9 @@ class EventsBuilder:
                 name = "MarkerRecorded"
                 data = {"id": command.patch_id, "deprecated": command.deprecated}
                 body |= {"markerName": "core_patch", "details": {"patch-data": payloads_json([_json_payload(data)])}}
+                self._append(time, name, body)
+                self._patches.append(command.patch_id)
+                name, body = "UpsertWorkflowSearchAttributes", self._change_version(completed)
             case history.SearchAttributesUpserted():
                 name = "UpsertWorkflowSearchAttributes"
                 body["searchAttributes"] = {"indexedFields": payload_map_json(command.search_attributes)}

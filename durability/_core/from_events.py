@@ -97,7 +97,7 @@ class _Reader:
         self._children_by_id: dict[str, int] = {}
         self._signals: dict[int, int] = {}
         self._cancels: dict[int, int] = {}
-        self._child_cancels: set[int] = set()
+        self._child_cancels: dict[int, int] = {}
 
     def read(self, event: HistoryEvent) -> None:
         """Take one event in."""
@@ -240,11 +240,12 @@ class _Reader:
                 return history.ChildWorkflowExecutionTimedOut(*common, retry_state(of))
         return history.ChildWorkflowExecutionTerminated(*common)
 
-    def _external_event(self, event: HistoryEvent) -> history.Input | None:
+    def _external_event(self, event: HistoryEvent) -> history.Input:
         initiated = int(event.attributes["initiatedEventId"])
-        if initiated in self._child_cancels:
-            return None
         key = f"event:{event.event_id}"
+        if initiated in self._child_cancels:
+            cause = int(event.name == "RequestCancelExternalWorkflowExecutionFailed")
+            return history.ChildWorkflowCancelDelivered(event.time, key, self._child_cancels[initiated], cause)
         match event.name:
             case "ExternalWorkflowExecutionSignaled":
                 return history.ExternalWorkflowExecutionSignaled(event.time, key, self._signals[initiated])
@@ -314,9 +315,7 @@ class _Reader:
         of = event.attributes
         execution = of["workflowExecution"]
         if of.get("childWorkflowOnly"):
-            # The child's end is what the workflow gets to see, not that its cancellation was delivered.
-            self._child_cancels.add(event.event_id)
-            sequence = self._children_by_id[execution["workflowId"]]
+            sequence = self._child_cancels[event.event_id] = self._children_by_id[execution["workflowId"]]
             return history.CancelChildWorkflowExecutionRequested(sequence, of.get("reason", ""))
         sequence = self._cancels[event.event_id] = len(self._cancels) + 1
         return history.RequestCancelExternalWorkflowExecutionInitiated(

@@ -12,6 +12,8 @@ a name says otherwise. A zero duration means "not set". Records are stored as ar
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import msgspec
 
 from durability._core.failure import Failure
@@ -244,6 +246,19 @@ class RequestCancelExternalWorkflowExecutionFailed(Record, tag=23):
     cause: int = 1
 
 
+class ChildWorkflowCancelDelivered(Record, tag=203):
+    """Whether the cancellation of a child reached it; ``cause``: 0 if it did, 1 is "not found".
+
+    Gives the workflow nothing to see, as with Temporal, whose history has this as the outcome of a request to an
+    external workflow.
+    """
+
+    time: int
+    key: str
+    sequence: int
+    cause: int = 0
+
+
 class ActivityRetryScheduled(Record, tag=200):
     """An eager attempt failed and the next one is decided. Gives the workflow nothing to see.
 
@@ -292,6 +307,7 @@ Input = (
     | SignalExternalWorkflowExecutionFailed
     | ExternalWorkflowExecutionCancelRequested
     | RequestCancelExternalWorkflowExecutionFailed
+    | ChildWorkflowCancelDelivered
     | ActivityRetryScheduled
     | WorkflowTaskFailed
 )
@@ -512,3 +528,21 @@ class Delta(msgspec.Struct, array_like=True):
     python: str = ""
     supersedes: bool = False
     refers: bool = False
+
+
+def closes(delta: Delta) -> bool:
+    """Whether a delta ends its run."""
+    return any(isinstance(command, CLOSING_COMMANDS) for command in delta.commands) or any(
+        isinstance(message, WorkflowExecutionTerminated | WorkflowExecutionTimedOut) for message in delta.inputs
+    )
+
+
+def standing(deltas: Iterable[Delta]) -> Iterator[Delta]:
+    """Leave out deltas that the next one supersedes; deltas that were left out already make no difference."""
+    held: Delta | None = None
+    for delta in deltas:
+        if held is not None and not (delta.supersedes and closes(held)):
+            yield held
+        held = delta
+    if held is not None:
+        yield held

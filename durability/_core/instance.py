@@ -107,6 +107,7 @@ class Instance:
         info: What ``workflow.info()`` answers.
         cancel_reason: Reason of the request to cancel the workflow; None if there was none.
         is_live: Whether a query or an update validator runs, which replay does not repeat.
+        is_answering: Whether a query runs.
     """
 
     info: Info
@@ -145,6 +146,7 @@ class Instance:
         self.object: Any = None
         self.cancel_reason: str | None = None
         self.is_live = False
+        self.is_answering = False
         self.current_details = ""
         self.converters = RunConverters(
             payload_converter,
@@ -259,6 +261,8 @@ class Instance:
                 | history.RequestCancelExternalWorkflowExecutionFailed()
             ):
                 self.external.resolve(message)
+            case history.ChildWorkflowCancelDelivered():
+                pass
             case history.WorkflowExecutionTerminated() | history.WorkflowExecutionTimedOut():
                 raise RuntimeError(f"{type(message).__name__} ends a run without its code; it must not get here")
             case _:
@@ -351,7 +355,7 @@ class Instance:
     @property
     def is_replaying(self) -> bool:
         """Whether the history already says what comes of the current activation."""
-        return self.activation.is_replaying or self.loop.closing
+        return self.activation.is_replaying or self.loop.closing or self.is_answering
 
     def is_replaying_history(self) -> bool:
         """As ``is_replaying``, but not in queries and update validators, which are never repeated."""
@@ -404,9 +408,13 @@ class Instance:
             QueryNotFoundError: There is no handler for it.
             Exception: What the handler raised.
         """
-        with self._guard, self._watched():
-            task = self.loop.create_task(self.queries.answer(request), name=f"query: {request.name}")
-            self.loop.run(self._instantiate, _never)
+        self.is_answering = True
+        try:
+            with self._guard, self._watched():
+                task = self.loop.create_task(self.queries.answer(request), name=f"query: {request.name}")
+                self.loop.run(self._instantiate, _never)
+        finally:
+            self.is_answering = False
         if not task.done():
             task.cancel()
             self.loop.run(self._instantiate, _never)

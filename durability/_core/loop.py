@@ -273,7 +273,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         """Run a coroutine as a task of the workflow."""
         if self.read_only or self.closing:
             coro.close()
-            self.refuse_changes("create task")
+            self.refuse_changes("schedule task")
         task = WorkflowTask(self.next_number(), coro, self, name, context)
         self.adopt(task)
         return task

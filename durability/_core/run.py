@@ -62,7 +62,10 @@ class OpenActivity(msgspec.Struct):
 
 
 class Run:
-    """A run as one process holds it: replayed up to delta ``last`` and ready to advance."""
+    """A run as one process holds it: replayed up to delta ``last`` and ready to advance.
+
+    Whoever holds it notes in ``dispatched`` up to which delta it has itself carried out what was decided.
+    """
 
     def __init__(self, namespace: str, workflow_id: str, run_id: str, factory: InstanceFactory) -> None:
         self.namespace: Final = namespace
@@ -79,6 +82,7 @@ class Run:
         self.timers: dict[int, int] = {}
         self.children: dict[int, history.StartChildWorkflowExecutionInitiated] = {}
         self.child_runs: dict[int, str] = {}
+        self.child_cancels: set[int] = set()
         self.signals_out: dict[int, history.SignalExternalWorkflowExecutionInitiated] = {}
         self.cancels_out: dict[int, history.RequestCancelExternalWorkflowExecutionInitiated] = {}
         self.search_attributes: dict[str, Payload] = {}
@@ -86,6 +90,7 @@ class Run:
         self.closing: Command | Input | None = None
         self.rejections: dict[str, Failure] = {}
         self.last_effect = 0
+        self.dispatched = 0
         self._keys: dict[str, int] = {}
 
     @property
@@ -273,6 +278,8 @@ class Run:
                 | history.RequestCancelExternalWorkflowExecutionFailed()
             ):
                 return message.sequence in self.cancels_out
+            case history.ChildWorkflowCancelDelivered(sequence=sequence):
+                return sequence in self.child_cancels
             case _:
                 return message.key not in self._keys
 
@@ -335,6 +342,8 @@ class Run:
                 self.signals_out.pop(message.sequence, None)
             elif isinstance(message, _CANCEL_ENDS):
                 self.cancels_out.pop(message.sequence, None)
+            elif isinstance(message, history.ChildWorkflowCancelDelivered):
+                self.child_cancels.discard(message.sequence)
             elif isinstance(message, _CLOSING_INPUTS):
                 self.closing = message
 
@@ -362,6 +371,8 @@ class Run:
                     activity.cancel_requested = True
             elif isinstance(command, history.StartChildWorkflowExecutionInitiated):
                 self.children[command.sequence] = command
+            elif isinstance(command, history.CancelChildWorkflowExecutionRequested):
+                self.child_cancels.add(command.sequence)
             elif isinstance(command, history.SignalExternalWorkflowExecutionInitiated):
                 self.signals_out[command.sequence] = command
             elif isinstance(command, history.SignalExternalWorkflowExecutionCanceled):
@@ -404,8 +415,12 @@ def is_self_contained(delta: Delta) -> bool:
 
 
 def count_events(delta: Delta) -> int:
-    """Events that Temporal's history would have for a delta: started events and workflow task events included."""
-    return _count_inputs(delta.inputs) + len(delta.commands) + (3 if _has_task(delta) else 0)
+    """Events that Temporal's history would have for a delta: started events and workflow task events included.
+
+    A patch has two: its marker, and the search attribute that lists patches.
+    """
+    patches = sum(command.__class__ is history.PatchMarkerRecorded for command in delta.commands)
+    return _count_inputs(delta.inputs) + len(delta.commands) + patches + (3 if _has_task(delta) else 0)
 
 
 def _count_inputs(inputs: Iterable[Input]) -> int:

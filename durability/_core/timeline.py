@@ -38,13 +38,8 @@ def render_timeline(deltas: Iterable[Delta], *, workflow_id: str = "", show: Sho
         The text, without a line break at its end.
     """
     timeline = _Timeline(show)
-    held: Delta | None = None
-    for delta in deltas:
-        if held is not None and not delta.supersedes:
-            timeline.add(held)
-        held = delta
-    if held is not None:
-        timeline.add(held)
+    for delta in history.standing(deltas):
+        timeline.add(delta)
     return timeline.text(workflow_id, now)
 
 

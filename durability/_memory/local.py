@@ -13,6 +13,7 @@ import contextvars
 import itertools
 import json
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
@@ -26,13 +27,14 @@ from durability._core.payload import Payload
 from durability._memory.clock import EnvironmentClock, Relevance
 from durability._memory.payloads import MemoryPayloadStore
 from durability._memory.store import MemoryStore
-from durability._runtime import activity_task, direct, queries, updates
+from durability._runtime import activity_task, direct, updates
 from durability._runtime.attempts import TaskToken
 from durability._runtime.engine import Engine
 from durability._runtime.frontend import Outcome, UpdateStage, UpdateState
 from durability._runtime.gateway import Gateway, waiting_messages
 from durability._runtime.hosting import WorkerSpecification
 from durability._runtime.large_payloads import LargePayloads
+from durability._runtime.pace import Pace
 from durability._runtime.ports import ActivityAttempt, Delivery, Head, Settlement, WakeUp, WorkflowKey
 from durability._runtime.sessions import Sessions
 from durability._runtime.settings import Settings
@@ -248,7 +250,10 @@ class _Attached:
     deliveries: dict[asyncio.Task[None], Message] = field(default_factory=dict)
     tasks: list[WorkflowTask] = field(default_factory=list)
     stopped: bool = False
-    _idle: asyncio.Event = field(default_factory=asyncio.Event)
+    pace: Pace = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pace = Pace(self.specification.activities_per_second)
 
     def takes(self, message: Message) -> bool:
         """Whether the worker may be given a message now."""
@@ -259,12 +264,17 @@ class _Attached:
         if isinstance(message, WakeUp):
             return specification.workflows is not None and busy < specification.workflow_slots
         serves = specification.activities is not None and specification.remote_activities
-        return serves and busy < specification.activity_slots
+        paced = max(self.pace.next, self.cloud.pace_of(specification).next) > self.cloud.clock()
+        return serves and busy < specification.activity_slots and not paced
 
     def knows(self, name: str, message: Message) -> bool:
         """Whether the worker has the workflow or activity that a message is about."""
         registered = self.specification.workflows if isinstance(message, WakeUp) else self.specification.activities
         return registered is not None and name in registered.names
+
+    async def failed(self) -> None:
+        """See ``HostedWorker.failed``: nothing here can fail."""
+        await asyncio.Event().wait()
 
     def stop(self) -> None:
         """See ``HostedWorker.stop``. Tasks under way begin no further activities."""
@@ -297,6 +307,8 @@ class LocalCloud:
         gateway: For clients.
     """
 
+    attaches_at_once = True
+
     def __init__(self, *, namespace: str = "default") -> None:
         """Create the cloud.
 
@@ -315,6 +327,7 @@ class LocalCloud:
         self._served: set[str] = set()
         self._callers: dict[str, list[asyncio.Future[None]]] = {}
         self._calls: dict[str, list[asyncio.Future[None]]] = {}
+        self._paces: dict[str, Pace] = {}
         self._closed = False
         self._completed_outside: set[TaskToken] = set()
         self.clock.held = self._awaits_report
@@ -332,9 +345,10 @@ class LocalCloud:
 
     # --- workers ----------------------------------------------------------------------------------------------------
 
-    def attach(self, worker: WorkerSpecification) -> _Attached:
+    async def attach(self, worker: WorkerSpecification) -> _Attached:
         """See ``WorkerHost.attach``."""
         attached = _Attached(self, worker, self._engine(worker), contextvars.copy_context())
+        self._paces.pop(worker.task_queue, None)
         self._workers.append(attached)
         self._served.add(worker.task_queue)
         if worker.activities is not None:
@@ -358,13 +372,17 @@ class LocalCloud:
             clock=self.clock,
             to_failure=registry.to_failure if registry is not None else _plain_failure,
             sleep=self.clock.sleep,
-            settings=LOCAL_SETTINGS,
+            settings=worker.settings(LOCAL_SETTINGS),
             build=worker.build,
             identity=worker.identity,
             sessions=Sessions(worker.held_runs),
             payload_store=self.payload_store,
             payload_options=registry.payload_options if registry is not None else PayloadOptions(),
         )
+
+    def pace_of(self, worker: WorkerSpecification) -> Pace:
+        """The pace of a task queue: as the worker that was attached last says."""
+        return self._paces.setdefault(worker.task_queue, Pace(worker.queue_activities_per_second))
 
     def detach(self, worker: _Attached) -> None:
         """Forget a worker."""
@@ -414,15 +432,18 @@ class LocalCloud:
         for attempt in attempts:
             self._send(attempt, delay, lambda: Relevance.NEEDED)
 
+    async def has_backlog(self, task_queue: str) -> bool:
+        """See ``TaskQueue.has_backlog``."""
+        return bool(self._waiting.get((task_queue, WakeUp)))
+
     async def schedule(self, key: WorkflowKey, wake_up: WakeUp, at: int) -> None:
         """See ``TimerService.schedule``."""
         await self.send_wake_up(wake_up, delay=wake_up.due - self.clock())
 
-    async def invoke(self, request: bytes) -> bytes:
+    async def invoke(self, request: bytes, workflow_id: str) -> bytes:
         """See ``WorkflowInvoker.invoke``."""
         event = json.loads(request)
         update = updates.decode(event) if updates.EVENT_KEY in event else None
-        workflow_id = update.workflow_id if update else queries.decode(event).workflow_id
         head = self.store.current(WorkflowKey(self.namespace, workflow_id))
         if head is not None:
             task_queue, run_id = head.task_queue, head.run_id
@@ -533,6 +554,8 @@ class LocalCloud:
 
     def _start(self, worker: _Attached, message: Message, receipt: int) -> None:
         self.clock.begin_work()
+        if isinstance(message, ActivityAttempt):
+            self._keep_pace(worker)
         delivery = asyncio.get_running_loop().create_task(self._deliver(worker, message), context=worker.context.copy())
         worker.deliveries[delivery] = message
 
@@ -546,6 +569,16 @@ class LocalCloud:
             self.clock.end_work()
 
         delivery.add_done_callback(ended)
+
+    def _keep_pace(self, worker: _Attached) -> None:
+        """After an activity was begun: look after those that wait when the next one may begin."""
+        paces = (worker.pace, self.pace_of(worker.specification))
+        for pace in paces:
+            pace.take(self.clock())
+        if any(pace.interval for pace in paces):
+            due = math.ceil(max(pace.next for pace in paces))
+            task_queue = worker.specification.task_queue
+            self.clock.at(due, lambda: self._hand_out(task_queue), lambda: Relevance.NEEDED)
 
     async def _deliver(self, worker: _Attached, message: Message) -> None:
         engine = worker.engine

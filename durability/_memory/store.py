@@ -16,6 +16,7 @@ from durability._runtime.ports import (
     Loaded,
     Settlement,
     TaskState,
+    WakeUp,
     WorkflowKey,
 )
 
@@ -239,15 +240,16 @@ class MemoryStore:
         state.cancel_requested = True
         return before
 
-    async def overdue(self, namespace: str, before: int, limit: int) -> list[tuple[WorkflowKey, str]]:
+    async def overdue(self, namespace: str, before: int, limit: int) -> list[WakeUp]:
         """See ``HistoryStore.overdue``."""
         await self._request("overdue")
         found = [
-            (head.attention, key, head.run_id)
+            head
             for key, head in self._heads.items()
             if key.namespace == namespace and head.attention and head.attention <= before
         ]
-        return [(key, run_id) for _, key, run_id in sorted(found, key=lambda entry: entry[0])[:limit]]
+        found.sort(key=lambda head: head.attention)
+        return [head.wake_up_at(0) for head in found[:limit]]
 
     async def list_runs(self, namespace: str, filter: ListFilter) -> tuple[list[Head], str]:
         """See ``HistoryStore.list_runs``."""

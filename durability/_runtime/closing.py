@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from durability._core import history
 from durability._core.encoding import decode_delta, encode_delta
-from durability._core.history import FORMAT, Delta, Input
+from durability._core.history import FORMAT, Delta, Input, closes
 from durability._core.run import PYTHON, Run, effective
 from durability._runtime.dispatch import Decision, decisions
 from durability._runtime.frontend import Status
 from durability._runtime.gateway import first_head, waiting_messages
 from durability._runtime.identifiers import successor_run_id
-from durability._runtime.outcomes import closes, report_to_parent, status_of, stored_outcome
+from durability._runtime.outcomes import report_to_parent, status_of, stored_outcome
 from durability._runtime.ports import FencedError, Head, Settlement, WorkflowKey
 from durability._runtime.succession import note_retry_state, successor_of
 from durability._runtime.workflow_payloads import WorkflowPayloads
@@ -88,7 +88,7 @@ async def close(task: WorkflowTask, commands: list[Decision]) -> str:
     started = successor_of(run, max(run.time, engine.clock())) if head.open else None
     if started is not None:
         return await _go_on_as(task, started, commands)
-    leaves = task.dispatcher.has_work_at_close(run, commands)
+    leaves = task.dispatcher.has_work_at_close(run, commands, successor=False)
     if head.open:
         settlement = Settlement(
             dispatched=head.dispatched if leaves else run.last,
@@ -112,7 +112,7 @@ async def close(task: WorkflowTask, commands: list[Decision]) -> str:
 
 async def _go_on_as(task: WorkflowTask, started: history.WorkflowExecutionStarted, commands: list[Decision]) -> str:
     run, head, engine = task.run, task.head, task.engine
-    leaves = task.dispatcher.leaves_commands(commands)
+    leaves = task.dispatcher.has_work_at_close(run, commands, successor=True)
     run_id = successor_run_id(run.run_id, run.last, run.time)
     assert run.closing is not None
     started = await engine.large.put_away(started, task.key.namespace, run_id)

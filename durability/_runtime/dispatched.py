@@ -8,6 +8,7 @@ claimed, and declares the attempt timed out or waits on.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 
@@ -20,6 +21,9 @@ from durability._runtime.engine import Engine
 from durability._runtime.leftovers import decode_details, decode_failure, encode_failure
 from durability._runtime.ports import ActivityAttempt, TaskState, WorkflowKey
 from durability.exceptions import RetryState, TimeoutType
+
+LONGEST_RECHECK: Final = 86_400_000
+"""Milliseconds between two looks at an attempt that nobody claims."""
 
 
 @dataclass(slots=True)
@@ -42,6 +46,7 @@ class DispatchedActivities:
             due=due,
             scheduled=activity.scheduled,
             body=encode_command(msgspec.structs.replace(activity.record, task_queue=queue)),
+            task_queue=queue,
         )
 
     def next_due(self, run: Run) -> int:
@@ -139,7 +144,9 @@ class DispatchedActivities:
         again = 0
         if _waiting_attempt(state):
             since = max(activity.scheduled, state.next_due)
-            again = max(since, now) + self.engine.settings.attempt_recheck
+            # Ever more rarely: its worker may be away for days, and its message waits all the while.
+            patience = self.engine.settings.attempt_recheck
+            again = max(since, now) + min(max(patience, now - since), max(patience, LONGEST_RECHECK))
             if record.schedule_to_start_timeout:
                 limits.append((since + record.schedule_to_start_timeout, TimeoutType.SCHEDULE_TO_START))
         else:

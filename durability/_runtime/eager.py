@@ -49,6 +49,7 @@ class EagerActivities:
         handed_over: Whether something was left to the next invocation, because this one's time is running out.
         news: Outcomes that no delta has recorded yet.
         released: Whether the run was let go of, so that others may decide about it.
+        elsewhere: Whether the activities of the run's task queue are others' business.
     """
 
     engine: Engine
@@ -56,6 +57,7 @@ class EagerActivities:
     capacity: int
     handed_over: bool = False
     released: bool = False
+    elsewhere: bool = False
     news: deque[Input] = field(default_factory=deque)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     _running: dict[int, tuple[int, asyncio.Task[None], Cancellation]] = field(default_factory=dict)
@@ -72,7 +74,7 @@ class EagerActivities:
     def plan(self, record: ActivityTaskScheduled, task_queue: str, now: int) -> int:
         """Decide how an activity is to run: the value for the record's ``eager_deadline``; 0 means "dispatch it"."""
         limit = start_to_close(record)
-        elsewhere = record.task_queue not in ("", task_queue)
+        elsewhere = self.elsewhere or record.task_queue not in ("", task_queue)
         if record.local:
             limit = limit or self.capacity
         elif record.disable_eager_execution or elsewhere or record.heartbeat_timeout:

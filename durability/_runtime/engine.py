@@ -15,12 +15,15 @@ from durability._runtime.ports import (
     HistoryStore,
     PayloadStore,
     Sleep,
+    TaskKind,
     TaskQueue,
+    TaskRoutes,
     TimerService,
     WorkflowInvoker,
 )
 from durability._runtime.sessions import Sessions
 from durability._runtime.settings import Settings
+from durability._runtime.turns import Turns
 from durability._runtime.wakeups import WakeUps
 from durability._runtime.workflow_payloads import PayloadOptions, WorkflowPayloads
 from durability.activity._runner import ActivityRunner
@@ -31,6 +34,13 @@ Count = Callable[[str, int], None]
 
 def _count_nothing(metric: str, number: int) -> None:
     """Nobody wants to know."""
+
+
+class _Everything:
+    """Leaves no task to others."""
+
+    async def elsewhere(self, task_queue: str, kind: TaskKind) -> bool:
+        return False
 
 
 @dataclass(slots=True)
@@ -48,6 +58,7 @@ class Engine:
         count: Told how often something happened that an operator wants to know of.
         build: Build id of the code, recorded with every delta.
         identity: Names this process in histories.
+        routes: Says which tasks are to be left to others; none by default.
     """
 
     namespace: str
@@ -64,7 +75,9 @@ class Engine:
     settings: Settings = field(default_factory=Settings)
     build: str = ""
     identity: str = ""
+    routes: TaskRoutes = field(default_factory=_Everything)
     sessions: Sessions = field(default_factory=Sessions)
+    turns: Turns = field(default_factory=Turns)
     payload_store: PayloadStore | None = None
     payload_options: PayloadOptions = field(default_factory=PayloadOptions)
     large: LargePayloads = field(init=False)

@@ -15,7 +15,7 @@ from typing import Final
 
 from durability._core import history
 from durability._core.encoding import decode_command, decode_delta, decode_input, encode_input
-from durability._core.history import Delta, Input
+from durability._core.history import Delta, Input, closes
 from durability._core.payload import Payload
 from durability._core.run import count_events, effective
 from durability._runtime import queries, updates
@@ -35,7 +35,7 @@ from durability._runtime.frontend import (
 )
 from durability._runtime.identifiers import new_run_id
 from durability._runtime.large_payloads import IN_THE_TABLE, LargePayloads, refuse_references
-from durability._runtime.outcomes import closes, outcome_of
+from durability._runtime.outcomes import outcome_of
 from durability._runtime.ports import (
     Clock,
     Head,
@@ -44,7 +44,6 @@ from durability._runtime.ports import (
     ItemTooLargeError,
     Sleep,
     TaskQueue,
-    WakeUp,
     WorkflowInvoker,
     WorkflowKey,
 )
@@ -61,6 +60,8 @@ CONFLICT_TERMINATE_EXISTING: Final = 3
 _ANSWERS_AT_ONCE: Final = 0.02
 _LONGEST_PAUSE: Final = 1.0
 _LONGEST_PAUSE_OF_UPDATES: Final = 5.0
+_TERMINATED_BY_A_USER: Final = "terminated by user via frontend"
+"""The reason that Temporal's server records if none is given."""
 _BUSY_ATTEMPTS: Final = 40
 _ENDS_WITHIN: Final = 10.0
 
@@ -134,7 +135,9 @@ class Gateway:
                 if existing.request_id == request.request_id:
                     await self._wake_again(existing)
                     first_run_id = existing.record.first_run_id or existing.run_id
-                    return Started(workflow_id=request.workflow_id, run_id=first_run_id, existing=True)
+                    return Started(
+                        workflow_id=request.workflow_id, run_id=first_run_id, existing=True, first_run_id=first_run_id
+                    )
                 decision = await self._resolve_conflict(request, existing)
                 if decision is not None:
                     return decision
@@ -181,7 +184,7 @@ class Gateway:
             task_queue=request.task_queue,
             arguments=request.arguments,
             headers=request.headers,
-            memo=request.memo,
+            memo={key: value for key, value in request.memo.items() if not _is_null(value)},
             search_attributes=request.search_attributes,
             execution_timeout=request.execution_timeout,
             run_timeout=request.run_timeout,
@@ -235,7 +238,12 @@ class Gateway:
                         headers=request.headers,
                         identity=request.identity,
                     )
-                return Started(workflow_id=request.workflow_id, run_id=existing.run_id, existing=True)
+                return Started(
+                    workflow_id=request.workflow_id,
+                    run_id=existing.run_id,
+                    existing=True,
+                    first_run_id=existing.record.first_run_id or existing.run_id,
+                )
             raise WorkflowAlreadyStartedError(request.workflow_id, request.workflow_type, run_id=existing.run_id)
         refused = request.id_reuse_policy == REJECT_DUPLICATE or (
             request.id_reuse_policy == ALLOW_DUPLICATE_FAILED_ONLY and existing.status == Status.COMPLETED
@@ -293,7 +301,11 @@ class Gateway:
         """End a workflow without asking it. Raises RPCError(NOT_FOUND)."""
         check_payloads("the details", details or [])
         message = history.WorkflowExecutionTerminated(
-            time=self.clock(), key="terminate", reason=reason, details=details, identity=identity
+            time=self.clock(),
+            key="terminate",
+            reason=reason or _TERMINATED_BY_A_USER,
+            details=details,
+            identity=identity,
         )
         await self._deliver_or_explain(workflow_id, run_id, message.key, message)
 
@@ -394,7 +406,7 @@ class Gateway:
         )
 
     async def _wake(self, head: Head) -> None:
-        await self.queue.send_wake_up(WakeUp(head.key.workflow_id, head.run_id))
+        await self.queue.send_wake_up(head.wake_up_at(0))
 
     async def _wake_again(self, head: Head) -> None:
         """A repeated start may be the retry of one that died before its wake-up was sent."""
@@ -417,7 +429,7 @@ class Gateway:
         check_identifier("query name", name)
         check_payloads("the query's arguments", arguments)
         request = queries.WorkflowQuery(workflow_id, run_id or "", name, arguments, headers or {})
-        return queries.read_answer(await self.invoker.invoke(queries.encode(request)))
+        return queries.read_answer(await self.invoker.invoke(queries.encode(request), workflow_id))
 
     async def update(self, request: UpdateRequest, *, wait: float) -> UpdateState:
         """See ``Frontend.update``."""
@@ -432,7 +444,7 @@ class Gateway:
         event = updates.encode(request)
         pause = _ANSWERS_AT_ONCE
         while True:
-            state = updates.read_answer(request, await self.invoker.invoke(event)).state
+            state = await self._ask_for_update(request, event)
             left = (deadline - self.clock()) / 1000
             if state is not None or left <= 0:
                 break
@@ -445,8 +457,18 @@ class Gateway:
         found = await self.update_outcome(
             request.workflow_id, state.run_id, request.update_id, stage=request.stage, wait=max(0.0, left)
         )
-        found.existing = state.existing
+        found.existing, found.first_run_id = state.existing, state.first_run_id
         return found
+
+    async def _ask_for_update(self, request: UpdateRequest, event: bytes) -> UpdateState | None:
+        """What has become of an update; None while no run has taken it."""
+        try:
+            answer = await self.invoker.invoke(event, request.workflow_id)
+        except RPCError as error:
+            if error.status != RPCStatusCode.DEADLINE_EXCEEDED:
+                raise
+            return None  # no worker is there; one may come
+        return updates.read_answer(request, answer).state
 
     async def update_outcome(
         self, workflow_id: str, run_id: str | None, update_id: str, *, stage: UpdateStage, wait: float
@@ -558,12 +580,19 @@ class Gateway:
     async def close(self) -> None:
         """Nothing is held."""
 
-    async def _head(self, workflow_id: str, run_id: str | None) -> Head:
-        check_identifier("workflow id", workflow_id)
-        key = WorkflowKey(self.namespace, workflow_id)
+    async def exists(self, key: WorkflowKey, run_id: str | None) -> bool:
+        """Whether there is or was a run with this workflow id, or this very run."""
+        return await self._find(key, run_id) is not None
+
+    async def _find(self, key: WorkflowKey, run_id: str | None) -> Head | None:
         head = await self.store.head(key)
         if head is not None and run_id and head.run_id != run_id:
             head = await self.store.closed_run(key, run_id)
+        return head
+
+    async def _head(self, workflow_id: str, run_id: str | None) -> Head:
+        check_identifier("workflow id", workflow_id)
+        head = await self._find(WorkflowKey(self.namespace, workflow_id), run_id)
         if head is None:
             run = f" with run id {run_id!r}" if run_id else ""
             raise RPCError(
@@ -572,6 +601,11 @@ class Gateway:
                 b"",
             )
         return head
+
+
+def _is_null(payload: Payload) -> bool:
+    """Whether a value is None: a memo does not keep it."""
+    return payload.metadata.get("encoding") == b"binary/null"
 
 
 def first_head(

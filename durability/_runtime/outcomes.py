@@ -12,14 +12,6 @@ START_TO_CLOSE = 1
 """``durability.exceptions.TimeoutType.START_TO_CLOSE``."""
 
 
-def closes(delta: Delta) -> bool:
-    """Whether a delta ends its run."""
-    return any(isinstance(command, history.CLOSING_COMMANDS) for command in delta.commands) or any(
-        isinstance(message, history.WorkflowExecutionTerminated | history.WorkflowExecutionTimedOut)
-        for message in delta.inputs
-    )
-
-
 def status_of(closing: Command | Input) -> Status:
     """The status that a closing record gives its run."""
     match closing:

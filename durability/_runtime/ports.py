@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -83,6 +83,10 @@ class Head:
     def open(self) -> bool:
         """Whether the run has not ended."""
         return self.status == Status.RUNNING
+
+    def wake_up_at(self, due: int) -> WakeUp:
+        """The message that has the run looked at when ``due`` has come; 0 for now."""
+        return WakeUp(self.key.workflow_id, self.run_id, due, self.task_queue)
 
 
 @dataclass(slots=True)
@@ -263,8 +267,8 @@ class HistoryStore(Protocol):
         """
         ...
 
-    async def overdue(self, namespace: str, before: int, limit: int) -> list[tuple[WorkflowKey, str]]:
-        """Runs that should have been looked at before a time, with their run ids (eventually consistent)."""
+    async def overdue(self, namespace: str, before: int, limit: int) -> list[WakeUp]:
+        """Wake-ups for the runs that should have been looked at before a time (eventually consistent)."""
         ...
 
     async def list_runs(self, namespace: str, filter: ListFilter) -> tuple[list[Head], str]:
@@ -274,16 +278,20 @@ class HistoryStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WakeUp:
-    """A message on the workflow queue: somebody should look at this run. ``due`` is 0 for "now"."""
+    """A message for whoever serves the run's task queue: somebody should look at this run. ``due`` is 0 for "now"."""
 
     workflow_id: str
     run_id: str
     due: int = 0
+    task_queue: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ActivityAttempt:
-    """A message on the activity queue: run this attempt. ``body`` is the encoded command that scheduled it."""
+    """A message for whoever serves the activity's task queue: run this attempt.
+
+    ``body`` is the encoded command that scheduled it.
+    """
 
     workflow_id: str
     run_id: str
@@ -293,10 +301,14 @@ class ActivityAttempt:
     due: int
     scheduled: int
     body: bytes
+    task_queue: str = ""
+
+
+TaskKind = Literal["workflow", "activity"]
 
 
 class TaskQueue(Protocol):
-    """Where tasks wait for a function."""
+    """Where tasks wait for a function or a worker. A message says of which task queue it is."""
 
     async def send_wake_up(self, wake_up: WakeUp, *, delay: int = 0) -> None:
         """``delay`` in milliseconds, at most 900,000; rounded up to whole seconds."""
@@ -304,12 +316,24 @@ class TaskQueue(Protocol):
 
     async def send_activities(self, attempts: list[ActivityAttempt], *, delay: int = 0) -> None: ...
 
+    async def has_backlog(self, task_queue: str) -> bool:
+        """Whether workflow tasks of a worker's task queue wait for the worker."""
+        ...
+
+
+class TaskRoutes(Protocol):
+    """Knows whose business the tasks of a task queue are."""
+
+    async def elsewhere(self, task_queue: str, kind: TaskKind) -> bool:
+        """Whether tasks of a kind are to be left to others than this process."""
+        ...
+
 
 class TimerService(Protocol):
     """Wake-ups further away than a queue can delay a message."""
 
     async def schedule(self, key: WorkflowKey, wake_up: WakeUp, at: int) -> None:
-        """Put the wake-up on the workflow queue within a minute after ``at``; idempotent."""
+        """Put the wake-up on its task queue within a minute after ``at``; idempotent."""
         ...
 
 
@@ -330,9 +354,9 @@ class PayloadStore(Protocol):
 
 
 class WorkflowInvoker(Protocol):
-    """Asks a workflow function for an answer, waiting for it."""
+    """Asks whoever serves a workflow's task queue for an answer, waiting for it."""
 
-    async def invoke(self, request: bytes) -> bytes: ...
+    async def invoke(self, request: bytes, workflow_id: str) -> bytes: ...
 
 
 Clock = Callable[[], int]

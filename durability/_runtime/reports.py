@@ -154,6 +154,7 @@ class _Report:
             due=due,
             scheduled=self.activity.scheduled,
             body=encode_command(record),
+            task_queue=record.task_queue or head.task_queue,
         )
         await self.gateway.queue.send_activities([message], delay=min(due - now, QUEUE_DELAY))
 

@@ -30,6 +30,8 @@ class Settings:
         storage_concurrency: Payloads of one workflow task that are put into the bucket or read from it at a time.
         retention: Runs that have been closed for this long are deleted by the reconciler; 0 to keep them.
         attempt_recheck: How often an activity that was dispatched and not claimed by anybody is looked after.
+        heartbeat_interval: Time between two recorded heartbeats of an attempt without a heartbeat timeout.
+        longest_heartbeat_interval: The most for those with one, and for all.
     """
 
     linger: int = 1_500
@@ -47,3 +49,5 @@ class Settings:
     storage_concurrency: int = 16
     retention: int = 0
     attempt_recheck: int = 600_000
+    heartbeat_interval: int = 30_000
+    longest_heartbeat_interval: int = 60_000

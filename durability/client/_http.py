@@ -78,7 +78,12 @@ class HttpFrontend:
 
     async def start(self, request: StartRequest) -> Started:
         started = await self._call("POST", "/workflows", wire.OutcomeBody, body=_start_body(request))
-        return Started(workflow_id=started.workflow_id, run_id=started.run_id, existing=started.existing)
+        return Started(
+            workflow_id=started.workflow_id,
+            run_id=started.run_id,
+            existing=started.existing,
+            first_run_id=started.first_run_id,
+        )
 
     async def signal(
         self,
@@ -388,6 +393,7 @@ def _update_state(body: wire.UpdateStateBody) -> UpdateState:
         result=None if body.payload is None else wire.to_payload(body.payload),
         failure=None if body.failure is None else failure_from_json(body.failure),
         existing=body.existing,
+        first_run_id=body.first_run_id,
     )
 
 

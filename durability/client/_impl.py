@@ -66,7 +66,13 @@ from durability.client._interceptor import (
 )
 from durability.client._updates import WorkflowUpdateHandle, WorkflowUpdateStage
 from durability.client._workflow_handle import WorkflowHandle
-from durability.common import HeaderCodecBehavior, QueryRejectCondition, RetryPolicy, WorkflowIDReusePolicy
+from durability.common import (
+    HeaderCodecBehavior,
+    QueryRejectCondition,
+    RetryPolicy,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
 from durability.common._arguments import _arg_unset
 from durability.converter import DataConverter, StorageDriverWorkflowInfo, WorkflowSerializationContext
 from durability.converter._search_attributes import search_attributes_to_payloads
@@ -131,7 +137,7 @@ class ClientImpl(OutboundInterceptor):
             self._client,
             input.id,
             result_run_id=started.run_id,
-            first_execution_run_id=None if started.existing else started.run_id,
+            first_execution_run_id=started.first_run_id or started.run_id,
             result_type=input.ret_type,
         )
         starts_eagerly = getattr(self._client.frontend, "starts_eagerly", False)
@@ -146,7 +152,18 @@ class ClientImpl(OutboundInterceptor):
             check_identifier("signal name", input.start_signal)
         if input.id_reuse_policy == WorkflowIDReusePolicy.TERMINATE_IF_RUNNING and input.id_conflict_policy:
             raise RPCError(
-                "the id reuse policy TERMINATE_IF_RUNNING cannot be combined with an id conflict policy: use only one",
+                "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_TERMINATE_IF_RUNNING cannot be used together "
+                "with a WorkflowIDConflictPolicy",
+                RPCStatusCode.INVALID_ARGUMENT,
+                b"",
+            )
+        if (
+            input.id_reuse_policy == WorkflowIDReusePolicy.REJECT_DUPLICATE
+            and input.id_conflict_policy == WorkflowIDConflictPolicy.TERMINATE_EXISTING
+        ):
+            raise RPCError(
+                "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE cannot be used together with "
+                "WorkflowIdConflictPolicy WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING",
                 RPCStatusCode.INVALID_ARGUMENT,
                 b"",
             )
@@ -278,7 +295,7 @@ class ClientImpl(OutboundInterceptor):
                         self._client,
                         start.id,
                         result_run_id=state.run_id,
-                        first_execution_run_id=None if state.existing else state.run_id,
+                        first_execution_run_id=state.first_run_id or state.run_id,
                         result_type=start.ret_type,
                     )
                 )
@@ -340,10 +357,10 @@ class ClientImpl(OutboundInterceptor):
                 )
             except QueryFailedError as error:
                 failure = await converter.decode_failure(error.failure)
-                raise WorkflowQueryFailedError(getattr(failure, "message", str(failure))) from failure
+                raise WorkflowQueryFailedError(getattr(failure, "message", str(failure))) from None
             except RPCError as error:
                 if error.status == RPCStatusCode.INVALID_ARGUMENT:
-                    raise WorkflowQueryFailedError(error.message) from error
+                    raise WorkflowQueryFailedError(error.message) from None
                 raise
         if payload is None:
             return None

@@ -180,7 +180,8 @@ def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[A
         if deployment and deployment.use_worker_versioning:
             _check_versioning(config["workflows"], deployment)
         eager: list[str] | None = []
-        if activities is not None and remote and not config.get("disable_eager_activity_execution"):
+        paced = config.get("max_activities_per_second") or config.get("max_task_queue_activities_per_second")
+        if activities is not None and remote and not paced and not config.get("disable_eager_activity_execution"):
             eager = None if activities.has_dynamic else activities.names
         debug = config.get("debug_mode") or any(map(os.environ.get, _DEBUG_VARIABLES))
         workflows = Workflows(
@@ -210,6 +211,10 @@ def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[A
         workflow_slots=slots_of(tuner._workflow_supplier),
         activity_slots=slots_of(tuner._activity_supplier),
         held_runs=config.get("max_cached_workflows", 1000),
+        heartbeat_interval=_milliseconds(config.get("default_heartbeat_throttle_interval", timedelta(seconds=30))),
+        longest_heartbeat_interval=_milliseconds(config.get("max_heartbeat_throttle_interval", timedelta(seconds=60))),
+        activities_per_second=config.get("max_activities_per_second"),
+        queue_activities_per_second=config.get("max_task_queue_activities_per_second"),
         identity=config.get("identity") or config["client"].identity,
         build=deployment.version.build_id if deployment else config.get("build_id") or "",
     )
@@ -224,6 +229,10 @@ def _reservation(config: WorkerConfig) -> Reservation:
         worker_build_id=config.get("build_id") or "",
         worker_deployment_version=deployment.version if deployment else None,
     )
+
+
+def _milliseconds(duration: timedelta) -> int:
+    return int(duration.total_seconds() * 1000)
 
 
 def _check_versioning(workflows: Sequence[type], deployment: WorkerDeploymentConfig) -> None:

@@ -195,7 +195,7 @@ class Activities(ActivityRunner):
         )
         for activity in given:
             _check_executor(activity, executor, shared_state_manager)
-        self._broken: asyncio.Future[NoReturn] | None = None
+        self._broken: asyncio.Future[RuntimeError] | None = None
         self._broken_by: BaseException | None = None
         self.on_broken = self._break
         self._task_queue = task_queue
@@ -238,7 +238,7 @@ class Activities(ActivityRunner):
     def _break(self, error: BrokenExecutor) -> None:
         self._broken_by = self._broken_by or error
         if self._broken is not None and not self._broken.done():
-            self._broken.set_exception(_worker_failed(error))
+            self._broken.set_result(_worker_failed(error))
 
     async def broken(self) -> NoReturn:
         """Wait until activities cannot run any more.
@@ -249,7 +249,7 @@ class Activities(ActivityRunner):
         if self._broken_by is not None:
             raise _worker_failed(self._broken_by)
         self._broken = asyncio.get_running_loop().create_future()
-        await self._broken
+        raise await self._broken
 
     async def end(self, patience: float) -> None:
         """Tell activities of the shutdown, and cancel those that run on for ``patience`` seconds."""

@@ -30,14 +30,16 @@ from durability.worker.workflow_sandbox._runner import SANDBOXED
 
 logger = logging.getLogger("durability.worker")
 
+_ATTACHED_WITHIN: Final = 10.0
 _POLLERS: Final = PollerBehaviorSimpleMaximum(maximum=5)
 
 
 class Worker:
-    """Runs workflows and activities in this process, for the environment that its client is connected to.
+    """Runs workflows and activities in this process, for the deployment or test environment of its client.
 
-    A deployment needs no workers: there, tasks come to functions. Workers are for tests
-    (``durability.testing.WorkflowEnvironment``) and for trying things out in one process.
+    A deployment needs no workers: there, tasks come to functions. A worker serves a task queue of its own, for
+    activities that take longer than a function may or need what a function has not. In tests
+    (``durability.testing.WorkflowEnvironment``), workers run everything.
 
     Use it in an ``async with`` statement, or call ``run`` and ``shutdown``.
     """
@@ -121,10 +123,11 @@ class Worker:
             max_concurrent_activity_task_polls: Accepted for compatibility.
             no_remote_activities: Run only the local activities of the worker's own workflows.
             sticky_queue_schedule_to_start_timeout: Accepted for compatibility.
-            max_heartbeat_throttle_interval: Accepted for compatibility: every heartbeat is recorded.
-            default_heartbeat_throttle_interval: Accepted for compatibility.
-            max_activities_per_second: Accepted for compatibility.
-            max_task_queue_activities_per_second: Accepted for compatibility.
+            max_heartbeat_throttle_interval: Longest time between two recorded heartbeats of an attempt.
+            default_heartbeat_throttle_interval: That time where there is no heartbeat timeout; otherwise it is four
+                fifths of the timeout.
+            max_activities_per_second: Most activities that the worker begins in a second. All are dispatched then.
+            max_task_queue_activities_per_second: The same for all workers of the task queue together.
             max_eager_activity_reservations_per_workflow_task: Accepted for compatibility; must be positive.
             graceful_shutdown_timeout: How long activities may go on after ``shutdown`` before they are cancelled.
             plugin_shutdown_timeout: How long leaving ``async with`` waits for plugins after the shutdown.
@@ -169,10 +172,11 @@ class Worker:
         self._started = False
         self._shutdown_requested = asyncio.Event()
         self._shutdown_complete = asyncio.Event()
+        self._attached = asyncio.Event()
         self._context_task: asyncio.Task[Any] | None = None
         self._run_task: asyncio.Task[None] | None = None
         self._run_error: BaseException | None = None
-        self._leaving = False
+        self._in_block = False
 
     def config(self, *, active_config: bool = False) -> WorkerConfig:
         """The keyword arguments that make a worker like this one.
@@ -218,7 +222,8 @@ class Worker:
         Cancelling this shuts the worker down as well.
 
         Raises:
-            RuntimeError: It was started before, or the processes of its activities died.
+            RuntimeError: It was started before, its client's namespace does not exist, or the processes of its
+                activities died.
         """
 
         def wrapped(plugin: Plugin, inner: Callable[[Worker], Awaitable[None]]) -> Callable[[Worker], Awaitable[None]]:
@@ -233,10 +238,12 @@ class Worker:
         if self._started:
             raise RuntimeError("Already started")
         self._started = True
-        hosted = self._host.attach(self._specification)
+        self._check_namespace()
+        hosted = await self._host.attach(self._specification)
+        self._attached.set()
         ended: BaseException | None = None
         try:
-            await self._until_shutdown()
+            await self._until_shutdown(hosted)
         except BaseException as error:
             cancelled = isinstance(error, asyncio.CancelledError)
             logger.info("Worker %s, shutting down", "cancelled" if cancelled else f"failed: {error!r}")
@@ -249,9 +256,14 @@ class Worker:
         if ended is not None:
             raise ended
 
-    async def _until_shutdown(self) -> None:
+    def _check_namespace(self) -> None:
+        asked, there = self.client.namespace, getattr(self._host, "namespace", self.client.namespace)
+        if asked != there:
+            raise RuntimeError(f"Worker validation failed: there is no namespace {asked!r} here, only {there!r}")
+
+    async def _until_shutdown(self, hosted: HostedWorker) -> None:
         """Wait until the worker is to shut down; raises what it cannot go on for."""
-        waits = [asyncio.ensure_future(self._shutdown_requested.wait())]
+        waits = [asyncio.ensure_future(self._shutdown_requested.wait()), asyncio.ensure_future(hosted.failed())]
         if self._activities is not None:
             waits.append(asyncio.ensure_future(self._activities.broken()))
         try:
@@ -276,14 +288,35 @@ class Worker:
         await self._shutdown_complete.wait()
 
     async def __aenter__(self) -> Self:
-        """Start the worker; if it fails, the task that is in the block is cancelled."""
+        """Start the worker; if it fails later, the task that is in the block is cancelled.
+
+        Raises:
+            ConfigurationError: The task queue is not for workers.
+        """
         if self._context_task is not None:
             raise RuntimeError("Already started")
         self._context_task = asyncio.current_task()
         if self._context_task is None:
             raise RuntimeError("Can only use async with inside a task")
         self._run_task = asyncio.create_task(self._run_for_context(self._context_task))
+        await self._until_attached(self._run_task)
+        self._in_block = True
         return self
+
+    async def _until_attached(self, run: asyncio.Task[None]) -> None:
+        """Wait until tasks go to the worker; as it may be a plugin that starts it, not for ever."""
+        if self._host.attaches_at_once:
+            return
+        attached = asyncio.ensure_future(self._attached.wait())
+        try:
+            await asyncio.wait([attached, run], return_when=asyncio.FIRST_COMPLETED, timeout=_ATTACHED_WITHIN)
+        except asyncio.CancelledError:
+            run.cancel()
+            raise
+        finally:
+            attached.cancel()
+        if self._run_error is not None:
+            raise self._run_error
 
     async def _run_for_context(self, task: asyncio.Task[Any]) -> None:
         try:
@@ -297,7 +330,7 @@ class Worker:
                     await handler(error)
                 except Exception:
                     logger.warning("Fatal error handler failed", exc_info=True)
-            if not self._leaving:
+            if self._in_block:
                 task.cancel()
 
     async def __aexit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
@@ -305,7 +338,7 @@ class Worker:
         if self._run_task is None:
             raise RuntimeError("Never started")
         await self.shutdown()
-        self._leaving = True
+        self._in_block = False
         timeout = self._config.get("plugin_shutdown_timeout", timedelta(seconds=60))
         try:
             await asyncio.wait([self._run_task], timeout=timeout.total_seconds() if timeout else None)
@@ -322,7 +355,8 @@ def _host(client: Client) -> WorkerHost:
     host: WorkerHost | None = getattr(client.frontend, "worker_host", None)
     if host is None:
         raise ConfigurationError(
-            f"the client is connected to {client.frontend.__class__.__name__}, which cannot host workers: use the "
-            "client of a durability.testing.WorkflowEnvironment, or deploy the workflows as an Application"
+            f"the client is connected to {client.frontend.__class__.__name__}, which cannot host workers: connect "
+            "without a URL (`durability env` prints the variables for that), or use the client of a "
+            "durability.testing.WorkflowEnvironment"
         )
     return host

@@ -98,6 +98,7 @@ def test_event_order_ids_and_count() -> None:
         "WorkflowTaskStarted",
         "WorkflowTaskCompleted",
         "MarkerRecorded",
+        "UpsertWorkflowSearchAttributes",
         "ActivityTaskScheduled",
         "TimerStarted",
         "ActivityTaskStarted",
@@ -116,10 +117,10 @@ def test_event_order_ids_and_count() -> None:
         "MarkerRecorded",
         "WorkflowExecutionCompleted",
     ]
-    assert [event.event_id for event in events] == list(range(1, 23))
-    assert events[8].attributes["scheduledEventId"] == "6"
-    assert events[8].attributes["startedEventId"] == "8"
-    assert events[13].attributes["startedEventId"] == "7"
+    assert [event.event_id for event in events] == list(range(1, 24))
+    assert events[9].attributes["scheduledEventId"] == "7"
+    assert events[9].attributes["startedEventId"] == "9"
+    assert events[14].attributes["startedEventId"] == "8"
     plain = RUN[:2]
     assert len(to_events(plain)) == sum(count_events(item) for item in plain)
 

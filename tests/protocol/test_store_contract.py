@@ -512,7 +512,7 @@ async def test_overdue_runs_are_found_oldest_first(store: HistoryStore, namespac
     heads = [await created(store, WorkflowKey(namespace, f"w{n}"), awake=NOW + n, attention=NOW + n) for n in range(12)]
     asleep = heads[3]
     assert await store.settle(asleep, settlement(1), drop=[]) is None
-    due = [(head.key, head.run_id) for head in heads[:9] if head is not asleep]
+    due = [head.wake_up_at(0) for head in heads[:9] if head is not asleep]
     assert await store.overdue(namespace, NOW + 8, 100) == due
     assert await store.overdue(namespace, NOW + 8, 3) == due[:3]
     assert await store.overdue("another", NOW + 8, 100) == []

@@ -490,6 +490,35 @@ def test_an_attempt_that_nobody_begins_times_out() -> None:
 
 
 @workflow.defn
+class Away:
+    @workflow.run
+    async def run(self) -> str:
+        result: str = await workflow.execute_activity(
+            slow, 1.0, start_to_close_timeout=SHORT, heartbeat_timeout=SHORT, task_queue="away"
+        )
+        return result
+
+
+def test_an_attempt_whose_worker_is_away_is_sent_ever_more_rarely() -> None:
+    world = simulation(Away, settings=Settings())
+
+    async def scenario(world: Simulation) -> None:
+        sent: list[float] = []
+
+        async def nobody(*_: Any, **__: Any) -> None:
+            sent.append(asyncio.get_running_loop().time())
+
+        world.cloud.send_activities = nobody  # type: ignore[method-assign]
+        await world.start(Away)
+        await asyncio.sleep(4 * 86_400)
+        pauses = [later - earlier for earlier, later in itertools.pairwise(sent)]
+        assert 8 <= len(sent) <= 14
+        assert max(pauses) <= 86_400 + 600
+
+    world.run(scenario)
+
+
+@workflow.defn
 class Busy:
     @workflow.run
     async def run(self) -> str:

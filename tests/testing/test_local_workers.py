@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from durability import activity, workflow
-from durability.client import WorkflowUpdateStage
-from durability.common import SearchAttributeKey
+from durability.client import WorkflowContinuedAsNewError, WorkflowUpdateStage
+from durability.common import SearchAttributeKey, WorkflowIDConflictPolicy
 from durability.service import RPCError, RPCStatusCode
 from durability.testing import WorkflowEnvironment
 from durability.worker import Worker
@@ -199,3 +199,25 @@ async def test_code_that_is_let_go_of_meets_the_error_of_the_reference(env: Work
     async with Worker(env.client, task_queue="q", workflows=[CatchesAll], max_cached_workflows=0):
         await env.client.execute_workflow(CatchesAll.run, id="w", task_queue="q")
     assert [type(error).__name__ for error in caught] == ["_WorkflowBeingEvictedError"]
+
+
+@workflow.defn
+class Chained:
+    @workflow.run
+    async def run(self, first: bool) -> None:
+        if first:
+            workflow.continue_as_new(False)
+        await workflow.wait_condition(lambda: False)
+
+
+async def test_a_handle_on_an_existing_run_knows_the_first_run_of_its_chain(env: WorkflowEnvironment) -> None:
+    async with Worker(env.client, task_queue="q", workflows=[Chained]):
+        first = await env.client.start_workflow(Chained.run, True, id="w", task_queue="q")
+        with pytest.raises(WorkflowContinuedAsNewError):
+            await first.result(follow_runs=False)
+        existing = await env.client.start_workflow(
+            Chained.run, True, id="w", task_queue="q", id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING
+        )
+        assert existing.result_run_id != first.result_run_id
+        assert existing.first_execution_run_id == first.first_execution_run_id
+        await existing.terminate()

@@ -100,7 +100,7 @@ class Careful:
         return await workflow.execute_local_activity(known, "known", start_to_close_timeout=SECONDS)
 
 
-@scenario(Careful, activities=[known])
+@scenario(Careful, activities=[known], histories=False)
 async def a_local_activity_that_is_not_there_fails_the_workflow_task(stage: Stage) -> Any:
     return await stage.execute(Careful.run, "careful")
 

@@ -10,6 +10,8 @@ from botocore.exceptions import ClientError
 
 from durability.contrib.aws.s3driver._client import S3StorageDriverClient
 
+__all__ = ["new_aioboto3_client"]
+
 
 class _Aioboto3Client(S3StorageDriverClient):
     def __init__(self, client: Any) -> None:
