@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from durability._core import history
+from durability._core.event_count import activates, begins_task, has_event, is_local_outcome, local_outcomes
 from durability._core.history import Command, Delta, Input, RetryPolicyRecord
 from durability._core.payload import Payload
 from durability._core.temporal_json import (
@@ -20,7 +21,6 @@ from durability._core.temporal_json import (
     time_json,
 )
 
-_CLOSING_INPUTS: Final = (history.WorkflowExecutionTerminated, history.WorkflowExecutionTimedOut)
 _SIGNAL_ENDS: Final = (history.ExternalWorkflowExecutionSignaled, history.SignalExternalWorkflowExecutionFailed)
 _PARENT_CLOSE_POLICIES: Final = ("UNSPECIFIED", "TERMINATE", "ABANDON", "REQUEST_CANCEL")
 _ID_REUSE_POLICIES: Final = (
@@ -54,7 +54,7 @@ class EventsBuilder:
         self._new_run_id = new_run_id
         self._activities: dict[int, int] = {}
         self._local: dict[int, history.ActivityTaskScheduled] = {}
-        self._local_outcomes: list[history.ActivityOutcome] = []
+        self._completed = 0
         self._timers: dict[int, int] = {}
         self._children: dict[int, tuple[int, history.StartChildWorkflowExecutionInitiated]] = {}
         self._child_starts: dict[int, tuple[int, str]] = {}
@@ -73,19 +73,20 @@ class EventsBuilder:
 
     def add(self, delta: Delta) -> None:
         """Append the events of one delta."""
-        activates = False
-        closed = False
         for message in delta.inputs:
-            closed = closed or isinstance(message, _CLOSING_INPUTS)
-            activates = activates or not isinstance(message, history.ActivityRetryScheduled)
-            self._input(message)
-        if activates and not closed:
-            completed = self._workflow_task(delta)
-            for outcome in self._local_outcomes:
-                self._local_marker(outcome, delta.time, completed)
-            for command in delta.commands:
-                self._command(command, delta.time, completed)
-        self._local_outcomes.clear()
+            if not is_local_outcome(message, self._local):
+                self._input(message)
+        if not activates(delta.inputs):
+            return
+        if begins_task(delta.inputs, self._local):
+            self._completed = self._workflow_task(delta)
+        for outcome in local_outcomes(delta.inputs, self._local):
+            self._local_marker(outcome, delta.time, self._completed)
+        for command in delta.commands:
+            if has_event(command, self._local):
+                self._command(command, delta.time, self._completed)
+            elif isinstance(command, history.ActivityTaskScheduled):
+                self._local[command.sequence] = command
 
     def _workflow_task(self, delta: Delta) -> int:
         queue = {"name": self._task_queue, "kind": "TASK_QUEUE_KIND_NORMAL"}
@@ -187,9 +188,6 @@ class EventsBuilder:
         self._append(message.time, "WorkflowExecutionStarted", body, metadata)
 
     def _activity_outcome(self, message: history.ActivityOutcome) -> None:
-        if message.sequence in self._local:
-            self._local_outcomes.append(message)
-            return
         scheduled = str(self._activities.get(message.sequence, 0))
         refers: dict[str, Any] = {"scheduledEventId": scheduled, "identity": message.identity}
         if message.started:
@@ -293,15 +291,10 @@ class EventsBuilder:
                 body["timerId"] = str(command.sequence)
                 body["startedEventId"] = str(self._timers.get(command.sequence, 0))
             case history.ActivityTaskScheduled():
-                if command.local:
-                    self._local[command.sequence] = command
-                    return
                 self._activities[command.sequence] = self._next_id
                 body |= self._scheduled(command)
                 metadata = _metadata(command.summary, None)
             case history.ActivityTaskCancelRequested():
-                if command.sequence in self._local:
-                    return
                 body["scheduledEventId"] = str(self._activities.get(command.sequence, 0))
             case history.StartChildWorkflowExecutionInitiated():
                 self._children[command.sequence] = (self._next_id, command)
@@ -324,8 +317,6 @@ class EventsBuilder:
                     **self._target(command),
                     **_input_and_header(command),
                 }
-            case history.SignalExternalWorkflowExecutionCanceled():
-                return  # Temporal has no event for it
             case history.RequestCancelExternalWorkflowExecutionInitiated():
                 self._cancels[command.sequence] = (self._next_id, command)
                 body |= {**self._target(command), "childWorkflowOnly": False, "reason": command.reason}
@@ -343,8 +334,6 @@ class EventsBuilder:
             case history.WorkflowExecutionUpdateAccepted():
                 self._accepted[command.key] = self._next_id
                 body = self._update_accepted(command)
-            case history.WorkflowExecutionUpdateRejected():
-                return  # a rejected update leaves no history
             case history.WorkflowExecutionUpdateCompleted():
                 body = self._update_completed(command)
             case history.WorkflowExecutionCompleted():
@@ -446,7 +435,7 @@ class EventsBuilder:
         }
 
     def _local_marker(self, outcome: history.ActivityOutcome, time: int, completed: int) -> None:
-        command = self._local.pop(outcome.sequence)
+        command = self._local[outcome.sequence]
         data = {
             "seq": outcome.sequence,
             "attempt": outcome.attempt,

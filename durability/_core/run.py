@@ -13,6 +13,7 @@ import msgspec
 
 from durability._core import history
 from durability._core.activation import Activation, QueryRequest, RunDetails, WorkflowInstance
+from durability._core.event_count import CLOSING_INPUTS, EventCounter, activates, begins_task, count_inputs, count_task
 from durability._core.failure import Failure
 from durability._core.history import Command, Delta, Input
 from durability._core.matching import match_commands
@@ -64,7 +65,6 @@ class Run:
         self.started: history.WorkflowExecutionStarted | None = None
         self.last = 0
         self.time = 0
-        self.history_length = 0
         self.history_size = 0
         self.activities: dict[int, OpenActivity] = {}
         self.timers: dict[int, int] = {}
@@ -78,6 +78,13 @@ class Run:
         self.rejections: dict[str, Failure] = {}
         self.last_effect = 0
         self._keys: set[str] = set()
+        self._events = EventCounter()
+        self._task_started_event = 0
+
+    @property
+    def history_length(self) -> int:
+        """Events in the history, counted as Temporal counts them."""
+        return self._events.length
 
     @property
     def closed(self) -> bool:
@@ -96,7 +103,7 @@ class Run:
         for sequence, delta, size in effective(deltas):
             self._absorb_inputs(delta.inputs, delta.time)
             # Time alone may have moved the workflow on when the only input was an update that it rejected.
-            if _activates(delta.inputs) or delta.commands:
+            if activates(delta.inputs) or delta.commands:
                 patches = tuple(c.patch_id for c in delta.commands if isinstance(c, history.PatchMarkerRecorded))
                 commands = self._activate(delta.inputs, delta.time, True, patches, delta.build)
                 match_commands(commands, delta.commands, sequence)
@@ -113,7 +120,7 @@ class Run:
         """
         time = max(now, self.time)
         self._absorb_inputs(inputs, time)
-        commands = self._activate(inputs, time, False, (), build) if _activates(inputs) else []
+        commands = self._activate(inputs, time, False, (), build) if activates(inputs) else []
         rejected = {c.key: c.failure for c in commands if isinstance(c, history.WorkflowExecutionUpdateRejected)}
         self.rejections = rejected
         if rejected:
@@ -135,7 +142,7 @@ class Run:
         self.history_size += size
         if not is_self_contained(delta):
             self.last_effect = sequence
-        self.history_length += count_events(delta)
+        self._events.add(delta)
 
     def query(self, request: QueryRequest) -> Payload | None:
         """Answer a query from the instance's state."""
@@ -156,13 +163,19 @@ class Run:
             if self.started is None:
                 raise RuntimeError(f"run {self.run_id}: its first delta does not start it")
             self._instance = self._factory(RunDetails(self.namespace, self.workflow_id, self.run_id, self.started))
-        length = self.history_length + _count_inputs(inputs) + 2  # with the task's own scheduled and started events
+        before, local = self._events.length, self._events.local
+        until_task = before + count_inputs(inputs, local)
+        if begins_task(inputs, local):
+            self._task_started_event = until_task + 2  # with the event of its being scheduled
+        length = self._task_started_event
         return self._instance.activate(
             Activation(
                 time=time,
                 inputs=inputs,
                 is_replaying=replaying,
                 patches=patches,
+                events_before=before,
+                events_until_commands=until_task + count_task(inputs, local),
                 history_length=length,
                 history_size=self.history_size,
                 continue_as_new_suggested=length >= SUGGEST_CONTINUE_AS_NEW_EVENTS
@@ -255,7 +268,7 @@ class Run:
                 self.signals_out.pop(message.sequence, None)
             elif isinstance(message, _CANCEL_ENDS):
                 self.cancels_out.pop(message.sequence, None)
-            elif isinstance(message, _CLOSING_INPUTS):
+            elif isinstance(message, CLOSING_INPUTS):
                 self.closing = message
 
     def _absorb_retry(self, retry: history.ActivityRetryScheduled) -> None:
@@ -314,31 +327,6 @@ def is_self_contained(delta: Delta) -> bool:
     )
 
 
-def count_events(delta: Delta) -> int:
-    """Events that Temporal's history would have for a delta: started events and workflow task events included."""
-    return _count_inputs(delta.inputs) + len(delta.commands) + (3 if _activates(delta.inputs) else 0)
-
-
-def _count_inputs(inputs: Iterable[Input]) -> int:
-    events = 0
-    for message in inputs:
-        if isinstance(message, history.ActivityOutcome):
-            events += 2
-        elif message.__class__ not in _WITHOUT_EVENT:
-            events += 1
-    return events
-
-
-def _activates(inputs: list[Input]) -> bool:
-    """Whether the workflow gets to see any of the inputs."""
-    seen = False
-    for message in inputs:
-        if isinstance(message, _CLOSING_INPUTS):
-            return False
-        seen = seen or message.__class__ is not history.ActivityRetryScheduled
-    return seen
-
-
 def effective(deltas: Iterable[tuple[int, Delta, int]]) -> Iterator[tuple[int, Delta, int]]:
     """Leave out deltas that the next one supersedes."""
     held: tuple[int, Delta, int] | None = None
@@ -350,8 +338,6 @@ def effective(deltas: Iterable[tuple[int, Delta, int]]) -> Iterator[tuple[int, D
         yield held
 
 
-_WITHOUT_EVENT = (history.ActivityRetryScheduled, history.WorkflowExecutionUpdateAdmitted)
-"""Inputs that Temporal's history does not show: the event of an accepted update holds its request."""
 _SELF_CONTAINED = (
     history.WorkflowExecutionUpdateAccepted,
     history.WorkflowExecutionUpdateCompleted,
@@ -362,7 +348,6 @@ _KEYED = (
     history.WorkflowExecutionCancelRequested,
     history.WorkflowExecutionUpdateAdmitted,
 )
-_CLOSING_INPUTS = (history.WorkflowExecutionTerminated, history.WorkflowExecutionTimedOut)
 _CHILD_ENDS = (
     history.StartChildWorkflowExecutionFailed,
     history.ChildWorkflowExecutionCompleted,

@@ -13,9 +13,10 @@ from typing import Final
 
 from durability._core import history
 from durability._core.encoding import decode_command, decode_delta, decode_input, encode_input
+from durability._core.event_count import EventCounter
 from durability._core.history import Delta, Input
 from durability._core.payload import Payload
-from durability._core.run import count_events, effective
+from durability._core.run import effective
 from durability._runtime import queries, updates
 from durability._runtime.describe import describe_head, pending_activities
 from durability._runtime.frontend import (
@@ -419,7 +420,10 @@ class Gateway:
         if head.open:
             deltas = [delta async for delta in self.history(workflow_id, head.run_id)]
             # Updates that only change the workflow's state leave the head as it is.
-            description.history_length = sum(map(count_events, deltas))
+            events = EventCounter()
+            for delta in deltas:
+                events.add(delta)
+            description.history_length = events.length
             description.pending_activities = await pending_activities(self.store, head, deltas)
         return description
 
