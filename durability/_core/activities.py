@@ -239,6 +239,9 @@ class Activities:
         input = handle.input
         is_local = isinstance(input, StartLocalActivityInput)
         failure = outcome.failure
+        if is_local:
+            # Temporal's core says so of every local activity that timed out, too.
+            retry_state = RetryState.CANCEL_REQUESTED
         if not (is_local and isinstance(outcome, ActivityTaskFailed)):  # then it is raised as it is
             failure = Failure(
                 message=(_LOCAL_MESSAGES if is_local else _MESSAGES)[type(outcome)],

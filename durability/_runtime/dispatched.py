@@ -86,8 +86,7 @@ class DispatchedActivities:
             return None
         last_failure = decode_failure(state.failure)
         details = decode_details(state.details)
-        cause = last_failure if kind is TimeoutType.SCHEDULE_TO_CLOSE else None
-        failure = timeout_failure(kind, last_heartbeat_details=details, cause=cause)
+        failure = timeout_failure(kind, last_heartbeat_details=details)
         attempt = max(state.attempt, 1)
         retry_state = RetryState.TIMEOUT
         if kind in (TimeoutType.START_TO_CLOSE, TimeoutType.HEARTBEAT):
@@ -102,9 +101,9 @@ class DispatchedActivities:
             failure,
             retry_state,
             attempt=attempt,
-            started=state.claimed or now,
+            started=0 if _waiting_attempt(state) else state.claimed,
             now=now,
-            identity=self.engine.identity,
+            identity="",
             last_failure=last_failure,
         )
 
@@ -136,8 +135,9 @@ class DispatchedActivities:
         if _waiting_attempt(state):
             since = max(activity.scheduled, state.next_due)
             again = max(since, now) + self.engine.settings.attempt_recheck
-            if record.schedule_to_start_timeout:
-                limits.append((since + record.schedule_to_start_timeout, TimeoutType.SCHEDULE_TO_START))
+            to_start = record.schedule_to_start_timeout or record.schedule_to_close_timeout
+            if to_start:
+                limits.append((since + to_start, TimeoutType.SCHEDULE_TO_START))
         else:
             limits.append((state.claimed + start_to_close(record), TimeoutType.START_TO_CLOSE))
             if record.heartbeat_timeout:

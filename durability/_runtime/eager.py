@@ -18,11 +18,13 @@ from durability._core.payload import Payload
 from durability._core.run import OpenActivity, Run
 from durability._runtime.attempts import (
     activity_task,
+    attempt_limit,
     cancelled,
     decide_retry,
     ended_badly,
     outcome_key,
     start_to_close,
+    timeout_at,
 )
 from durability._runtime.engine import Engine
 from durability._runtime.ports import WorkflowKey
@@ -119,12 +121,16 @@ class EagerActivities:
                 continue
             if activity.deadline > 0:
                 if activity.deadline <= now:
-                    lost = timeout_failure(TimeoutType.START_TO_CLOSE)
-                    inputs.append(self._after_failure(activity.record, activity, activity.attempt, lost, now, 0))
+                    lost = timeout_failure(timeout_at(activity.record, activity.scheduled, activity.deadline))
+                    inputs.append(
+                        self._after_failure(activity.record, activity, activity.attempt, lost, now, activity.due)
+                    )
             elif activity.cancel_requested:
                 inputs.append(cancelled(sequence, activity.attempt, now))
+            elif (late := _not_begun_in_time(activity, now)) is not None:
+                inputs.append(late)
             elif activity.due <= now:
-                limit = start_to_close(activity.record) or self.capacity
+                limit = attempt_limit(activity.record, activity.scheduled, now) or self.capacity
                 deadline = self.begin_by(limit, now)
                 if deadline:
                     inputs.append(
@@ -219,13 +225,36 @@ class EagerActivities:
                 failure,
                 RetryState.CANCEL_REQUESTED if activity.cancel_requested else decision.retry_state,
                 attempt=attempt,
-                started=started or now,
+                started=started,
                 now=now,
                 identity=self.engine.identity,
                 last_failure=activity.failure,
             )
         due = now + decision.delay_ms
-        limit = start_to_close(record) or self.capacity
+        limit = attempt_limit(record, activity.scheduled, due) or self.capacity
         stay = decision.delay_ms <= self.engine.settings.linger
         deadline = self.begin_by(decision.delay_ms + limit, now) if stay else 0
         return history.ActivityRetryScheduled(now, record.sequence, attempt + 1, due, deadline, failure)
+
+
+def _not_begun_in_time(activity: OpenActivity, now: int) -> Input | None:
+    record = activity.record
+    limits = []
+    if record.schedule_to_close_timeout:
+        limits.append((activity.scheduled + record.schedule_to_close_timeout, TimeoutType.SCHEDULE_TO_CLOSE))
+    to_start = record.schedule_to_start_timeout or record.schedule_to_close_timeout
+    if to_start:
+        limits.append((activity.due + to_start, TimeoutType.SCHEDULE_TO_START))
+    passed = [(when, kind) for when, kind in limits if when <= now]
+    if not passed:
+        return None
+    return ended_badly(
+        record,
+        timeout_failure(min(passed)[1]),
+        RetryState.TIMEOUT,
+        attempt=activity.attempt,
+        started=0,
+        now=now,
+        identity="",
+        last_failure=activity.failure,
+    )

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from durability._core.failure import ApplicationFailureInfo, Failure, timeout_failure
@@ -95,10 +96,7 @@ class Execution:
         self._task = loop.create_task(self._run_to_result())
         self._task.add_done_callback(self._finish)
         self._cancellation.listen(self._cancel)
-        timers = []
-        if self._attempt.start_to_close_timeout:
-            seconds = self._attempt.start_to_close_timeout / 1000
-            timers.append(loop.call_later(seconds, self._exceed, TimeoutType.START_TO_CLOSE))
+        timer = self._expect_end(loop)
         self._expect_heartbeat()
         try:
             return await self._finished
@@ -107,9 +105,22 @@ class Execution:
             self._task.cancel()
             raise
         finally:
-            for timer in (*timers, self._heartbeat_timer):
-                if timer is not None:
-                    timer.cancel()
+            for pending in (timer, self._heartbeat_timer):
+                if pending is not None:
+                    pending.cancel()
+
+    def _expect_end(self, loop: asyncio.AbstractEventLoop) -> asyncio.TimerHandle | None:
+        task = self._attempt
+        limits = []
+        if task.schedule_to_close_timeout:
+            left = task.scheduled_time + task.schedule_to_close_timeout - task.started_time
+            limits.append((max(0, left), TimeoutType.SCHEDULE_TO_CLOSE))
+        if task.start_to_close_timeout:
+            limits.append((task.start_to_close_timeout, TimeoutType.START_TO_CLOSE))
+        if not limits:
+            return None
+        milliseconds, timeout = min(limits, key=itemgetter(0))
+        return loop.call_later(milliseconds / 1000, self._exceed, timeout)
 
     def _finish(self, task: asyncio.Task[ActivityResult]) -> None:
         if self._finished.done():

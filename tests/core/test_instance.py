@@ -417,8 +417,7 @@ def test_a_child_starts_and_completes() -> None:
         ),
         (
             h.ChildWorkflowExecutionTimedOut(START, "", 1),
-            "Child Workflow execution timed out: "
-            f"{TimeoutError('Timed out', type=None, last_heartbeat_details=[])!r}",
+            f"Child Workflow execution timed out: {TimeoutError('Timed out', type=None, last_heartbeat_details=[])!r}",
         ),
         (
             h.ChildWorkflowExecutionTerminated(START, "", 1),
