@@ -198,6 +198,8 @@ class Activities:
         cancelled = ActivityTaskCanceled(
             instance.activation.time, "", handle.sequence, 0, 0, "", Failure(info=CanceledFailureInfo())
         )
+        if handle.sequence in self.local:
+            cancelled.failure.message = "Activity cancelled"
         instance.defer(lambda: self._fail(cancelled, RetryState.CANCEL_REQUESTED))
 
     def is_local(self, outcome: object) -> bool:

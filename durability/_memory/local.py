@@ -32,6 +32,7 @@ from durability._runtime.hosting import WorkerSpecification
 from durability._runtime.ports import ActivityAttempt, Head, Settlement, WakeUp, WorkflowKey
 from durability._runtime.sessions import Sessions
 from durability._runtime.settings import Settings
+from durability._runtime.validation import workflow_not_found
 from durability._runtime.workflow_task import WorkflowTask
 from durability.activity._runner import ActivityRunner
 from durability.service import RPCError, RPCStatusCode
@@ -329,14 +330,15 @@ class LocalCloud:
         """See ``WorkflowInvoker.invoke``."""
         event = json.loads(request)
         update = updates.decode(event) if updates.EVENT_KEY in event else None
-        workflow_id = update.workflow_id if update else queries.decode(event).workflow_id
+        call = update or queries.decode(event)
+        workflow_id = call.workflow_id
         head = self.store.current(WorkflowKey(self.namespace, workflow_id))
         if head is not None:
             task_queue, run_id = head.task_queue, head.run_id
         elif update is not None and update.start is not None:
             task_queue, run_id = update.start.task_queue, ""
         else:
-            raise RPCError(f"workflow not found for ID: {workflow_id}", RPCStatusCode.NOT_FOUND, b"")
+            raise workflow_not_found(workflow_id, call.run_id)
         worker = self._worker_for(task_queue, WakeUp(workflow_id, run_id))
         if worker is None:
             if update is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from durability._runtime.frontend import Frontend
+from durability._runtime.frontend import Frontend, Status
 from durability.service import RPCError, RPCStatusCode
 
 _Result = TypeVar("_Result")
@@ -39,6 +39,10 @@ async def call_in_chain(
         if error.status != RPCStatusCode.NOT_FOUND:
             raise
         current = await frontend.describe(workflow_id, None)
-        if current.run_id == first_run_id or (current.first_run_id or current.run_id) != first_run_id:
+        is_of_chain = (current.first_run_id or current.run_id) == first_run_id
+        if current.run_id == first_run_id:
             raise
+        if current.status == Status.RUNNING and not is_of_chain:
+            raise RPCError("workflow execution not found", RPCStatusCode.NOT_FOUND, b"") from None
+        # One that has ended says so, whichever chain it ended.
         return await call(current.run_id)

@@ -7,6 +7,7 @@ covered by the reconciler: the mark is set, and a run that stays awake for too l
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from typing import Final
@@ -46,7 +47,13 @@ from durability._runtime.ports import (
     WorkflowInvoker,
     WorkflowKey,
 )
-from durability._runtime.validation import check_identifier, check_payloads
+from durability._runtime.validation import (
+    check_identifier,
+    check_payloads,
+    check_run_id,
+    workflow_closed,
+    workflow_not_found,
+)
 from durability.exceptions import WorkflowAlreadyStartedError
 from durability.service import RPCError, RPCStatusCode
 
@@ -56,6 +63,8 @@ TERMINATE_IF_RUNNING: Final = 4
 CONFLICT_USE_EXISTING: Final = 2
 CONFLICT_TERMINATE_EXISTING: Final = 3
 
+_NO_REASON: Final = "terminated by user via frontend"
+"""What Temporal's server notes as the reason of a termination that was given none."""
 _ANSWERS_AT_ONCE: Final = 0.02
 _LONGEST_PAUSE: Final = 1.0
 _LONGEST_PAUSE_OF_UPDATES: Final = 5.0
@@ -93,8 +102,9 @@ class Gateway:
     ) -> Started:
         """Start a run, as a child of ``parent`` if that is given."""
         start_delay = self._start_delay(request)
+        run_id = new_run_id(self.clock())
         for attempt in range(_BUSY_ATTEMPTS):
-            head = self._first_head(request, parent, root, start_delay)
+            head = self._first_head(request, run_id, parent, root, start_delay)
             try:
                 existing = await self.store.create(head)
             except ItemTooLargeError as error:
@@ -108,7 +118,7 @@ class Gateway:
                     await self._wake_again(existing)
                     first_run_id = existing.record.first_run_id or existing.run_id
                     return Started(workflow_id=request.workflow_id, run_id=first_run_id, existing=True)
-                decision = await self._resolve_conflict(request, existing)
+                decision = await self._resolve_conflict(request, existing, run_id)
                 if decision is not None:
                     return decision
                 if not existing.open and not existing.awake:
@@ -141,12 +151,12 @@ class Gateway:
     def _first_head(
         self,
         request: StartRequest,
+        run_id: str,
         parent: history.ExecutionReference | None,
         root: history.ExecutionReference | None,
         start_delay: int,
     ) -> Head:
         now = self.clock()
-        run_id = new_run_id(now)
         started = history.WorkflowExecutionStarted(
             time=now,
             key=request.request_id,
@@ -183,7 +193,7 @@ class Gateway:
             )
         return first_head(WorkflowKey(self.namespace, request.workflow_id), run_id, started, messages, now)
 
-    async def _resolve_conflict(self, request: StartRequest, existing: Head) -> Started | None:
+    async def _resolve_conflict(self, request: StartRequest, existing: Head, run_id: str) -> Started | None:
         """Apply the id policies to a head that is there. None: the way is clear, or will be in a moment."""
         if existing.open:
             terminate = (
@@ -191,8 +201,12 @@ class Gateway:
                 or request.id_reuse_policy == TERMINATE_IF_RUNNING
             )
             if terminate:
+                told = json.dumps(f"terminated by new runID: {run_id}").encode()
                 await self.terminate(
-                    request.workflow_id, existing.run_id, reason="TerminateIfRunning WorkflowIdReusePolicy Policy"
+                    request.workflow_id,
+                    existing.run_id,
+                    reason="TerminateIfRunning WorkflowIdReusePolicy",
+                    details=[Payload({"encoding": b"json/plain"}, told)],
                 )
                 return None
             if request.id_conflict_policy == CONFLICT_USE_EXISTING:
@@ -244,13 +258,13 @@ class Gateway:
 
     async def cancel(
         self, workflow_id: str, run_id: str | None, *, request_id: str, reason: str = "", identity: str = ""
-    ) -> None:
-        """Ask a workflow to cancel itself. Raises RPCError(NOT_FOUND)."""
+    ) -> bool:
+        """See ``Frontend.cancel``."""
         check_identifier("request id", request_id)
         message = history.WorkflowExecutionCancelRequested(
             time=self.clock(), key=f"cancel:{request_id}", reason=reason, identity=identity
         )
-        await self._deliver_or_explain(workflow_id, run_id, message.key, message)
+        return await self._deliver_or_explain(workflow_id, run_id, message.key, message, needs_open=False)
 
     async def terminate(
         self,
@@ -263,7 +277,7 @@ class Gateway:
     ) -> None:
         """End a workflow without asking it. Raises RPCError(NOT_FOUND)."""
         message = history.WorkflowExecutionTerminated(
-            time=self.clock(), key="terminate", reason=reason, details=details, identity=identity
+            time=self.clock(), key="terminate", reason=reason or _NO_REASON, details=details, identity=identity
         )
         await self._deliver_or_explain(workflow_id, run_id, message.key, message)
 
@@ -301,8 +315,11 @@ class Gateway:
             for recorded in delta.inputs
         )
 
-    async def _deliver_or_explain(self, workflow_id: str, run_id: str | None, name: str, message: Input) -> None:
+    async def _deliver_or_explain(
+        self, workflow_id: str, run_id: str | None, name: str, message: Input, *, needs_open: bool = True
+    ) -> bool:
         check_identifier("workflow id", workflow_id)
+        check_run_id(run_id)
         key = WorkflowKey(self.namespace, workflow_id)
         try:
             accepted = await self.deliver(key, run_id or None, name, message)
@@ -312,14 +329,11 @@ class Gateway:
                 RPCStatusCode.RESOURCE_EXHAUSTED,
                 b"",
             ) from error
-        if accepted:
-            return
-        head = await self._head(workflow_id, run_id)
-        raise RPCError(
-            f"workflow execution already completed: {workflow_id!r} (run {head.run_id}) is {head.status.name}",
-            RPCStatusCode.NOT_FOUND,
-            b"",
-        )
+        if not accepted:
+            await self._head(workflow_id, run_id)
+            if needs_open:
+                raise workflow_closed()
+        return accepted
 
     async def _wake(self, head: Head) -> None:
         await self.queue.send_wake_up(WakeUp(head.key.workflow_id, head.run_id))
@@ -342,6 +356,7 @@ class Gateway:
     ) -> Payload | None:
         """See ``Frontend.query``."""
         check_identifier("workflow id", workflow_id)
+        check_run_id(run_id)
         check_identifier("query name", name)
         check_payloads("the query's arguments", arguments)
         request = queries.WorkflowQuery(workflow_id, run_id or "", name, arguments, headers or {})
@@ -350,6 +365,7 @@ class Gateway:
     async def update(self, request: UpdateRequest, *, wait: float) -> UpdateState:
         """See ``Frontend.update``."""
         check_identifier("workflow id", request.workflow_id)
+        check_run_id(request.run_id)
         check_identifier("update name", request.name)
         check_identifier("update id", request.update_id)
         check_payloads("the update's arguments", request.arguments)
@@ -467,17 +483,13 @@ class Gateway:
 
     async def _head(self, workflow_id: str, run_id: str | None) -> Head:
         check_identifier("workflow id", workflow_id)
+        check_run_id(run_id)
         key = WorkflowKey(self.namespace, workflow_id)
         head = await self.store.head(key)
         if head is not None and run_id and head.run_id != run_id:
             head = await self.store.closed_run(key, run_id)
         if head is None:
-            run = f" with run id {run_id!r}" if run_id else ""
-            raise RPCError(
-                f"workflow not found for ID: {workflow_id!r}{run} in namespace {self.namespace!r}",
-                RPCStatusCode.NOT_FOUND,
-                b"",
-            )
+            raise workflow_not_found(workflow_id, run_id)
         return head
 
 

@@ -16,6 +16,7 @@ from durability._runtime.engine import Engine
 from durability._runtime.gateway import waiting_messages
 from durability._runtime.ports import Head, WorkflowKey
 from durability._runtime.queries import QueryAnswer, WorkflowQuery
+from durability._runtime.validation import workflow_not_found
 from durability.service import RPCError, RPCStatusCode
 
 logger = logging.getLogger("durability.runtime")
@@ -35,7 +36,7 @@ async def _answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
     if not run_id:
         head = await engine.store.head(key)
         if head is None:
-            raise RPCError(f"workflow not found for ID: {query.workflow_id!r}", RPCStatusCode.NOT_FOUND, b"")
+            raise workflow_not_found(query.workflow_id)
         run_id = head.run_id
     held = engine.sessions.take(query.workflow_id, run_id)
     run = held or Run(engine.namespace, query.workflow_id, run_id, engine.factory)
@@ -43,9 +44,7 @@ async def _answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
     try:
         loaded = await engine.store.load(key, run_id, run.last)
         if loaded.head is None or (loaded.head.run_id != run_id and not loaded.deltas):
-            raise RPCError(
-                f"workflow not found for ID: {query.workflow_id!r} with run id {run_id!r}", RPCStatusCode.NOT_FOUND, b""
-            )
+            raise workflow_not_found(query.workflow_id, run_id)
         try:
             run.replay([(sequence, decode_delta(body), len(body)) for sequence, body in loaded.deltas])
             untouched = not _look_ahead(engine, run, loaded.head)

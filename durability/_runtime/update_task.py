@@ -10,6 +10,7 @@ from durability._runtime.engine import Engine
 from durability._runtime.frontend import UpdateRequest
 from durability._runtime.ports import WakeUp, WorkflowKey
 from durability._runtime.updates import PendingUpdate, UpdateAnswer
+from durability._runtime.validation import workflow_closed
 from durability._runtime.workflow_task import deliver_update
 from durability.exceptions import WorkflowAlreadyStartedError
 from durability.service import RPCError, RPCStatusCode
@@ -65,11 +66,7 @@ async def _answer_closed(engine: Engine, request: UpdateRequest, existing: bool)
     except RPCError as error:
         if error.status != RPCStatusCode.NOT_FOUND:
             raise
-        head = await engine.gateway.describe(request.workflow_id, request.run_id or None)
-        raise RPCError(
-            f"workflow execution already completed: {request.workflow_id!r} (run {head.run_id}) is {head.status.name}",
-            RPCStatusCode.NOT_FOUND,
-            b"",
-        ) from error
+        await engine.gateway.head_of(request.workflow_id, request.run_id or None)
+        raise workflow_closed() from error
     state.existing = existing
     return UpdateAnswer(state=state)

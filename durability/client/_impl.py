@@ -6,7 +6,7 @@ import asyncio
 import builtins
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -100,6 +100,10 @@ async def deadline(timeout: timedelta | None) -> AsyncIterator[None]:
         ) from error
 
 
+class _HasEndedError(RPCError):
+    """The run is closed: another one may go on where it ended; if none does, there is nothing to cancel."""
+
+
 class ClientImpl(OutboundInterceptor):
     """Makes requests to a ``Frontend``."""
 
@@ -176,15 +180,18 @@ class ClientImpl(OutboundInterceptor):
         request_id = str(uuid.uuid4())
 
         async def cancel(run_id: str | None) -> None:
-            await self._client.frontend.cancel(
+            accepted = await self._client.frontend.cancel(
                 input.id, run_id, request_id=request_id, reason=input.reason, identity=self._client.identity
             )
+            if not accepted:
+                raise _HasEndedError("workflow execution already completed", RPCStatusCode.NOT_FOUND, b"")
 
         async with deadline(input.rpc_timeout):
-            if input.run_id or not input.first_execution_run_id:
-                await cancel(input.run_id)
-            else:
-                await call_in_chain(self._client.frontend, input.id, input.first_execution_run_id, cancel)
+            with suppress(_HasEndedError):
+                if input.run_id or not input.first_execution_run_id:
+                    await cancel(input.run_id)
+                else:
+                    await call_in_chain(self._client.frontend, input.id, input.first_execution_run_id, cancel)
 
     async def terminate_workflow(self, input: TerminateWorkflowInput) -> None:
         check_identifier("workflow id", input.id)
@@ -327,7 +334,7 @@ class ClientImpl(OutboundInterceptor):
                 raise WorkflowQueryFailedError(getattr(failure, "message", str(failure))) from failure
             except RPCError as error:
                 if error.status == RPCStatusCode.INVALID_ARGUMENT:
-                    raise WorkflowQueryFailedError(error.message) from error
+                    raise WorkflowQueryFailedError(error.message) from None
                 raise
         if payload is None:
             return None

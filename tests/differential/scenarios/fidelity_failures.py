@@ -256,6 +256,9 @@ async def messages_to_closed_workflows(stage: Stage) -> Any:
         other = stage.client.get_workflow_handle(
             handle.id, first_execution_run_id="00000000-0000-4000-8000-000000000000"
         )
+        again = None
+        if how == "terminate":
+            again = await stage.start(Endless.run, "wait", id=handle.id)
         for one in (handle, named, first, other):
             for call in (one.cancel, one.terminate, lambda one=one: one.signal("anything")):
                 try:
@@ -263,6 +266,8 @@ async def messages_to_closed_workflows(stage: Stage) -> Any:
                     seen.append("accepted")
                 except Exception as error:
                     seen.append(describe(error))
+        if again is not None:
+            await stage.client.get_workflow_handle(again.id, run_id=again.result_run_id).terminate()
     return seen
 
 
