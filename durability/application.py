@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from durability._runtime.engine import Engine
     from durability._runtime.registry import WorkflowRegistry
     from durability._runtime.settings import Settings
-    from durability.activity._interceptors import InterceptsActivities
     from durability.activity._runner import ActivityRunner
+    from durability.client import Client
     from durability.webhooks import Webhook
+    from durability.worker import Interceptor
 
 __all__ = ["Application", "load_application"]
 
@@ -54,12 +55,12 @@ class Application:
         activities: Iterable[Callable[..., Any]] = (),
         webhooks: Iterable[Webhook] = (),
         data_converter: DataConverter = DataConverter.default,
-        workflow_interceptors: Sequence[type[WorkflowInboundInterceptor]] = (),
-        activity_interceptors: Sequence[InterceptsActivities] = (),
+        interceptors: Sequence[Interceptor] = (),
         workflow_failure_exception_types: Sequence[type[BaseException]] = (),
         activity_executor: Executor | None = None,
         build_id: str = "",
         deadlock_detection: bool = True,
+        guarded: bool = True,
         settings: Settings | None = None,
     ) -> None:
         """Create the application.
@@ -69,12 +70,14 @@ class Application:
             activities: Functions, methods or objects decorated with ``activity.defn``.
             webhooks: Endpoints for the webhooks of providers.
             data_converter: Converts values to payloads and back.
-            workflow_interceptors: Interceptor classes for workflows, outermost first.
-            activity_interceptors: Interceptors for activities, outermost first.
+            interceptors: Intercept workflows and activities, outermost first, as those of ``durability.worker.Worker``
+                do. One that is a ``durability.client.Interceptor`` as well intercepts ``activity.client()`` too.
             workflow_failure_exception_types: Exceptions that fail a workflow instead of its workflow task.
             activity_executor: Runs activities that are not ``async def``; a thread pool by default.
             build_id: Recorded with every workflow task; the function's version by default.
             deadlock_detection: Whether workflow code that does not yield within two seconds fails its workflow task.
+            guarded: Whether workflow code that uses what does not replay (clocks, random numbers, files, the network)
+                fails its workflow task.
             settings: Of the protocol.
 
         Raises:
@@ -84,12 +87,12 @@ class Application:
         self.activities = list(activities)
         self.webhooks = list(webhooks)
         self.data_converter = data_converter
-        self._workflow_interceptors = workflow_interceptors
-        self._activity_interceptors = activity_interceptors
+        self._interceptors = interceptors
         self._failure_exception_types = workflow_failure_exception_types
         self._activity_executor = activity_executor
         self._build_id = build_id or os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "")
         self._deadlock_detection = deadlock_detection
+        self._guarded = guarded
         self._settings = settings
 
     @cached_property
@@ -98,12 +101,20 @@ class Application:
         from durability._core.deadlock import DeadlockDetector
         from durability._runtime.registry import WorkflowRegistry
 
+        chain: list[type[WorkflowInboundInterceptor]] = []
+        extern_functions: dict[str, Callable[..., Any]] = {}
+        if self._interceptors:
+            from durability.worker._interceptor import workflow_interceptors
+
+            chain, extern_functions = workflow_interceptors(self._interceptors)
         return WorkflowRegistry(
             self.workflows,
             data_converter=self.data_converter,
-            interceptors=self._workflow_interceptors,
+            interceptors=chain,
+            extern_functions=extern_functions,
             failure_exception_types=self._failure_exception_types,
             deadlock_detector=DeadlockDetector() if self._deadlock_detection else None,
+            guarded=self._guarded,
         )
 
     @cached_property
@@ -115,8 +126,9 @@ class Application:
         return ActivityRunner(
             [*self.activities, *built_in_activities()],
             data_converter=self.data_converter,
-            interceptors=self._activity_interceptors,
+            interceptors=self._interceptors,
             executor=self._activity_executor,
+            client=lambda: self._client,
         )
 
     # --- handlers of the Lambda functions ---------------------------------------------------------------------------
@@ -126,7 +138,7 @@ class Application:
         """Runs workflow tasks from the workflow queue, and answers queries."""
         from durability._aws.handlers import workflow_handler
 
-        self.registry, self.runner  # noqa: B018 - a mistake in the registration must fail the deployment, not a task
+        _ = self.registry, self.runner  # a mistake in the registration must fail the deployment, not a task
         return workflow_handler(self._engine, self._run)
 
     @cached_property
@@ -134,7 +146,7 @@ class Application:
         """Runs attempts of activities from the activity queue."""
         from durability._aws.handlers import activity_handler
 
-        self.runner  # noqa: B018 - as above
+        _ = self.runner  # as above
         return activity_handler(self._engine, self._run)
 
     @cached_property
@@ -184,6 +196,22 @@ class Application:
             settings=self._settings or Settings(),
             build=self._build_id,
             identity=f"{os.environ.get('AWS_LAMBDA_FUNCTION_NAME', 'process')}/{os.getpid()}",
+        )
+
+    @cached_property
+    def _client(self) -> Client:
+        """What activities get from ``activity.client()``: it uses the function's own connections."""
+        from durability._runtime.gateway import Gateway
+        from durability.client import Client
+        from durability.client import Interceptor as ClientInterceptor
+
+        engine = self._engine
+        gateway = Gateway(engine.namespace, engine.store, engine.queue, engine.invoker, engine.clock)
+        return Client(
+            gateway,
+            namespace=engine.namespace,
+            data_converter=self.data_converter,
+            interceptors=[one for one in self._interceptors if isinstance(one, ClientInterceptor)],
         )
 
 

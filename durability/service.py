@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+from abc import ABC
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import IntEnum
+from typing import TYPE_CHECKING, ClassVar
 
 from durability.exceptions import TemporalError
 
-__all__ = ["RPCError", "RPCStatusCode"]
+if TYPE_CHECKING:
+    from durability.runtime import Runtime
+
+__all__ = [
+    "ConnectConfig",
+    "DnsLoadBalancingConfig",
+    "GrpcCompression",
+    "HttpConnectProxyConfig",
+    "KeepAliveConfig",
+    "RPCError",
+    "RPCStatusCode",
+    "RetryConfig",
+    "ServiceClient",
+    "TLSConfig",
+]
 
 
 class RPCStatusCode(IntEnum):
@@ -61,3 +80,151 @@ class RPCError(TemporalError):
     def raw_grpc_status(self) -> bytes:
         """Serialized gRPC status; empty, as there is no gRPC here."""
         return self._raw_grpc_status
+
+
+# --- connecting: kept so that code which says it runs; what concerns gRPC has no effect -------------------------------
+
+
+@dataclass
+class TLSConfig:
+    """Accepted for compatibility: whether there is TLS follows from the URL, certificates from the system.
+
+    Attributes:
+        server_root_ca_cert: Unused.
+        domain: Unused.
+        client_cert: Unused.
+        client_private_key: Unused.
+        verification_server_name: Unused.
+    """
+
+    server_root_ca_cert: bytes | None = None
+    domain: str | None = None
+    client_cert: bytes | None = None
+    client_private_key: bytes | None = None
+    verification_server_name: str | None = None
+
+
+@dataclass
+class RetryConfig:
+    """Accepted for compatibility: how calls are repeated is decided for each kind of call.
+
+    Attributes:
+        initial_interval_millis: Unused.
+        randomization_factor: Unused.
+        multiplier: Unused.
+        max_interval_millis: Unused.
+        max_elapsed_time_millis: Unused.
+        max_retries: Unused.
+    """
+
+    initial_interval_millis: int = 100
+    randomization_factor: float = 0.2
+    multiplier: float = 1.5
+    max_interval_millis: int = 5000
+    max_elapsed_time_millis: int | None = 10000
+    max_retries: int = 10
+
+
+@dataclass(frozen=True)
+class KeepAliveConfig:
+    """Accepted for compatibility: connections of HTTP are kept alive anyway.
+
+    Attributes:
+        interval_millis: Unused.
+        timeout_millis: Unused.
+    """
+
+    interval_millis: int = 30000
+    timeout_millis: int = 15000
+    default: ClassVar[KeepAliveConfig]
+
+
+KeepAliveConfig.default = KeepAliveConfig()
+
+
+@dataclass(frozen=True)
+class HttpConnectProxyConfig:
+    """Accepted for compatibility.
+
+    Attributes:
+        target_host: Unused.
+        basic_auth: Unused.
+    """
+
+    target_host: str
+    basic_auth: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class DnsLoadBalancingConfig:
+    """Accepted for compatibility.
+
+    Attributes:
+        resolution_interval_millis: Unused.
+    """
+
+    resolution_interval_millis: int = 30000
+    default: ClassVar[DnsLoadBalancingConfig]
+
+
+DnsLoadBalancingConfig.default = DnsLoadBalancingConfig()
+
+
+class GrpcCompression(ABC):
+    """Accepted for compatibility: there is no gRPC."""
+
+    NONE: ClassVar[GrpcCompression]
+    GZIP: ClassVar[GrpcCompression]
+
+
+@dataclass(frozen=True)
+class _NoGrpcCompression(GrpcCompression):
+    pass
+
+
+@dataclass(frozen=True)
+class _GzipGrpcCompression(GrpcCompression):
+    pass
+
+
+GrpcCompression.NONE = _NoGrpcCompression()
+GrpcCompression.GZIP = _GzipGrpcCompression()
+
+
+@dataclass
+class ConnectConfig:
+    """What ``Client.connect`` connects to. Plugins may change it in ``connect_service_client``.
+
+    Attributes:
+        target_host: URL of the HTTP API, or something else for the deployment's own resources.
+        api_key: Bearer token for the HTTP API.
+        tls: Unused.
+        retry_config: Unused.
+        keep_alive_config: Unused.
+        rpc_metadata: Unused.
+        identity: Who the client is, for the history.
+        lazy: Whether to wait with connecting until the first call.
+        runtime: Where metrics go; the default runtime if None.
+        http_connect_proxy_config: Unused.
+        dns_load_balancing_config: Unused.
+        grpc_compression: Unused.
+        connect_timeout: Longest time that connecting over HTTP may take.
+    """
+
+    target_host: str
+    api_key: str | None = None
+    tls: bool | TLSConfig | None = None
+    retry_config: RetryConfig | None = None
+    keep_alive_config: KeepAliveConfig | None = KeepAliveConfig.default
+    rpc_metadata: Mapping[str, str | bytes] = field(default_factory=dict)
+    identity: str = ""
+    lazy: bool = False
+    runtime: Runtime | None = None
+    http_connect_proxy_config: HttpConnectProxyConfig | None = None
+    dns_load_balancing_config: DnsLoadBalancingConfig | None = None
+    grpc_compression: GrpcCompression = GrpcCompression.GZIP
+    connect_timeout: timedelta | None = None
+
+
+class ServiceClient(ABC):  # noqa: B024 - a name for annotations; what there is to call is the engine's own business
+    """What a client's calls go through. Plugins hand on what they are given."""

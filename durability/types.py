@@ -5,6 +5,33 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, ParamSpec, Protocol, TypeVar
 
+__all__ = [
+    "AnyType",
+    "CallableAsyncNoParam",
+    "CallableAsyncSingleParam",
+    "CallableAsyncType",
+    "CallableSyncNoParam",
+    "CallableSyncOrAsyncReturnNoneType",
+    "CallableSyncOrAsyncType",
+    "CallableSyncSingleParam",
+    "CallableType",
+    "ClassType",
+    "LocalReturnType",
+    "MethodAsyncNoParam",
+    "MethodAsyncSingleParam",
+    "MethodSyncNoParam",
+    "MethodSyncOrAsyncNoParam",
+    "MethodSyncOrAsyncSingleParam",
+    "MethodSyncSingleParam",
+    "MultiParamSpec",
+    "ParamType",
+    "ProtocolParamType",
+    "ProtocolReturnType",
+    "ProtocolSelfType",
+    "ReturnType",
+    "SelfType",
+]
+
 AnyType = TypeVar("AnyType")
 ClassType = TypeVar("ClassType", bound=type)
 SelfType = TypeVar("SelfType")

@@ -7,9 +7,12 @@ made.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import Any, Final, Protocol
+
+from durability._runtime.lifetime import close_with_loop
 
 CONNECT_TIMEOUT: Final = 2
 READ_TIMEOUT: Final = 10
@@ -107,6 +110,7 @@ class AioCaller:
         self._stack = AsyncExitStack()
         self._clients: dict[str, Any] = {}
         self._opening = asyncio.Lock()
+        self._lifetime: AsyncGenerator[None] | None = None
 
     async def _client(self, service: str) -> Any:
         client = self._clients.get(service)
@@ -114,6 +118,8 @@ class AioCaller:
             async with self._opening:
                 client = self._clients.get(service)
                 if client is None:
+                    if self._lifetime is None:
+                        self._lifetime = await close_with_loop(self._close)
                     context = self._session.client(service, config=self._config)
                     client = self._clients[service] = await self._stack.enter_async_context(context)
         return client
@@ -132,5 +138,10 @@ class AioCaller:
 
     async def close(self) -> None:
         """See ``Caller.close``."""
-        await self._stack.aclose()
+        if self._lifetime is not None:
+            await self._lifetime.aclose()
+
+    async def _close(self) -> None:
+        self._lifetime = None
         self._clients.clear()
+        await self._stack.aclose()

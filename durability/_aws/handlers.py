@@ -10,7 +10,6 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from durability._aws.connect import milliseconds
 from durability._aws.queues import decode_attempt, decode_wake_up
 from durability._runtime import direct
 from durability._runtime.workflow_task import execute
@@ -37,7 +36,7 @@ def workflow_handler(engine: Engine, run: Run) -> Handler:
 
         return await _batch(event, one)
 
-    return lambda event, context: run(handle(event, _deadline(context)))
+    return lambda event, context: run(handle(event, _deadline(engine, context)))
 
 
 def activity_handler(engine: Engine, run: Run) -> Handler:
@@ -75,5 +74,5 @@ async def _batch(event: dict[str, Any], work: Callable[[str], Awaitable[None]]) 
     return {"batchItemFailures": failures}
 
 
-def _deadline(context: Any) -> int:
-    return milliseconds() + int(context.get_remaining_time_in_millis())
+def _deadline(engine: Engine, context: Any) -> int:
+    return engine.clock() + int(context.get_remaining_time_in_millis())

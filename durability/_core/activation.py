@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -82,6 +83,9 @@ class WorkflowInstance(Protocol):
         Raises:
             Exception: What the handler raised, or a ``WorkflowQueryRejected``-like error for an unknown query.
         """
+
+    def guarded(self) -> AbstractContextManager[object]:
+        """Keep what does not replay out of the code's reach; entered around many activations it costs once."""
 
     def stack_trace(self) -> str:
         """Where the workflow's tasks stand, as text."""

@@ -9,4 +9,16 @@ class NondeterminismError(TemporalError):
     """The workflow code does not decide what its history says it decided.
 
     It fails the workflow task, not the workflow: the run goes on by itself when fitting code is deployed.
+
+    Attributes:
+        message: What was decided, and what the history says.
     """
+
+    def __init__(self, message: str) -> None:
+        """Create the error.
+
+        Args:
+            message: What was decided, and what the history says.
+        """
+        super().__init__(message)
+        self.message = message

@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from durability._core.enums import enum_number
 from durability._core.failure import CanceledFailureInfo, Failure
 from durability._core.history import ExecutionReference, RetryPolicyRecord
 from durability._core.payload import Payload
-from durability._core.temporal_json import RETRY_STATES, duration_from_json, payload_from_json, payloads_from_json
+from durability._core.temporal_json import duration_from_json, payload_from_json, payloads_from_json
 
 
 def number(text: str, otherwise: int) -> int:
@@ -54,8 +55,7 @@ def retry_policy(attributes: Mapping[str, Any]) -> RetryPolicyRecord | None:
 
 
 def retry_state(attributes: Mapping[str, Any]) -> int:
-    name = str(attributes.get("retryState", "")).removeprefix("RETRY_STATE_")
-    return RETRY_STATES.index(name) if name in RETRY_STATES else 0
+    return enum_number("RetryState", attributes.get("retryState", ""))
 
 
 def cancelled(attributes: Mapping[str, Any]) -> Failure:

@@ -76,7 +76,7 @@ class EventsBuilder:
         for message in delta.inputs:
             if not is_local_outcome(message, self._local):
                 self._input(message)
-        if not activates(delta.inputs):
+        if not activates(delta.inputs) or delta.format == history.NOT_WRITTEN:
             return
         if begins_task(delta.inputs, self._local):
             self._completed = self._workflow_task(delta)
@@ -153,18 +153,17 @@ class EventsBuilder:
             "workflowType": {"name": message.workflow_type},
             "taskQueue": {"name": message.task_queue, "kind": "TASK_QUEUE_KIND_NORMAL"},
             "input": payloads_json(message.arguments),
-            "workflowExecutionTimeout": duration_json(message.execution_timeout),
-            "workflowRunTimeout": duration_json(message.run_timeout),
-            "workflowTaskTimeout": duration_json(message.task_timeout or 10_000),
+            **_timeouts(message),
             "originalExecutionRunId": self._run_id,
             "firstExecutionRunId": message.first_run_id or self._run_id,
             "workflowId": self._workflow_id,
             "identity": message.identity,
             "attempt": message.attempt,
-            "cronSchedule": message.cron_schedule,
             "firstWorkflowTaskBackoff": duration_json(message.start_delay),
             "header": {"fields": payload_map_json(message.headers)},
         }
+        if message.cron_schedule:
+            body["cronSchedule"] = message.cron_schedule
         if message.memo:
             body["memo"] = {"fields": payload_map_json(message.memo)}
         if message.search_attributes:
@@ -373,13 +372,12 @@ class EventsBuilder:
             "workflowType": {"name": command.workflow_type},
             "taskQueue": {"name": command.task_queue or self._task_queue, "kind": "TASK_QUEUE_KIND_NORMAL"},
             **_input_and_header(command),
-            "workflowExecutionTimeout": duration_json(command.execution_timeout),
-            "workflowRunTimeout": duration_json(command.run_timeout),
-            "workflowTaskTimeout": duration_json(command.task_timeout or 10_000),
+            **_timeouts(command),
             "parentClosePolicy": enum_json("PARENT_CLOSE_POLICY", _PARENT_CLOSE_POLICIES, command.parent_close_policy),
             "workflowIdReusePolicy": enum_json("WORKFLOW_ID_REUSE_POLICY", _ID_REUSE_POLICIES, command.id_reuse_policy),
-            "cronSchedule": command.cron_schedule,
         }
+        if command.cron_schedule:
+            body["cronSchedule"] = command.cron_schedule
         if command.retry_policy:
             body["retryPolicy"] = _retry_policy(command.retry_policy)
         if command.memo:
@@ -469,6 +467,13 @@ def _execution(workflow_id: str, run_id: str) -> dict[str, str]:
 
 def _input_and_header(record: Any) -> dict[str, Any]:
     return {"input": payloads_json(record.arguments), "header": {"fields": payload_map_json(record.headers)}}
+
+
+def _timeouts(record: Any) -> dict[str, str]:
+    """Timeouts of a workflow; those that are not set are left out, as zero is read as a timeout of zero."""
+    timeouts = {"workflowExecutionTimeout": record.execution_timeout, "workflowRunTimeout": record.run_timeout}
+    given = {name: duration_json(timeout) for name, timeout in timeouts.items() if timeout}
+    return given | {"workflowTaskTimeout": duration_json(record.task_timeout or 10_000)}
 
 
 def _metadata(summary: Payload | None, details: Payload | None) -> dict[str, Any]:

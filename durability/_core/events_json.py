@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from durability._core.events_view import EVENT_TYPES, EventAttributes, HistoryEvent
+from durability._core.events_view import EVENT_TYPES, HistoryEvent
+from durability._core.message_view import Message
 from durability._core.temporal_json import time_from_json
 
 _NAMES_BY_ENUM: Final = {re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper(): name for name in EVENT_TYPES}
@@ -35,8 +36,8 @@ def _event(event: Mapping[str, Any]) -> HistoryEvent:
         event_id=int(event.get("eventId", 0)),
         time=time_from_json(_milliseconds(str(event.get("eventTime", "1970-01-01T00:00:00Z")))),
         name=name,
-        attributes=EventAttributes(event.get(key, {})),
-        user_metadata=event.get("userMetadata", {}),
+        attributes=Message(event.get(key, {})),
+        user_metadata=Message(event.get("userMetadata", {})),
     )
 
 

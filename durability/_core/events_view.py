@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from durability._core.events_attributes import EventsBuilder
 from durability._core.history import Delta
+from durability._core.message_view import Message, Timestamp
 from durability._core.temporal_json import time_json
 
 EVENT_TYPES: Final[Mapping[str, int]] = {
@@ -27,6 +27,8 @@ EVENT_TYPES: Final[Mapping[str, int]] = {
     "WorkflowTaskScheduled": 5,
     "WorkflowTaskStarted": 6,
     "WorkflowTaskCompleted": 7,
+    "WorkflowTaskTimedOut": 8,
+    "WorkflowTaskFailed": 9,
     "ActivityTaskScheduled": 10,
     "ActivityTaskStarted": 11,
     "ActivityTaskCompleted": 12,
@@ -66,42 +68,17 @@ EVENT_TYPES: Final[Mapping[str, int]] = {
 """Numbers of ``temporal/api/enums/v1/event_type.proto`` by name."""
 
 _CAPITALS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _snake(name: str) -> str:
     return _CAPITALS.sub("_", name).lower()
 
 
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(part.title() for part in rest)
+def _attributes_name(name: str) -> str:
+    return f"{_snake(name)}_event_attributes"
 
 
-class EventAttributes(Mapping[str, Any]):
-    """Attributes of an event: a mapping with the JSON format's names, readable as ``snake_case`` attributes too."""
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self._values = values
-
-    def __getitem__(self, name: str) -> Any:
-        return self._values[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            value = self._values[_camel(name)]
-        except KeyError:
-            raise AttributeError(f"the event has no attribute {name!r}; it has {', '.join(self._values)}") from None
-        return EventAttributes(value) if isinstance(value, Mapping) else value
-
-    def __repr__(self) -> str:
-        return f"EventAttributes({dict(self._values)!r})"
+_ATTRIBUTES_NAMES: Final = frozenset(map(_attributes_name, EVENT_TYPES))
 
 
 @dataclass(frozen=True)
@@ -119,8 +96,8 @@ class HistoryEvent:
     event_id: int
     time: int
     name: str
-    attributes: EventAttributes
-    user_metadata: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Message
+    user_metadata: Message = field(default_factory=lambda: Message({}))
 
     @property
     def event_type(self) -> int:
@@ -128,18 +105,18 @@ class HistoryEvent:
         return EVENT_TYPES[self.name]
 
     @property
-    def event_time(self) -> datetime:
+    def event_time(self) -> Timestamp:
         """When it happened, in UTC."""
-        return _EPOCH + timedelta(milliseconds=self.time)
+        return Timestamp.from_milliseconds(self.time)
 
     @property
     def attributes_name(self) -> str:
         """Name under which the event's attributes are found."""
-        return f"{_snake(self.name)}_event_attributes"
+        return _attributes_name(self.name)
 
     def HasField(self, name: str) -> bool:
-        """Whether the event has the attributes of a certain type, as in protobuf."""
-        return name == self.attributes_name
+        """Whether the event has the attributes of a certain type, or its metadata, as in protobuf."""
+        return name == self.attributes_name or (name == "user_metadata" and bool(self.user_metadata))
 
     def WhichOneof(self, group: str) -> str:
         """Name of the event's attributes, as in protobuf; ``group`` is ``"attributes"``."""
@@ -150,6 +127,8 @@ class HistoryEvent:
     def __getattr__(self, name: str) -> Any:
         if name == self.attributes_name:
             return self.attributes
+        if name in _ATTRIBUTES_NAMES:
+            return Message({})
         raise AttributeError(f"a {self.name} event has no {name!r}; its attributes are {self.attributes_name!r}")
 
     def to_json(self) -> dict[str, Any]:
@@ -198,7 +177,7 @@ def to_events(
     if held is not None:
         builder.add(held)
     return [
-        HistoryEvent(number, event.time, event.name, EventAttributes(event.attributes), event.user_metadata)
+        HistoryEvent(number, event.time, event.name, Message(event.attributes), Message(event.user_metadata))
         for number, event in enumerate(builder.events, 1)
     ]
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from copy import copy
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from durability._core.payload import Payload
+
+if TYPE_CHECKING:
+    from durability._core.message_view import Message
 
 
 class FailureInfoRecord(msgspec.Struct, array_like=True, tag_field="kind"):
@@ -98,6 +102,23 @@ class Failure(msgspec.Struct, array_like=True):
         if other.cause is not None:
             self.cause = Failure()
             self.cause.CopyFrom(other.cause)
+
+    def HasField(self, name: str) -> bool:
+        """Whether a field is set, as in protobuf; ``name`` is such as ``cause`` or ``application_failure_info``."""
+        return self._message().HasField(name)
+
+    def __getattr__(self, name: str) -> Any:
+        """``application_failure_info`` and its likes, as protobuf has them; to be read only."""
+        if name.endswith("_failure_info"):
+            return getattr(self._message(), name)
+        raise AttributeError(f"a failure has no field {name!r}")
+
+    def _message(self) -> Message:
+        # Both build on this module, and only code written for protobuf comes here.
+        from durability._core.message_view import Message
+        from durability._core.temporal_json import failure_json
+
+        return Message(failure_json(self))
 
 
 _TIMEOUT_NAMES = {1: "StartToClose", 2: "ScheduleToStart", 3: "ScheduleToClose", 4: "Heartbeat"}

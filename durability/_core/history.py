@@ -19,6 +19,8 @@ from durability._core.payload import Payload
 
 FORMAT = 1
 """The format number written into every delta; a reader refuses numbers that it does not know."""
+NOT_WRITTEN = 0
+"""Format of a delta that is only shown: its inputs have been accepted, and no workflow task has consumed them yet."""
 
 
 class RetryPolicyRecord(msgspec.Struct, array_like=True, frozen=True):
@@ -76,6 +78,7 @@ class WorkflowExecutionStarted(Record, tag=1):
     static_summary: Payload | None = None
     static_details: Payload | None = None
     execution_deadline: int = 0  # absolute; carried over from the first run of the chain
+    recent_keys: list[str] = []  # messages that the run before consumed of late: whoever repeats one is not heard twice
 
 
 class WorkflowExecutionSignaled(Record, tag=26):
@@ -469,7 +472,7 @@ class Delta(msgspec.Struct, array_like=True):
     """What one workflow task added to a run.
 
     Attributes:
-        format: Always ``FORMAT`` when written.
+        format: Always ``FORMAT`` when written; see ``NOT_WRITTEN``.
         time: The activation's time: what ``workflow.now()`` answered.
         inputs: What the task consumed.
         commands: What it decided.

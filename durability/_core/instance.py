@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any, Final
 
 from durability._core import history
@@ -59,6 +59,7 @@ def create_instance(
     metric_meter: MetricMeter | None = None,
     deadlock_detector: DeadlockDetector | None = None,
     patch_activation_callback: Callable[[Info, str], bool] | None = None,
+    guard: AbstractContextManager[object] | None = None,
 ) -> Instance:
     """Create the instance of a run, ready for its first activation.
 
@@ -75,6 +76,7 @@ def create_instance(
         deadlock_detector: Watches for code that does not yield; nobody does by default.
         patch_activation_callback: Asked whether a patch that the history knows nothing of is to be taken; always by
             default.
+        guard: Entered while code of the workflow runs, and known to its event loop.
 
     Returns:
         The instance.
@@ -90,6 +92,7 @@ def create_instance(
         metric_meter=metric_meter,
         deadlock_detector=deadlock_detector,
         patch_activation_callback=patch_activation_callback,
+        guard=guard,
     )
 
 
@@ -126,6 +129,7 @@ class Instance:
         metric_meter: MetricMeter | None,
         deadlock_detector: DeadlockDetector | None,
         patch_activation_callback: Callable[[Info, str], bool] | None,
+        guard: AbstractContextManager[object] | None,
     ) -> None:
         self.definition = definition
         self.details = details
@@ -138,6 +142,7 @@ class Instance:
         self.activation = Activation(time=0, inputs=[])
         self.commands = CommandBuffer()
         self.loop = DeterministicLoop(self.commands, self, self._timer_is_over)  # type: ignore[abstract] # what is missing raises
+        self.loop.guard = guard
         self.object: Any = None
         self.cancel_reason: str | None = None
         self.is_live = False
@@ -165,6 +170,7 @@ class Instance:
             *failure_exception_types,
         )
         self._general_failure_types = tuple(failure_exception_types)
+        self._guard = guard or nullcontext()
         self._deadlock_detector = deadlock_detector
         self._patch_activation_callback = patch_activation_callback
         self._input: ExecuteWorkflowInput | None = None
@@ -186,7 +192,7 @@ class Instance:
         self.activation = activation
         self.loop.now = activation.time
         self.updates.accepted = False
-        with self._watched():
+        with self._guard, self._watched():
             try:
                 self._apply(activation)
             except Exception as error:
@@ -340,6 +346,10 @@ class Instance:
                     *self._general_failure_types,
                 )
 
+    def guarded(self) -> AbstractContextManager[object]:
+        """See ``WorkflowInstance.guarded``."""
+        return self._guard
+
     @contextmanager
     def _watched(self) -> Iterator[None]:
         if self._deadlock_detector is None:
@@ -415,7 +425,7 @@ class Instance:
             QueryNotFoundError: There is no handler for it.
             Exception: What the handler raised.
         """
-        with self._watched():
+        with self._guard, self._watched():
             task = self.loop.create_task(self.queries.answer(request), name=f"query: {request.name}")
             self.loop.run(self._instantiate, _never)
         if not task.done():

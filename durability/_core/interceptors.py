@@ -193,6 +193,8 @@ class StartChildWorkflowInput:
 class WorkflowInboundInterceptor:
     """Wraps what comes to a workflow. Extend it and override what is of interest."""
 
+    next: WorkflowInboundInterceptor
+
     def __init__(self, next: WorkflowInboundInterceptor) -> None:
         """Create the interceptor.
 
@@ -228,6 +230,8 @@ class WorkflowInboundInterceptor:
 
 class WorkflowOutboundInterceptor:
     """Wraps what a workflow asks for. Extend it and override what is of interest."""
+
+    next: WorkflowOutboundInterceptor
 
     def __init__(self, next: WorkflowOutboundInterceptor) -> None:
         """Create the interceptor.

@@ -92,6 +92,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         read_only: Whether a query or an update validator runs, which may change nothing.
         closing: Whether the instance is being let go of.
         failure: What fails the workflow task; raised as soon as the current callback returns.
+        guard: What refuses the use of things that do not replay; None if nothing does.
         tasks: Every task that is not done, in the order of creation. asyncio itself only keeps weak references.
     """
 
@@ -103,6 +104,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         self.read_only = False
         self.closing = False
         self.failure: BaseException | None = None
+        self.guard: object | None = None
         self.tasks: dict[asyncio.Task[Any], None] = {}
         self._commands = commands
         self._is_over = is_over

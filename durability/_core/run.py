@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from typing import Final
 
 import msgspec
@@ -77,7 +78,7 @@ class Run:
         self.closing: Command | Input | None = None
         self.rejections: dict[str, Failure] = {}
         self.last_effect = 0
-        self._keys: set[str] = set()
+        self._keys: dict[str, int] = {}
         self._events = EventCounter()
         self._task_started_event = 0
 
@@ -91,6 +92,11 @@ class Run:
         """Whether the last delta ended the run."""
         return self.closing is not None
 
+    @property
+    def ready(self) -> bool:
+        """Whether there is a workflow instance, whose state can be asked for."""
+        return self._instance is not None
+
     # --- moving forward ---------------------------------------------------------------------------------------------
 
     def replay(self, deltas: Iterable[tuple[int, Delta, int]]) -> None:
@@ -100,6 +106,11 @@ class Run:
             NondeterminismError: The code does not decide what the history says it decided.
             Exception: What user code raised.
         """
+        with ExitStack() as guarded:
+            self._replay(deltas, guarded)
+
+    def _replay(self, deltas: Iterable[tuple[int, Delta, int]], guarded: ExitStack) -> None:
+        entered = False
         for sequence, delta, size in effective(deltas):
             self._absorb_inputs(delta.inputs, delta.time)
             # Time alone may have moved the workflow on when the only input was an update that it rejected.
@@ -107,6 +118,10 @@ class Run:
                 patches = tuple(c.patch_id for c in delta.commands if isinstance(c, history.PatchMarkerRecorded))
                 commands = self._activate(delta.inputs, delta.time, True, patches, delta.build)
                 match_commands(commands, delta.commands, sequence)
+                if not entered:
+                    entered = True
+                    assert self._instance is not None
+                    guarded.enter_context(self._instance.guarded())
             self._absorb_commands(delta.commands, delta.time)
             self.committed(sequence, delta, size)
 
@@ -119,6 +134,9 @@ class Run:
             Exception: What user code raised; the run must be dropped and its workflow task failed.
         """
         time = max(now, self.time)
+        if any(isinstance(message, CLOSING_INPUTS) for message in inputs):
+            # Nobody accepts an update any more.
+            inputs = [m for m in inputs if not isinstance(m, history.WorkflowExecutionUpdateAdmitted)]
         self._absorb_inputs(inputs, time)
         commands = self._activate(inputs, time, False, (), build) if activates(inputs) else []
         rejected = {c.key: c.failure for c in commands if isinstance(c, history.WorkflowExecutionUpdateRejected)}
@@ -131,7 +149,8 @@ class Run:
                 if not (isinstance(message, history.WorkflowExecutionUpdateAdmitted) and message.key in rejected)
             ]
             commands = [c for c in commands if not isinstance(c, history.WorkflowExecutionUpdateRejected)]
-            self._keys.difference_update(rejected)
+            for key in rejected:
+                del self._keys[key]
         self._absorb_commands(commands, time)
         return Delta(history.FORMAT, time, inputs, commands, build, identity, PYTHON)
 
@@ -193,7 +212,9 @@ class Run:
                 return self.last == 0 and self.started is None
             case history.ActivityOutcome(sequence=sequence, attempt=attempt):
                 activity = self.activities.get(sequence)
-                return activity is not None and (not activity.eager or activity.attempt == attempt)
+                return activity is not None and (
+                    activity.attempt == attempt if activity.eager else activity.attempt <= attempt
+                )
             case history.ActivityRetryScheduled(sequence=sequence, attempt=attempt, deadline=deadline):
                 activity = self.activities.get(sequence)
                 begins = deadline > 0 and activity is not None and activity.deadline <= 0
@@ -219,6 +240,15 @@ class Run:
                 return message.sequence in self.cancels_out
             case _:
                 return message.key not in self._keys
+
+    def recent_keys(self) -> list[str]:
+        """Keys of the last messages, for the run that follows: a sender that heard no answer may repeat them there."""
+        recent = [
+            key
+            for key, time in self._keys.items()
+            if self.time - time <= _REPEATED_WITHIN and key.startswith(_REPEATED)
+        ]
+        return recent[-_REPEATED_AT_MOST:]
 
     def due_inputs(self, now: int) -> list[Input]:
         """What time alone brings: timers that fire, in the order of their due times, or the end of the run itself."""
@@ -254,9 +284,10 @@ class Run:
             elif kind is history.ActivityRetryScheduled:
                 self._absorb_retry(message)  # type: ignore[arg-type]
             elif isinstance(message, _KEYED):
-                self._keys.add(message.key)
+                self._keys[message.key] = time
             elif isinstance(message, history.WorkflowExecutionStarted):
                 self.started = message
+                self._keys.update(dict.fromkeys(message.recent_keys, time))
                 self.memo = dict(message.memo)
                 self.search_attributes = dict(message.search_attributes)
             elif isinstance(message, history.ChildWorkflowExecutionStarted):
@@ -348,6 +379,10 @@ _KEYED = (
     history.WorkflowExecutionCancelRequested,
     history.WorkflowExecutionUpdateAdmitted,
 )
+_REPEATED = ("s:", "signal:", "cancel:")
+_REPEATED_WITHIN = 900_000
+"""Milliseconds."""
+_REPEATED_AT_MOST = 64
 _CHILD_ENDS = (
     history.StartChildWorkflowExecutionFailed,
     history.ChildWorkflowExecutionCompleted,

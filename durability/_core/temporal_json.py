@@ -13,23 +13,13 @@ from decimal import Decimal
 from typing import Any, Final
 
 from durability._core import failure as failures
+from durability._core.enums import ENUMS, enum_number
 from durability._core.failure import Failure
 from durability._core.payload import Payload
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-RETRY_STATES: Final = (
-    "UNSPECIFIED",
-    "IN_PROGRESS",
-    "NON_RETRYABLE_FAILURE",
-    "TIMEOUT",
-    "MAXIMUM_ATTEMPTS_REACHED",
-    "RETRY_POLICY_NOT_SET",
-    "INTERNAL_SERVER_ERROR",
-    "CANCEL_REQUESTED",
-)
-_TIMEOUT_TYPES: Final = ("UNSPECIFIED", "START_TO_CLOSE", "SCHEDULE_TO_START", "SCHEDULE_TO_CLOSE", "HEARTBEAT")
-_CATEGORIES: Final = ("UNSPECIFIED", "BENIGN")
+RETRY_STATES: Final = ENUMS["RetryState"]
 
 
 def time_json(milliseconds: int) -> str:
@@ -60,11 +50,6 @@ def duration_from_json(text: str) -> int:
 def enum_json(prefix: str, names: tuple[str, ...], number: int) -> str:
     """Name of an enum value; numbers beyond the known names give the first, "unspecified"."""
     return f"{prefix}_{names[number] if 0 <= number < len(names) else names[0]}"
-
-
-def _enum_from_json(prefix: str, names: tuple[str, ...], name: str) -> int:
-    short = name.removeprefix(prefix + "_")
-    return names.index(short) if short in names else 0
 
 
 def payload_json(payload: Payload) -> dict[str, Any]:
@@ -123,10 +108,12 @@ def _info_json(info: failures.FailureInfo) -> tuple[str, dict[str, Any]]:
             if info.next_retry_delay is not None:
                 body["nextRetryDelay"] = duration_json(info.next_retry_delay)
             if info.category:
-                body["category"] = enum_json("APPLICATION_ERROR_CATEGORY", _CATEGORIES, info.category)
+                body["category"] = enum_json(
+                    "APPLICATION_ERROR_CATEGORY", ENUMS["ApplicationErrorCategory"], info.category
+                )
             return "applicationFailureInfo", body
         case failures.TimeoutFailureInfo():
-            body = {"timeoutType": enum_json("TIMEOUT_TYPE", _TIMEOUT_TYPES, info.timeout_type)}
+            body = {"timeoutType": enum_json("TIMEOUT_TYPE", ENUMS["TimeoutType"], info.timeout_type)}
             if info.last_heartbeat_details:
                 body["lastHeartbeatDetails"] = payloads_json(info.last_heartbeat_details)
             return "timeoutFailureInfo", body
@@ -179,11 +166,11 @@ def _info_from_json(body: Mapping[str, Any]) -> failures.FailureInfo | None:
                 non_retryable=info.get("nonRetryable", False),
                 details=payloads_from_json(info.get("details")),
                 next_retry_delay=duration_from_json(delay) if delay is not None else None,
-                category=_enum_from_json("APPLICATION_ERROR_CATEGORY", _CATEGORIES, info.get("category", "")),
+                category=enum_number("ApplicationErrorCategory", info.get("category", "")),
             )
         case {"timeoutFailureInfo": info}:
             return failures.TimeoutFailureInfo(
-                timeout_type=_enum_from_json("TIMEOUT_TYPE", _TIMEOUT_TYPES, info.get("timeoutType", "")),
+                timeout_type=enum_number("TimeoutType", info.get("timeoutType", "")),
                 last_heartbeat_details=payloads_from_json(info.get("lastHeartbeatDetails")),
             )
         case {"canceledFailureInfo": info}:
@@ -199,7 +186,7 @@ def _info_from_json(body: Mapping[str, Any]) -> failures.FailureInfo | None:
                 identity=info.get("identity", ""),
                 activity_type=info.get("activityType", {}).get("name", ""),
                 activity_id=info.get("activityId", ""),
-                retry_state=_enum_from_json("RETRY_STATE", RETRY_STATES, info.get("retryState", "")),
+                retry_state=enum_number("RetryState", info.get("retryState", "")),
             )
         case {"childWorkflowExecutionFailureInfo": info}:
             execution = info.get("workflowExecution", {})
@@ -210,7 +197,7 @@ def _info_from_json(body: Mapping[str, Any]) -> failures.FailureInfo | None:
                 workflow_type=info.get("workflowType", {}).get("name", ""),
                 initiated_event_id=int(info.get("initiatedEventId", 0)),
                 started_event_id=int(info.get("startedEventId", 0)),
-                retry_state=_enum_from_json("RETRY_STATE", RETRY_STATES, info.get("retryState", "")),
+                retry_state=enum_number("RetryState", info.get("retryState", "")),
             )
         case _:
             return None

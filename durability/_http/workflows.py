@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -348,11 +349,22 @@ class Workflows:
             parent_workflow_id=description.parent_workflow_id,
             parent_run_id=description.parent_run_id,
             first_run_id=description.first_run_id,
+            root_workflow_id=description.root_workflow_id,
+            root_run_id=description.root_run_id,
             task_attempts=description.task_attempts,
             task_failure=description.task_failure,
             next_wake_up=_time(description.next_wake_up),
             pending_activities=[_pending(activity) for activity in description.pending_activities],
         )
+        for name, text in (
+            ("static_summary", description.static_summary),
+            ("static_details", description.static_details),
+        ):
+            if text is not None and not as_payloads:
+                with contextlib.suppress(Exception):  # as in _put_value
+                    setattr(body, name, await self._values.decode(description.workflow_id, text))
+            if text is not None and getattr(body, name) is None:
+                setattr(body, f"{name}_payload", wire.from_payload(text))
         for name, values in (("memo", description.memo), ("search_attributes", description.search_attributes)):
             plain: dict[str, Any] = {}
             payloads: dict[str, Payload] = {}

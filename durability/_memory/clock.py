@@ -28,6 +28,8 @@ class Relevance(Enum):
     """Nobody needs it any more."""
     HELD = 3
     """It comes in its own time, and nothing is skipped before."""
+    IDLE = 4
+    """Nobody waits for it now, but it must come in its time: somebody may rely on it by then."""
 
 
 @dataclass(order=True, slots=True)
@@ -42,6 +44,9 @@ class EnvironmentClock:
     """Milliseconds since the epoch when called.
 
     Time is skipped only while somebody has unlocked that and no work is under way.
+
+    Attributes:
+        held: Asked before time is skipped whether something is under way that is not done here.
     """
 
     def __init__(self) -> None:
@@ -53,6 +58,7 @@ class EnvironmentClock:
         self._entries: list[_Entry] = []
         self._timer: asyncio.TimerHandle | None = None
         self._settling = False
+        self.held: Callable[[], bool] = lambda: False
 
     def __call__(self) -> int:
         """Milliseconds since the epoch."""
@@ -130,16 +136,25 @@ class EnvironmentClock:
             self._skip()
 
     def _skip(self) -> None:
+        if self.held():
+            return
+        idle: list[_Entry] = []
+        needed: _Entry | None = None
         while self._entries:
             entry = self._entries[0]
             relevance = entry.relevance() if entry.call is not None else Relevance.STALE
-            if relevance is Relevance.HELD:
-                return
             if relevance is Relevance.NEEDED:
-                self._skipped += max(0, entry.due - self())
-                self._fire()
-                return
+                needed = entry
+            if relevance in (Relevance.NEEDED, Relevance.HELD):
+                break
             heapq.heappop(self._entries)
+            if relevance is Relevance.IDLE:
+                idle.append(entry)
+        for entry in idle:
+            heapq.heappush(self._entries, entry)
+        if needed is not None:
+            self._skipped += max(0, needed.due - self())
+            self._fire()
 
     def _fire(self) -> None:
         now = self()

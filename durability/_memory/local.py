@@ -18,23 +18,24 @@ from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
 from durability._core.activation import RunDetails
-from durability._core.encoding import decode_command
+from durability._core.encoding import decode_command, decode_delta
 from durability._core.failure import Failure
-from durability._core.history import ActivityTaskScheduled
+from durability._core.history import ActivityOutcome, ActivityRetryScheduled, ActivityTaskScheduled, Input
 from durability._core.payload import Payload
 from durability._memory.clock import EnvironmentClock, Relevance
 from durability._memory.store import MemoryStore
 from durability._runtime import activity_task, direct, queries, updates
+from durability._runtime.attempts import TaskToken
 from durability._runtime.engine import Engine
 from durability._runtime.frontend import Outcome, UpdateStage, UpdateState
-from durability._runtime.gateway import Gateway
+from durability._runtime.gateway import Gateway, waiting_messages
 from durability._runtime.hosting import WorkerSpecification
 from durability._runtime.ports import ActivityAttempt, Head, Settlement, WakeUp, WorkflowKey
 from durability._runtime.sessions import Sessions
 from durability._runtime.settings import Settings
 from durability._runtime.validation import workflow_not_found
 from durability._runtime.workflow_task import WorkflowTask
-from durability.activity._runner import ActivityRunner
+from durability.activity._runner import ActivityRunner, ActivityTask
 from durability.service import RPCError, RPCStatusCode
 
 logger = logging.getLogger("durability.local")
@@ -70,6 +71,19 @@ class WatchedStore(MemoryStore):
     def current(self, key: WorkflowKey) -> Head | None:
         """The head itself, to look at."""
         return self._heads.get(key)
+
+    def awaits_report(self, token: TaskToken) -> bool:
+        """Whether an attempt that is to be completed from outside has not ended."""
+        key = WorkflowKey(token.namespace, token.workflow_id)
+        head = self._heads.get(key)
+        if head is None or not head.open or head.run_id != token.run_id:
+            return False
+        task = self._tasks.get((key, token.run_id, token.sequence))
+        if task is not None and task.next_attempt > token.attempt:
+            return False
+        recorded = (decode_delta(body).inputs for body in self._deltas.get((key, token.run_id), {}).values())
+        waiting = [message for _, message in waiting_messages(head)]
+        return not any(_ends_attempt(message, token) for inputs in (*recorded, waiting) for message in inputs)
 
     def change(self, key: WorkflowKey) -> asyncio.Future[None]:
         """Done when the run ends or another one takes its place."""
@@ -245,6 +259,13 @@ class LocalCloud:
         self._turns = itertools.count()
         self._waiting: dict[tuple[str, type[Message]], dict[Message, None]] = {}
         self._closed = False
+        self._completed_outside: set[TaskToken] = set()
+        self.clock.held = self._awaits_report
+
+    def _awaits_report(self) -> bool:
+        """Whether there are activities under way of which no worker knows: users complete them in real time."""
+        self._completed_outside = {token for token in self._completed_outside if self.store.awaits_report(token)}
+        return bool(self._completed_outside)
 
     # --- workers ----------------------------------------------------------------------------------------------------
 
@@ -252,8 +273,13 @@ class LocalCloud:
         """See ``WorkerHost.attach``."""
         attached = _Attached(self, worker, self._engine(worker), contextvars.copy_context())
         self._workers.append(attached)
+        if worker.activities is not None:
+            worker.activities.on_completes_later = self._completes_outside
         self._hand_out(worker.task_queue)
         return attached
+
+    def _completes_outside(self, attempt: ActivityTask) -> None:
+        self._completed_outside.add(TaskToken.decode(attempt.task_token))
 
     def _engine(self, worker: WorkerSpecification) -> Engine:
         registry = worker.workflows
@@ -370,9 +396,12 @@ class LocalCloud:
             return Relevance.STALE
         if head.task_attempts:
             return Relevance.HELD
-        if not head.awake and not 0 < head.attention <= wake_up.due:
+        if head.awake or 0 < head.attention <= wake_up.due:
+            return Relevance.NEEDED
+        if head.wake_up != wake_up.due:
             return Relevance.STALE
-        return Relevance.NEEDED
+        # The one that is outstanding: it arranges the next one, if there is anything to wait for.
+        return Relevance.NEEDED if head.attention else Relevance.IDLE
 
     def _route(self, message: Message, receipt: int = 1) -> None:
         if self._closed:
@@ -466,3 +495,9 @@ def _no_workflows(details: RunDetails) -> NoReturn:
 
 def _plain_failure(error: BaseException) -> Failure:
     return Failure(message=str(error))
+
+
+def _ends_attempt(message: Input, token: TaskToken) -> bool:
+    if isinstance(message, ActivityRetryScheduled):
+        return message.sequence == token.sequence and message.attempt > token.attempt
+    return isinstance(message, ActivityOutcome) and message.sequence == token.sequence

@@ -33,16 +33,19 @@ async def call_in_chain(
     Raises:
         RPCError: NOT_FOUND if the chain is unknown or has ended; whatever the call raises.
     """
-    try:
-        return await call(first_run_id)
-    except RPCError as error:
-        if error.status != RPCStatusCode.NOT_FOUND:
-            raise
-        current = await frontend.describe(workflow_id, None)
-        is_of_chain = (current.first_run_id or current.run_id) == first_run_id
-        if current.run_id == first_run_id:
-            raise
-        if current.status == Status.RUNNING and not is_of_chain:
-            raise RPCError("workflow execution not found", RPCStatusCode.NOT_FOUND, b"") from None
-        # One that has ended says so, whichever chain it ended.
-        return await call(current.run_id)
+    run_id = first_run_id
+    while True:
+        try:
+            return await call(run_id)
+        except RPCError as error:
+            if error.status != RPCStatusCode.NOT_FOUND:
+                raise
+            current = await frontend.describe(workflow_id, None)
+            if current.run_id == run_id:
+                raise
+            is_of_chain = (current.first_run_id or current.run_id) == first_run_id
+            if current.status == Status.RUNNING and not is_of_chain:
+                raise RPCError("workflow execution not found", RPCStatusCode.NOT_FOUND, b"") from None
+            # One of another chain that has ended says so.
+            # A run may end, and be continued, between the look-up and the call.
+            run_id = current.run_id

@@ -15,7 +15,14 @@ from durability._core.encoding import decode_command
 from durability._core.failure import Failure
 from durability._core.history import ActivityTaskScheduled, Input
 from durability._core.payload import Payload
-from durability._runtime.attempts import activity_task, cancelled, decide_retry, ended_badly, outcome_key
+from durability._runtime.attempts import (
+    activity_task,
+    cancelled,
+    decide_retry,
+    ended_badly,
+    outcome_key,
+    start_to_close,
+)
 from durability._runtime.engine import Engine
 from durability._runtime.leftovers import decode_details, encode_details, encode_failure
 from durability._runtime.ports import ActivityAttempt, TaskState, WorkflowKey
@@ -66,6 +73,9 @@ class _AttemptExecution:
         if not mine:
             if state.next_attempt > attempt.attempt and state.attempt == attempt.attempt:
                 await self._send_next(state.next_attempt, state.next_due)
+            return
+        if engine.clock() - now >= (self.record.heartbeat_timeout or start_to_close(self.record)):
+            # This process was frozen: the run may have declared the attempt lost and decided the next one.
             return
         await self._run(state, now)
 

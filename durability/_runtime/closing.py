@@ -9,17 +9,19 @@ finds its message in the history, and nothing that a superseded delta decided wa
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from durability._core import history
 from durability._core.encoding import decode_delta, encode_delta
-from durability._core.history import FORMAT, Command, Delta, Input
+from durability._core.history import FORMAT, Delta, Input
 from durability._core.run import PYTHON, Run, effective
+from durability._runtime.dispatch import Decision, decisions
 from durability._runtime.frontend import Status
 from durability._runtime.gateway import first_head, waiting_messages
 from durability._runtime.identifiers import successor_run_id
 from durability._runtime.outcomes import closes, report_to_parent, status_of, stored_outcome
-from durability._runtime.ports import FencedError, Settlement, WorkflowKey
+from durability._runtime.ports import FencedError, Head, Settlement, WorkflowKey
 from durability._runtime.succession import successor_of
 
 if TYPE_CHECKING:
@@ -48,15 +50,30 @@ def identity(message: Input) -> tuple[Any, ...]:
             return (message.key,)
 
 
-def inbox_name(message: Input) -> str:
-    """The inbox key of an eager outcome that is reported after the release."""
-    if isinstance(message, history.ActivityRetryScheduled):
-        return f"retry:{message.sequence}:{message.attempt}"
-    assert isinstance(message, history.ActivityOutcome)
-    return message.key
+def replay(run: Run, head: Head, deltas: Iterable[tuple[int, Delta, int]]) -> list[Input] | None:
+    """Replay what was read, but for a closing delta that is superseded, as a message was accepted after it.
+
+    Returns:
+        The inputs of that delta, to be consumed again together with the message; None if there is none.
+
+    Raises:
+        Exception: See ``Run.replay``.
+    """
+    recorded = list(effective(deltas))
+    last = recorded[-1] if recorded else None
+    if last is None or not head.open or head.run_id != run.run_id or not closes(last[1]):
+        run.replay(recorded)
+        return None
+    run.replay(recorded[:-1])
+    known = set(map(identity, last[1].inputs))
+    if any(identity(message) not in known and run.accepts(message) for _, message in waiting_messages(head)):
+        run.last = last[0]
+        return last[1].inputs
+    run.replay([last])
+    return None
 
 
-async def close(task: WorkflowTask, commands: list[Command]) -> str:
+async def close(task: WorkflowTask, commands: list[Decision]) -> str:
     """Give effect to a closing delta. Returns the id of the run that follows, or nothing.
 
     Raises:
@@ -90,7 +107,7 @@ async def close(task: WorkflowTask, commands: list[Command]) -> str:
     return ""
 
 
-async def _go_on_as(task: WorkflowTask, started: history.WorkflowExecutionStarted, commands: list[Command]) -> str:
+async def _go_on_as(task: WorkflowTask, started: history.WorkflowExecutionStarted, commands: list[Decision]) -> str:
     run, head, engine = task.run, task.head, task.engine
     leaves = task.dispatcher.leaves_commands(commands)
     run_id = successor_run_id(run.run_id, run.last, run.time)
@@ -117,7 +134,7 @@ async def _go_on_as(task: WorkflowTask, started: history.WorkflowExecutionStarte
     return run_id
 
 
-async def _dispatch_predecessor(task: WorkflowTask, run: Run, commands: list[Command]) -> None:
+async def _dispatch_predecessor(task: WorkflowTask, run: Run, commands: list[Decision]) -> None:
     await task.dispatcher.dispatch_close(run, commands, successor=True)
     await task.engine.store.finish_closed(task.key, run.run_id, run.last)
 
@@ -139,10 +156,10 @@ async def finish_predecessor(task: WorkflowTask) -> None:
     deltas = [(sequence, decode_delta(body), len(body)) for sequence, body in bodies]
     run.replay(deltas)
     left = [
-        command
+        decision
         for sequence, delta, _ in effective(deltas)
         if sequence > summary.dispatched
-        for command in delta.commands
+        for decision in decisions(delta)
     ]
     await _dispatch_predecessor(task, run, left)
     run.close()

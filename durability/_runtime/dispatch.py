@@ -8,11 +8,11 @@ number.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 
 from durability._core import history
-from durability._core.history import Command, Input
+from durability._core.history import Command, Delta, Input
 from durability._core.run import Run
 from durability._runtime.attempts import cancelled
 from durability._runtime.dispatched import DispatchedActivities
@@ -29,6 +29,15 @@ TERMINATE, ABANDON, REQUEST_CANCEL = 1, 2, 3
 """``durability.workflow.ParentClosePolicy``."""
 
 
+Decision = Command | history.ActivityRetryScheduled
+"""What a delta decided that may have to be carried out."""
+
+
+def decisions(delta: Delta) -> list[Decision]:
+    """What a delta decided: the runtime's attempts and the workflow's commands."""
+    return [*(m for m in delta.inputs if isinstance(m, history.ActivityRetryScheduled)), *delta.commands]
+
+
 @dataclass(slots=True)
 class Dispatcher:
     """Dispatches the commands of one run."""
@@ -37,12 +46,15 @@ class Dispatcher:
     eager: EagerActivities
     dispatched: DispatchedActivities
 
-    async def dispatch(self, run: Run, commands: Iterable[Command]) -> list[Input]:
-        """Carry out those commands that are still open; what that brings the run at once."""
+    async def dispatch(self, run: Run, decided: Iterable[Decision]) -> list[Input]:
+        """Carry out those decisions that are still open; what that brings the run at once."""
         attempts: list[ActivityAttempt] = []
-        calls = []
-        for command in commands:
+        calls: list[Awaitable[Input | None]] = []
+        for command in decided:
             match command:
+                case history.ActivityRetryScheduled():
+                    # At once: a cancellation decided with it looks at which attempt is next.
+                    await self.dispatched.try_again(run, command)
                 case history.ActivityTaskScheduled():
                     activity = run.activities.get(command.sequence)
                     if activity is not None and not activity.eager:
@@ -67,7 +79,7 @@ class Dispatcher:
         news = await asyncio.gather(*calls)
         return [message for message in news if message is not None]
 
-    def has_work_at_close(self, run: Run, commands: Iterable[Command]) -> bool:
+    def has_work_at_close(self, run: Run, commands: Iterable[Decision]) -> bool:
         """Whether anything is to be dispatched when the run has closed."""
         assert run.started is not None
         if run.children and any(child.parent_close_policy != ABANDON for child in run.children.values()):
@@ -76,11 +88,11 @@ class Dispatcher:
             return True
         return self.leaves_commands(commands)
 
-    def leaves_commands(self, commands: Iterable[Command]) -> bool:
+    def leaves_commands(self, commands: Iterable[Decision]) -> bool:
         """Whether a closing delta decided anything besides the end."""
         return any(isinstance(command, _LEFT_BEHIND) for command in commands)
 
-    async def dispatch_close(self, run: Run, commands: Iterable[Command], *, successor: bool) -> None:
+    async def dispatch_close(self, run: Run, commands: Iterable[Decision], *, successor: bool) -> None:
         """Carry out what a closed run leaves behind: last messages, the children's fate, the report to the parent."""
         for news in await self.dispatch(run, [command for command in commands if isinstance(command, _LEFT_BEHIND)]):
             match news:
@@ -109,7 +121,7 @@ class Dispatcher:
         key = WorkflowKey(run.namespace, run.workflow_id)
         state = await self.engine.store.request_cancel(key, run.run_id, sequence)
         begun = activity.eager or (state.attempt and state.next_attempt <= state.attempt)
-        return None if begun else cancelled(sequence, max(state.attempt, 1), self.engine.clock())
+        return None if begun else cancelled(sequence, max(state.attempt, activity.attempt), self.engine.clock())
 
     async def _start_child(self, run: Run, command: history.StartChildWorkflowExecutionInitiated) -> Input | None:
         assert run.started is not None

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import msgspec
 
 from durability._core.encoding import encode_command
-from durability._core.failure import Failure, timeout_failure
-from durability._core.history import ActivityTaskScheduled, Input
+from durability._core.failure import timeout_failure
+from durability._core.history import ActivityRetryScheduled, ActivityTaskScheduled, Input
 from durability._core.run import OpenActivity, Run
 from durability._runtime.attempts import decide_retry, ended_badly, start_to_close
 from durability._runtime.engine import Engine
@@ -87,14 +87,14 @@ class DispatchedActivities:
         last_failure = decode_failure(state.failure)
         details = decode_details(state.details)
         failure = timeout_failure(kind, last_heartbeat_details=details)
-        attempt = max(state.attempt, 1)
+        attempt = max(state.attempt, activity.attempt)
         retry_state = RetryState.TIMEOUT
         if kind in (TimeoutType.START_TO_CLOSE, TimeoutType.HEARTBEAT):
             decision = decide_retry(record, attempt, failure, now=now, scheduled=activity.scheduled)
             if decision.delay_ms is not None and not activity.cancel_requested:
-                await self._try_again(run, activity, attempt + 1, now + decision.delay_ms, failure)
-                self._checks[record.sequence] = now + decision.delay_ms + self._patience(record)
-                return None
+                due = now + decision.delay_ms
+                self._checks[record.sequence] = due + self._patience(record)
+                return ActivityRetryScheduled(now, record.sequence, attempt + 1, due, 0, failure)
             retry_state = RetryState.CANCEL_REQUESTED if activity.cancel_requested else decision.retry_state
         return ended_badly(
             record,
@@ -107,12 +107,16 @@ class DispatchedActivities:
             last_failure=last_failure,
         )
 
-    async def _try_again(self, run: Run, activity: OpenActivity, attempt: int, due: int, failure: Failure) -> None:
+    async def try_again(self, run: Run, retry: ActivityRetryScheduled) -> None:
+        """Have the attempt made that a durable record says comes next; whatever the one before reports is void."""
+        activity = run.activities.get(retry.sequence)
+        if activity is None or activity.eager or activity.attempt != retry.attempt:
+            return
         key = WorkflowKey(run.namespace, run.workflow_id)
-        encoded = encode_failure(failure)
-        await self.engine.store.retry(key, run.run_id, activity.record.sequence, attempt, due, encoded)
-        delay = min(max(0, due - self.engine.clock()), self.engine.settings.queue_delay)
-        await self.engine.queue.send_activities([self.message(run, activity, attempt, due)], delay=delay)
+        failure = encode_failure(retry.failure) if retry.failure else b""
+        await self.engine.store.retry(key, run.run_id, retry.sequence, retry.attempt, retry.due, failure)
+        delay = min(max(0, retry.due - self.engine.clock()), self.engine.settings.queue_delay)
+        await self.engine.queue.send_activities([self.message(run, activity, retry.attempt, retry.due)], delay=delay)
 
     async def _send_again(self, run: Run, activity: OpenActivity, state: TaskState, now: int) -> None:
         """An attempt that nobody claims may be in the dead-letter queue; the claim makes sending it twice safe."""

@@ -176,6 +176,11 @@ class EagerActivities:
         if pause > 0:
             await engine.sleep(pause / 1000)
         started = engine.clock()
+        if 0 < activity.deadline <= started:
+            # This process was frozen: somebody else may have declared the attempt lost and begun the next one.
+            del self._running[record.sequence]
+            self.changed.set()
+            return
         assert run.started is not None
         task = activity_task(
             run.namespace,

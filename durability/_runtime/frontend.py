@@ -159,6 +159,10 @@ class Description(msgspec.Struct, kw_only=True):
     parent_workflow_id: str = ""
     parent_run_id: str = ""
     first_run_id: str = ""
+    root_workflow_id: str = ""
+    root_run_id: str = ""
+    static_summary: Payload | None = None
+    static_details: Payload | None = None
     memo: dict[str, Payload] = {}
     search_attributes: dict[str, Payload] = {}
     task_attempts: int = 0
@@ -276,7 +280,12 @@ class Frontend(Protocol):
         """How the run ended, or None if it is still open after ``wait`` seconds."""
         ...
 
-    def history(self, workflow_id: str, run_id: str | None) -> AsyncIterator[Delta]: ...
+    def history(self, workflow_id: str, run_id: str | None) -> AsyncIterator[Delta]:
+        """The deltas of a run, oldest first. Raises RPCError(NOT_FOUND).
+
+        What an open run has accepted and not consumed yet comes last, as a delta that is not written.
+        """
+        ...
 
     async def list(self, filter: ListFilter) -> Page: ...
 

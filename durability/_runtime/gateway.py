@@ -438,7 +438,8 @@ class Gateway:
             # Updates that only change the workflow's state leave the head as it is.
             events = EventCounter()
             for delta in deltas:
-                events.add(delta)
+                if delta.format != history.NOT_WRITTEN:
+                    events.add(delta)
             description.history_length = events.length
             description.pending_activities = await pending_activities(self.store, head, deltas)
         return description
@@ -467,11 +468,22 @@ class Gateway:
         return outcome_of(head, closing[-1] if closing else None, delta)
 
     async def history(self, workflow_id: str, run_id: str | None) -> AsyncIterator[Delta]:
-        """The deltas of a run, oldest first. Raises RPCError(NOT_FOUND)."""
+        """See ``Frontend.history``."""
         head = await self._head(workflow_id, run_id)
-        bodies = await self.store.deltas(head.key, head.run_id)
+        if head.open:
+            loaded = await self.store.load(head.key, head.run_id, 0)
+            current, bodies = loaded.head, loaded.deltas
+        else:
+            current, bodies = None, await self.store.deltas(head.key, head.run_id)
+        consumed: set[str] = set()
         for _, delta, _ in effective((sequence, decode_delta(body), len(body)) for sequence, body in bodies):
+            consumed.update(map(inbox_name, delta.inputs))
             yield delta
+        if current is None or current.run_id != head.run_id or not current.open:
+            return
+        waiting = [message for _, message in waiting_messages(current) if inbox_name(message) not in consumed]
+        if waiting:
+            yield Delta(history.NOT_WRITTEN, self.clock(), waiting, [])
 
     async def list(self, filter: ListFilter) -> Page:
         """A page of runs, newest start first; eventually consistent."""
@@ -501,7 +513,7 @@ def first_head(
     now: int,
 ) -> Head:
     """The head of a run that has not had a workflow task, with what is waiting for it."""
-    parent = started.parent
+    parent, root = started.parent, started.root
     return Head(
         key=key,
         run_id=run_id,
@@ -518,6 +530,10 @@ def first_head(
             parent_sequence=parent.sequence if parent else 0,
             first_run_id=started.first_run_id,
             execution_time=started.time + started.start_delay,
+            root_workflow_id=root.workflow_id if root else key.workflow_id,
+            root_run_id=root.run_id if root else run_id,
+            static_summary=started.static_summary,
+            static_details=started.static_details,
         ),
         counter=len(messages),
         inbox={name: encode_input(message) for name, message in messages.items()},
@@ -529,3 +545,10 @@ def first_head(
 def waiting_messages(head: Head, *, seen: Collection[str] = ()) -> list[tuple[str, Input]]:
     """The inbox of a head without the messages already seen, decoded, in the order of arrival."""
     return [(name, decode_input(body)) for name, body in head.inbox.items() if name not in seen]
+
+
+def inbox_name(message: Input) -> str:
+    """The key under which an input stands in an inbox; it tells the input from all others of its run."""
+    if isinstance(message, history.ActivityRetryScheduled):
+        return f"retry:{message.sequence}:{message.attempt}"
+    return getattr(message, "key", "")

@@ -34,6 +34,10 @@ class HeadRecord(msgspec.Struct, array_like=True, tag_field="head"):
     parent_sequence: int = 0
     first_run_id: str = ""
     execution_time: int = 0
+    root_workflow_id: str = ""
+    root_run_id: str = ""
+    static_summary: Payload | None = None
+    static_details: Payload | None = None
 
 
 @dataclass(slots=True)

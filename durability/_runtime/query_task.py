@@ -12,6 +12,7 @@ from durability._core.activation import QueryRequest
 from durability._core.encoding import decode_delta
 from durability._core.history import Input
 from durability._core.run import Run
+from durability._runtime import closing
 from durability._runtime.engine import Engine
 from durability._runtime.gateway import waiting_messages
 from durability._runtime.ports import Head, WorkflowKey
@@ -46,8 +47,9 @@ async def _answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
         if loaded.head is None or (loaded.head.run_id != run_id and not loaded.deltas):
             raise workflow_not_found(query.workflow_id, run_id)
         try:
-            run.replay([(sequence, decode_delta(body), len(body)) for sequence, body in loaded.deltas])
-            untouched = not _look_ahead(engine, run, loaded.head)
+            deltas = [(sequence, decode_delta(body), len(body)) for sequence, body in loaded.deltas]
+            superseded = closing.replay(run, loaded.head, deltas)
+            untouched = not _look_ahead(engine, run, loaded.head, superseded or [])
         except Exception as error:
             untouched = False
             raise RPCError(
@@ -56,6 +58,12 @@ async def _answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
                 RPCStatusCode.FAILED_PRECONDITION,
                 b"",
             ) from error
+        if not run.ready:
+            raise RPCError(
+                f"workflow {query.workflow_id!r} closed before its first workflow task, so it has no state to ask for",
+                RPCStatusCode.FAILED_PRECONDITION,
+                b"",
+            )
         request = QueryRequest(query.name, query.arguments, query.headers)
         try:
             return QueryAnswer(result=run.query(request))
@@ -70,11 +78,13 @@ async def _answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
             run.close()
 
 
-def _look_ahead(engine: Engine, run: Run, head: Head) -> bool:
+def _look_ahead(engine: Engine, run: Run, head: Head, superseded: list[Input]) -> bool:
     """Apply what is accepted and not recorded. True if there was anything."""
     if head.run_id != run.run_id or run.closed:
         return False
-    inputs: list[Input] = [message for _, message in waiting_messages(head) if run.accepts(message)]
+    known = set(map(closing.identity, superseded))
+    waiting = [message for _, message in waiting_messages(head)]
+    inputs = superseded + [m for m in waiting if closing.identity(m) not in known and run.accepts(m)]
     if not inputs:
         return False
     run.advance(inputs, engine.clock(), build=engine.build)

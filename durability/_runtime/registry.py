@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from durability._core.activation import RunDetails, WorkflowInstance
 from durability._core.deadlock import DeadlockDetector
 from durability._core.failure import Failure
 from durability._core.instance import create_instance
 from durability._core.interceptors import WorkflowInboundInterceptor
+from durability._guards.guard import Guard
 from durability.converter import DataConverter
 from durability.exceptions import ConfigurationError
 from durability.workflow._definition import _Definition
@@ -27,16 +30,28 @@ class WorkflowRegistry:
         *,
         data_converter: DataConverter,
         interceptors: Sequence[type[WorkflowInboundInterceptor]] = (),
+        extern_functions: Mapping[str, Callable[..., Any]] = {},
         failure_exception_types: Sequence[type[BaseException]] = (),
         deadlock_detector: DeadlockDetector | None = None,
+        guarded: bool = True,
     ) -> None:
         """Register workflow classes.
+
+        Args:
+            workflows: The classes.
+            data_converter: Converts values.
+            interceptors: Classes of inbound interceptors, outermost first.
+            extern_functions: Functions that are lent to workflow code, by name.
+            failure_exception_types: Exceptions that fail a workflow instead of its workflow task.
+            deadlock_detector: Watches for code that does not yield.
+            guarded: Whether workflow code is refused what does not replay.
 
         Raises:
             ValueError: A class is not decorated, or two have the same name.
         """
         self._data_converter = data_converter
         self._interceptors = interceptors
+        self._extern_functions = extern_functions
         self._failure_exception_types = failure_exception_types
         self._deadlock_detector = deadlock_detector
         self._definitions: dict[str | None, _Definition] = {}
@@ -45,6 +60,7 @@ class WorkflowRegistry:
             if definition.name in self._definitions:
                 raise ValueError(f"More than one workflow named {definition.name or '(dynamic)'}")
             self._definitions[definition.name] = definition
+        self._guard = Guard(definition.cls for definition in self._definitions.values()) if guarded else None
 
     @property
     def names(self) -> list[str]:
@@ -68,15 +84,22 @@ class WorkflowRegistry:
 
     def create(self, details: RunDetails) -> WorkflowInstance:
         """The instance of a run."""
+        definition = self.definition(details.started.workflow_type)
         return create_instance(
-            self.definition(details.started.workflow_type),
-            details,
+            definition,
+            self._with_extern_functions(details),
             payload_converter=self._data_converter.payload_converter,
             failure_converter=self._data_converter.failure_converter,
             interceptors=self._interceptors,
             failure_exception_types=self._failure_exception_types,
             deadlock_detector=self._deadlock_detector,
+            guard=self._guard if definition.sandboxed else None,
         )
+
+    def _with_extern_functions(self, details: RunDetails) -> RunDetails:
+        if not self._extern_functions:
+            return details
+        return replace(details, extern_functions={**details.extern_functions, **self._extern_functions})
 
     def to_failure(self, error: BaseException) -> Failure:
         """An exception in recorded form."""

@@ -97,6 +97,7 @@ def _following(run: Run, now: int, delay: int, **changes: Any) -> WorkflowExecut
         start_delay=delay,
         first_run_id=first.first_run_id or run.run_id,
         continued_run_id=run.run_id,
+        recent_keys=run.recent_keys(),
         **changes,
     )
 

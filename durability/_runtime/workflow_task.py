@@ -18,15 +18,14 @@ import msgspec
 
 from durability._core import history
 from durability._core.encoding import decode_delta, encode_delta, encode_input
-from durability._core.history import Command, Delta, Input
+from durability._core.history import Delta, Input
 from durability._core.run import Run, effective, is_self_contained
 from durability._runtime import closing
-from durability._runtime.dispatch import Dispatcher
+from durability._runtime.dispatch import Decision, Dispatcher, decisions
 from durability._runtime.dispatched import DispatchedActivities
 from durability._runtime.eager import EagerActivities
 from durability._runtime.engine import Engine
-from durability._runtime.gateway import waiting_messages
-from durability._runtime.outcomes import closes
+from durability._runtime.gateway import inbox_name, waiting_messages
 from durability._runtime.ports import FencedError, Head, HeadRecord, Settlement, WakeUp, WorkflowKey
 from durability._runtime.succession import check_schedules, held_until, note_retry_state
 from durability._runtime.updates import PendingUpdate
@@ -87,7 +86,7 @@ class WorkflowTask:
     run: Run = field(init=False)
     news: list[Input] = field(default_factory=list)
     superseded: list[Input] | None = None
-    _undispatched: list[Command] = field(default_factory=list)
+    _undispatched: list[Decision] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
     _unrecorded: list[Input] = field(default_factory=list)
     _collected: int = 0
@@ -175,41 +174,29 @@ class WorkflowTask:
         head = loaded.head
         if head is None or head.run_id != run_id:
             return False
+        if held is not None and head.dispatched < held.last:
+            # Whoever appended what is held may have died before dispatching it: its commands are needed.
+            held.close()
+            return await self._load(run_id, None)
         self.head = head
         self._seen = set()
-        self.superseded = None
         self.run = held or Run(self.key.namespace, self.key.workflow_id, run_id, self.engine.factory)
         if not head.open and head.dispatched >= self.run.last + len(loaded.deltas) and not head.awake:
             return False
         try:
             deltas = [(sequence, decode_delta(body), len(body)) for sequence, body in loaded.deltas]
-            self._replay(deltas)
+            self.superseded = closing.replay(self.run, head, deltas)
         except Exception as error:
             if await closing.end_unseen(self, error):
                 return False
             raise _WorkflowTaskFailed from error
         self._undispatched = [
-            command
+            decision
             for sequence, delta, _ in effective(deltas)
             if head.dispatched < sequence <= self.run.last
-            for command in delta.commands
+            for decision in decisions(delta)
         ]
         return True
-
-    def _replay(self, deltas: list[tuple[int, Delta, int]]) -> None:
-        deltas = list(effective(deltas))
-        last = deltas[-1] if deltas else None
-        if last is None or not self.head.open or not closes(last[1]):
-            self.run.replay(deltas)
-            return
-        self.run.replay(deltas[:-1])
-        known = set(map(closing.identity, last[1].inputs))
-        late = [m for _, m in waiting_messages(self.head) if closing.identity(m) not in known and self.run.accepts(m)]
-        if late:
-            self.superseded = last[1].inputs
-            self.run.last = last[0]
-        else:
-            self.run.replay([last])
 
     # --- advance ----------------------------------------------------------------------------------------------------
 
@@ -280,6 +267,8 @@ class WorkflowTask:
             candidates += self.eager.begin_due(self.run, now, ended)
             candidates += await self.dispatched.overdue(self.run, now, ended)
         for message in candidates:
+            if isinstance(message, history.WorkflowExecutionStarted):
+                known.update((key,) for key in message.recent_keys)
             identity = closing.identity(message)
             if identity not in known and self.run.accepts(message):
                 known.add(identity)
@@ -323,10 +312,10 @@ class WorkflowTask:
         self.run.committed(sequence, delta, len(body))
         self._note_update(delta)
         if self.run.closed:
-            self._undispatched = delta.commands
+            self._undispatched = decisions(delta)
             return
         self._start_eager(delta)
-        self.news += await self.dispatcher.dispatch(self.run, delta.commands)
+        self.news += await self.dispatcher.dispatch(self.run, decisions(delta))
 
     def _note_update(self, delta: Delta) -> None:
         if self.update is not None:
@@ -455,7 +444,7 @@ class WorkflowTask:
 
     async def _report(self, run_id: str, message: Input) -> bool:
         """Put an eager outcome into the inbox. True if that makes the run this executor's business."""
-        name, body = closing.inbox_name(message), encode_input(message)
+        name, body = inbox_name(message), encode_input(message)
         delivery = await self.engine.store.deliver(self.key, run_id, name, body, self.engine.clock())
         return delivery.accepted and delivery.before is not None and not delivery.before.awake
 

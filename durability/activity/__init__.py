@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from durability.activity._cancellation import ActivityCancellationDetails
 from durability.activity._context import CompleteAsyncError as _CompleteAsyncError  # noqa: F401 - Temporal's name
+from durability.activity._context import Context as _Context  # noqa: F401 - Temporal's name
 from durability.activity._context import (
     Info,
     cancellation_details,

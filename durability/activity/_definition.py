@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
 from durability._core.type_hints import type_hints_from_func
-from durability.common import RawValue
+from durability.common._raw_value import is_raw_sequence
 
 CallableType = TypeVar("CallableType", bound=Callable[..., Any])
 _ATTRIBUTE = "__durability_activity_definition"
@@ -124,7 +124,7 @@ class _Definition:
         if any(parameter.kind is inspect.Parameter.KEYWORD_ONLY for parameter in parameters):
             raise TypeError("Activity cannot have keyword-only arguments")
         arg_types, ret_type = type_hints_from_func(fn)
-        if name is None and arg_types != [Sequence[RawValue]]:
+        if name is None and (arg_types is None or len(arg_types) != 1 or not is_raw_sequence(arg_types[0])):
             raise TypeError("Dynamic activity must accept a single Sequence[durability.common.RawValue]")
         return _Definition(
             name=name,

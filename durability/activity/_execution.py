@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import replace
@@ -91,7 +92,8 @@ class Execution:
 
     async def run(self) -> ActivityResult:
         """Run the attempt to its end, or until it is abandoned."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
         self._finished: asyncio.Future[ActivityResult] = loop.create_future()
         self._task = loop.create_task(self._run_to_result())
         self._task.add_done_callback(self._finish)
@@ -182,6 +184,7 @@ class Execution:
             raise
         except BaseException as error:  # user code may raise anything, and every end of it has a result
             result = await self._result_of_error(error)
+        self._send_pending_heartbeat()
         if self._heartbeat_task is not None:
             await self._heartbeat_task
         return result
@@ -298,19 +301,32 @@ class Execution:
         return self._info
 
     def heartbeat(self, *details: Any) -> None:
-        """Send a heartbeat. One that has not been sent when the next one comes is dropped."""
+        """Send a heartbeat. One that has not been sent when the next one comes is dropped.
+
+        An asynchronous activity may call this in a thread of its own making, even while it blocks the event loop
+        until that thread ends: so this does not wait for the loop, and ``_send_pending_heartbeat`` at the end of the
+        attempt picks up what the loop had no time for.
+        """
         if self._ended:
             return
-        self._expect_heartbeat()
         self._pending_heartbeat = details
+        if threading.get_ident() == self._thread:
+            self._send_pending_heartbeat()
+        else:
+            self._loop.call_soon_threadsafe(self._send_pending_heartbeat)
+
+    def _send_pending_heartbeat(self) -> None:
+        if self._pending_heartbeat is None or self._finished.done():
+            return
+        self._expect_heartbeat()
         if self._heartbeat_task is None or self._heartbeat_task.done():
-            self._heartbeat_task = asyncio.get_running_loop().create_task(self._send_heartbeats())
+            self._heartbeat_task = self._loop.create_task(self._send_heartbeats())
 
     def _expect_heartbeat(self) -> None:
         if self._attempt.heartbeat_timeout:
             if self._heartbeat_timer is not None:
                 self._heartbeat_timer.cancel()
-            self._heartbeat_timer = asyncio.get_running_loop().call_later(
+            self._heartbeat_timer = self._loop.call_later(
                 self._attempt.heartbeat_timeout / 1000, self._exceed, TimeoutType.HEARTBEAT
             )
 

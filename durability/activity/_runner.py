@@ -42,7 +42,11 @@ __all__ = [
 
 
 class ActivityRunner:
-    """Knows a set of activities and runs attempts of them."""
+    """Knows a set of activities and runs attempts of them.
+
+    Attributes:
+        on_completes_later: Told of every attempt that is to be completed from outside.
+    """
 
     def __init__(
         self,
@@ -77,6 +81,7 @@ class ActivityRunner:
         self.client = client
         self.abandon_after = abandon_after
         self.worker_shutdown = Flag()
+        self.on_completes_later: Callable[[ActivityTask], None] = lambda task: None
         self._executor = executor
         self._definitions: dict[str, _Definition] = {}
         self._dynamic: _Definition | None = None
@@ -150,7 +155,10 @@ class ActivityRunner:
         Raises:
             asyncio.CancelledError: The caller was cancelled; so is the attempt, which then has no result.
         """
-        return await Execution(self, task, heartbeat, cancellation or Cancellation()).run()
+        result = await Execution(self, task, heartbeat, cancellation or Cancellation()).run()
+        if isinstance(result, ActivityCompletesLater):
+            self.on_completes_later(task)
+        return result
 
     def shutdown(self) -> None:
         """Tell running activities that the process is about to end."""

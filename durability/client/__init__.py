@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from durability.activity import ActivityCancellationDetails
 from durability.client._async_activities import AsyncActivityHandle, AsyncActivityIDReference
 from durability.client._client import Client, ClientConfig, ClientConnectConfig
 from durability.client._exceptions import (
@@ -51,7 +52,42 @@ from durability.client._interceptor import (
 from durability.client._plugin import Plugin
 from durability.client._updates import WithStartWorkflowOperation, WorkflowUpdateHandle, WorkflowUpdateStage
 from durability.client._workflow_handle import WorkflowHandle
-from durability.service import RPCError, RPCStatusCode
+from durability.common import HeaderCodecBehavior
+from durability.converter import (
+    ActivitySerializationContext,
+    DataConverter,
+    SerializationContext,
+    WithSerializationContext,
+    WorkflowSerializationContext,
+)
+from durability.service import (
+    ConnectConfig,
+    DnsLoadBalancingConfig,
+    GrpcCompression,
+    HttpConnectProxyConfig,
+    KeepAliveConfig,
+    RetryConfig,
+    RPCError,
+    RPCStatusCode,
+    ServiceClient,
+    TLSConfig,
+)
+from durability.types import (
+    AnyType,
+    CallableAsyncNoParam,
+    CallableAsyncSingleParam,
+    CallableSyncNoParam,
+    CallableSyncSingleParam,
+    LocalReturnType,
+    MethodAsyncNoParam,
+    MethodAsyncSingleParam,
+    MethodSyncOrAsyncNoParam,
+    MethodSyncOrAsyncSingleParam,
+    MultiParamSpec,
+    ParamType,
+    ReturnType,
+    SelfType,
+)
 
 __all__ = [
     "AsyncActivityCancelledError",
@@ -102,4 +138,35 @@ __all__ = [
     "WorkflowUpdateHandle",
     "WorkflowUpdateRPCTimeoutOrCancelledError",
     "WorkflowUpdateStage",
+    # Those of durability.types that its signatures name.
+    "AnyType",
+    "CallableAsyncNoParam",
+    "CallableAsyncSingleParam",
+    "CallableSyncNoParam",
+    "CallableSyncSingleParam",
+    "LocalReturnType",
+    "MethodAsyncNoParam",
+    "MethodAsyncSingleParam",
+    "MethodSyncOrAsyncNoParam",
+    "MethodSyncOrAsyncSingleParam",
+    "MultiParamSpec",
+    "ParamType",
+    "ReturnType",
+    "SelfType",
+    # What else its signatures name.
+    "ActivityCancellationDetails",
+    "HeaderCodecBehavior",
+    "ActivitySerializationContext",
+    "DataConverter",
+    "SerializationContext",
+    "WithSerializationContext",
+    "WorkflowSerializationContext",
+    "ConnectConfig",
+    "DnsLoadBalancingConfig",
+    "GrpcCompression",
+    "HttpConnectProxyConfig",
+    "KeepAliveConfig",
+    "RetryConfig",
+    "ServiceClient",
+    "TLSConfig",
 ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Concatenate, Required, Self, TypedDict, Unpack, cast, overload
+from functools import partial
+from typing import TYPE_CHECKING, Any, Concatenate, Required, Self, TypedDict, Unpack, cast, overload
 
 from durability._runtime.frontend import Frontend
 from durability.client._async_activities import AsyncActivityHandle, AsyncActivityIDReference
@@ -36,6 +37,16 @@ from durability.common import (
 )
 from durability.common._arguments import _arg_or_args, _arg_unset
 from durability.converter import DataConverter
+from durability.service import (
+    ConnectConfig,
+    DnsLoadBalancingConfig,
+    GrpcCompression,
+    HttpConnectProxyConfig,
+    KeepAliveConfig,
+    RetryConfig,
+    ServiceClient,
+    TLSConfig,
+)
 from durability.types import (
     LocalReturnType,
     MethodAsyncNoParam,
@@ -47,6 +58,9 @@ from durability.types import (
 )
 from durability.workflow._definition import _Definition
 from durability.workflow._handlers import UpdateMethodMultiParam, _UpdateDefinition
+
+if TYPE_CHECKING:
+    from durability.runtime import Runtime
 
 
 class _StartOptions(TypedDict, total=False):
@@ -86,7 +100,7 @@ class ClientConfig(TypedDict, total=False):
 
 
 class ClientConnectConfig(TypedDict, total=False):
-    """Keyword arguments of ``Client.connect`` that mean something here."""
+    """Keyword arguments of ``Client.connect``."""
 
     target_host: str
     namespace: str
@@ -95,8 +109,17 @@ class ClientConnectConfig(TypedDict, total=False):
     plugins: Sequence[Plugin]
     interceptors: Sequence[Interceptor]
     default_workflow_query_reject_condition: QueryRejectCondition | None
+    tls: bool | TLSConfig | None
+    retry_config: RetryConfig | None
+    keep_alive_config: KeepAliveConfig | None
+    connect_timeout: timedelta | None
+    rpc_metadata: Mapping[str, str | bytes]
     identity: str | None
     lazy: bool
+    runtime: Runtime | None
+    http_connect_proxy_config: HttpConnectProxyConfig | None
+    dns_load_balancing_config: DnsLoadBalancingConfig | None
+    grpc_compression: GrpcCompression
     header_codec_behavior: HeaderCodecBehavior
 
 
@@ -114,17 +137,17 @@ class Client:
         plugins: Sequence[Plugin] = [],
         interceptors: Sequence[Interceptor] = [],
         default_workflow_query_reject_condition: QueryRejectCondition | None = None,
-        tls: Any = None,
-        retry_config: Any = None,
-        keep_alive_config: Any = None,
+        tls: bool | TLSConfig | None = None,
+        retry_config: RetryConfig | None = None,
+        keep_alive_config: KeepAliveConfig | None = KeepAliveConfig.default,
         connect_timeout: timedelta | None = None,
         rpc_metadata: Mapping[str, str | bytes] = {},
         identity: str | None = None,
         lazy: bool = False,
-        runtime: Any = None,
-        http_connect_proxy_config: Any = None,
-        dns_load_balancing_config: Any = None,
-        grpc_compression: Any = None,
+        runtime: Runtime | None = None,
+        http_connect_proxy_config: HttpConnectProxyConfig | None = None,
+        dns_load_balancing_config: DnsLoadBalancingConfig | None = None,
+        grpc_compression: GrpcCompression = GrpcCompression.GZIP,
         payload_limits: Any = None,
         header_codec_behavior: HeaderCodecBehavior = HeaderCodecBehavior.NO_CODEC,
     ) -> Self:
@@ -148,7 +171,7 @@ class Client:
             rpc_metadata: Accepted for compatibility.
             identity: Who this is, for the history; process id and host name by default.
             lazy: Whether to wait with connecting until the first call.
-            runtime: Accepted for compatibility.
+            runtime: Where the metrics go that the client's workers record; the default runtime if None.
             http_connect_proxy_config: Accepted for compatibility.
             dns_load_balancing_config: Accepted for compatibility.
             grpc_compression: Accepted for compatibility.
@@ -166,17 +189,39 @@ class Client:
             "Client.connect",
             tls=tls,
             retry_config=retry_config,
+            keep_alive_config=keep_alive_config is not KeepAliveConfig.default and keep_alive_config,
+            rpc_metadata=rpc_metadata,
+            http_connect_proxy_config=http_connect_proxy_config,
+            dns_load_balancing_config=dns_load_balancing_config,
+            grpc_compression=grpc_compression is not GrpcCompression.GZIP,
+            payload_limits=payload_limits,
+        )
+        config = ConnectConfig(
+            target_host,
+            api_key=api_key,
+            tls=tls,
+            retry_config=retry_config,
             keep_alive_config=keep_alive_config,
             rpc_metadata=rpc_metadata,
+            identity=identity or "",
+            lazy=lazy,
             runtime=runtime,
             http_connect_proxy_config=http_connect_proxy_config,
             dns_load_balancing_config=dns_load_balancing_config,
             grpc_compression=grpc_compression,
-            payload_limits=payload_limits,
+            connect_timeout=connect_timeout,
         )
-        frontend = await connect(target_host, namespace=namespace, api_key=api_key, timeout=connect_timeout, lazy=lazy)
+        used = [config]
+
+        async def connect_with(config: ConnectConfig) -> ServiceClient:
+            used.append(config)
+            return cast(ServiceClient, await connect(config, namespace))
+
+        connecting = connect_with
+        for plugin in reversed(plugins):
+            connecting = partial(plugin.connect_service_client, next=connecting)
         client = cls(
-            frontend,
+            cast(Frontend, await connecting(config)),
             namespace=namespace,
             data_converter=data_converter,
             plugins=plugins,
@@ -184,8 +229,10 @@ class Client:
             default_workflow_query_reject_condition=default_workflow_query_reject_condition,
             header_codec_behavior=header_codec_behavior,
         )
-        if identity:
-            client._identity = identity
+        if used[-1].identity:
+            client._identity = used[-1].identity
+        client._rpc_metadata = rpc_metadata
+        client._runtime = used[-1].runtime
         return client
 
     def __init__(
@@ -224,6 +271,8 @@ class Client:
             config = plugin.configure_client(config)
         self._config = config
         self._identity = default_identity()
+        self._rpc_metadata: Mapping[str, str | bytes] = {}
+        self._runtime: Runtime | None = None
         self._impl: OutboundInterceptor = ClientImpl(self)
         for interceptor in reversed(list(config["interceptors"])):
             self._impl = interceptor.intercept_client(self._impl)
@@ -269,6 +318,27 @@ class Client:
     def identity(self) -> str:
         """Who this is, for the history."""
         return self._identity
+
+    @property
+    def api_key(self) -> str | None:
+        """Bearer token for the HTTP API; setting another one counts from the next call on."""
+        return getattr(self.frontend, "api_key", None)
+
+    @api_key.setter
+    def api_key(self, value: str | None) -> None:
+        from durability.client._http import HttpFrontend
+
+        if isinstance(self.frontend, HttpFrontend):
+            self.frontend.api_key = value
+
+    @property
+    def rpc_metadata(self) -> Mapping[str, str | bytes]:
+        """Accepted for compatibility: what was set last; nothing is sent."""
+        return self._rpc_metadata
+
+    @rpc_metadata.setter
+    def rpc_metadata(self, value: Mapping[str, str | bytes]) -> None:
+        self._rpc_metadata = value
 
     @property
     def data_converter(self) -> DataConverter:
@@ -756,7 +826,7 @@ class Client:
 
     def get_workflow_handle_for(
         self,
-        workflow: MethodAsyncNoParam[SelfType, ReturnType] | MethodAsyncSingleParam[SelfType, Any, ReturnType],
+        workflow: Callable[Concatenate[SelfType, MultiParamSpec], Awaitable[ReturnType]],
         workflow_id: str,
         *,
         run_id: str | None = None,
@@ -770,7 +840,7 @@ class Client:
             run_id: See ``get_workflow_handle``.
             first_execution_run_id: See ``get_workflow_handle``.
         """
-        definition = _Definition.must_from_run_fn(cast("Callable[..., Any]", workflow))
+        definition = _Definition.must_from_run_fn(workflow)
         return self.get_workflow_handle(
             workflow_id,
             run_id=run_id,

@@ -6,11 +6,10 @@ import asyncio
 import logging
 import os
 import socket
-from datetime import timedelta
 from functools import cache
 
 from durability._runtime.frontend import Frontend
-from durability.service import RPCError, RPCStatusCode
+from durability.service import ConnectConfig, RPCError, RPCStatusCode
 
 logger = logging.getLogger("durability.client")
 
@@ -32,20 +31,19 @@ def say_ignored(call: str, **parameters: object) -> None:
         logger.info("%s ignores %s: there is no gRPC, no TLS setting and no worker here", call, ", ".join(given))
 
 
-async def connect(
-    target_host: str, *, namespace: str, api_key: str | None, timeout: timedelta | None, lazy: bool
-) -> Frontend:
+async def connect(config: ConnectConfig, namespace: str) -> Frontend:
     """Connect to an HTTP API or to a deployment's own resources; see ``Client.connect``."""
+    target_host = config.target_host
     if not target_host.startswith(("http://", "https://")):
         from durability._aws.connect import connect_gateway
 
         return await connect_gateway(namespace)
     from durability.client._http import HttpFrontend
 
-    frontend = HttpFrontend(target_host, api_key=api_key)
-    if not lazy:
+    frontend = HttpFrontend(target_host, api_key=config.api_key)
+    if not config.lazy:
         try:
-            async with asyncio.timeout(timeout.total_seconds() if timeout else 10):
+            async with asyncio.timeout(config.connect_timeout.total_seconds() if config.connect_timeout else 10):
                 await frontend.check_health()
         except BaseException as error:
             await frontend.close()

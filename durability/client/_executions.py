@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self, cast, overload
 
+from durability._core.message_view import Message
 from durability._core.payload import Payload
 from durability._runtime.frontend import Description
+from durability.client._descriptions import raw_info
 from durability.client._history import WorkflowHistory, WorkflowHistoryEventFilterType
 from durability.common import SearchAttributes, SearchAttributeValue, TypedSearchAttributes
 from durability.common._arguments import _arg_unset
@@ -52,7 +54,7 @@ class WorkflowExecution:
         parent_run_id: Run id of that workflow.
         root_id: Workflow id at the root of its tree of children, if known.
         root_run_id: Run id at the root, if known.
-        raw_info: What the engine answered.
+        raw_info: What the engine answered, as Temporal's ``WorkflowExecutionInfo``.
         run_id: Run id.
         search_attributes: Untyped search attributes; prefer ``typed_search_attributes``.
         start_time: When it was created.
@@ -71,7 +73,7 @@ class WorkflowExecution:
     parent_run_id: str | None
     root_id: str | None
     root_run_id: str | None
-    raw_info: Description
+    raw_info: Message
     run_id: str
     search_attributes: SearchAttributes
     start_time: datetime
@@ -97,9 +99,9 @@ class WorkflowExecution:
             namespace=namespace,
             parent_id=info.parent_workflow_id or None,
             parent_run_id=info.parent_run_id or None,
-            root_id=None,
-            root_run_id=None,
-            raw_info=info,
+            root_id=info.root_workflow_id or None,
+            root_run_id=info.root_run_id or None,
+            raw_info=raw_info(info),
             run_id=info.run_id,
             search_attributes=search_attributes_from_payloads(info.search_attributes),
             start_time=_EPOCH + timedelta(milliseconds=info.start_time),
@@ -113,7 +115,7 @@ class WorkflowExecution:
 
     async def memo(self) -> Mapping[str, Any]:
         """The memo, converted without type hints."""
-        return {key: await self._memo_value(payload, None) for key, payload in self.raw_info.memo.items()}
+        return {key: await self._memo_value(payload, None) for key, payload in self.raw_info.memo.fields.items()}
 
     @overload
     async def memo_value(self, key: str, default: Any = ...) -> Any: ...
@@ -135,7 +137,7 @@ class WorkflowExecution:
         Raises:
             KeyError: The memo does not have the key, and there is no default.
         """
-        payload = self.raw_info.memo.get(key)
+        payload = self.raw_info.memo.fields.get(key)
         if payload is not None:
             return await self._memo_value(payload, type_hint)
         if default is _arg_unset:
@@ -151,11 +153,26 @@ class WorkflowExecutionDescription(WorkflowExecution):
     """A workflow execution with everything that is known of it.
 
     Attributes:
-        raw_description: What the engine answered: with pending activities, failures of the workflow task and the
-            next wake-up.
+        raw_description: What the engine answered, as Temporal's ``DescribeWorkflowExecutionResponse``. In addition,
+            its ``pending_workflow_task`` has a ``last_failure`` while the workflow task keeps failing.
     """
 
-    raw_description: Description = dataclasses.field(kw_only=True)
+    raw_description: Message = dataclasses.field(kw_only=True)
+
+    async def static_summary(self) -> str | None:
+        """The summary that the workflow was started with."""
+        return await self._metadata("summary")
+
+    async def static_details(self) -> str | None:
+        """The details that the workflow was started with."""
+        return await self._metadata("details")
+
+    async def _metadata(self, name: str) -> str | None:
+        given = self.raw_description.execution_config.user_metadata
+        if not given.HasField(name):
+            return None
+        [text] = await self.data_converter.decode([getattr(given, name)], [str])
+        return cast(str, text)
 
 
 @dataclass

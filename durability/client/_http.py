@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode, urlsplit
 
@@ -32,6 +32,7 @@ from durability._runtime.frontend import (
     UpdateStage,
     UpdateState,
 )
+from durability._runtime.lifetime import close_with_loop
 from durability._runtime.queries import QueryFailedError
 from durability.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from durability.exceptions import WorkflowAlreadyStartedError
@@ -57,11 +58,12 @@ class HttpFrontend:
                 region of the host, to others in the region that ``DURABILITY_HTTP_SIGNING_REGION`` names, if set.
         """
         self._base_url = base_url.rstrip("/")
-        self._api_key = api_key
+        self.api_key = api_key
         match = _EXECUTE_API.search(urlsplit(base_url).hostname or "")
         region = match[1] if match else os.environ.get("DURABILITY_HTTP_SIGNING_REGION")
         self._signer = _Signer(region) if region and not api_key else None
         self._session: aiohttp.ClientSession | None = None
+        self._lifetime: AsyncGenerator[None] | None = None
 
     async def check_health(self) -> None:
         """Raise RPCError unless the API answers."""
@@ -216,9 +218,13 @@ class HttpFrontend:
         return Page(executions=executions, next_page_token=page.next_page_token)
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if self._lifetime is not None:
+            await self._lifetime.aclose()
+
+    async def _close(self) -> None:
+        session, self._session, self._lifetime = self._session, None, None
+        if session is not None:
+            await session.close()
 
     # --- requests ---------------------------------------------------------------------------------------------------
 
@@ -251,12 +257,13 @@ class HttpFrontend:
 
     async def _send(self, method: str, url: str, content: bytes) -> tuple[int, bytes]:
         headers = {"Content-Type": "application/json"} if content else {}
-        if self._api_key:
-            headers["Authorization"] = f"Bearer {self._api_key}"
+        if self.api_key:
+            headers["Authorization"] = f"Bearer {self.api_key}"
         if self._signer:
             headers = await self._signer.sign(method, url, headers, content)
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
+            self._lifetime = await close_with_loop(self._close)
         async with self._session.request(
             method, URL(url, encoded=True), data=content or None, headers=headers, allow_redirects=False
         ) as response:
@@ -402,6 +409,10 @@ def _description(body: wire.DescriptionBody) -> Description:
         parent_workflow_id=body.parent_workflow_id,
         parent_run_id=body.parent_run_id,
         first_run_id=body.first_run_id,
+        root_workflow_id=body.root_workflow_id,
+        root_run_id=body.root_run_id,
+        static_summary=wire.to_payload(body.static_summary_payload) if body.static_summary_payload else None,
+        static_details=wire.to_payload(body.static_details_payload) if body.static_details_payload else None,
         memo=wire.to_payload_map(body.memo_payloads),
         search_attributes=wire.to_payload_map(body.search_attribute_payloads),
         task_attempts=body.task_attempts,

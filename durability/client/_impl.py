@@ -29,6 +29,7 @@ from durability._runtime.queries import QueryFailedError
 from durability._runtime.validation import check_identifier
 from durability.activity import ActivityCancellationDetails
 from durability.client._connect import say_ignored
+from durability.client._descriptions import raw_description
 from durability.client._exceptions import (
     AsyncActivityCancelledError,
     WorkflowFailureError,
@@ -400,7 +401,10 @@ class ClientImpl(OutboundInterceptor):
         async with deadline(input.rpc_timeout):
             description = await self._client.frontend.describe(input.id, input.run_id)
         return WorkflowExecutionDescription._from_description(
-            description, self._client.namespace, self._client.data_converter, raw_description=description
+            description,
+            self._client.namespace,
+            self._client.data_converter,
+            raw_description=raw_description(description),
         )
 
     def fetch_workflow_history_events(

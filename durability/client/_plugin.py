@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
+
+from durability.service import ConnectConfig, ServiceClient
 
 if TYPE_CHECKING:
     from durability.client._client import ClientConfig
@@ -23,3 +26,17 @@ class Plugin(abc.ABC):
         Args:
             config: The client's configuration so far.
         """
+
+    async def connect_service_client(
+        self, config: ConnectConfig, next: Callable[[ConnectConfig], Awaitable[ServiceClient]]
+    ) -> ServiceClient:
+        """Connect what calls are made through.
+
+        Args:
+            config: What to connect to; may be changed.
+            next: Connects.
+
+        Returns:
+            What ``next`` returned.
+        """
+        return await next(config)

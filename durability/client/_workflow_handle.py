@@ -116,7 +116,8 @@ class WorkflowHandle(Generic[SelfType, ReturnType]):
 
         Raises:
             WorkflowFailureError: The workflow failed, was cancelled or terminated, or timed out.
-            WorkflowContinuedAsNewError: The run continued as new and ``follow_runs`` is false.
+            WorkflowContinuedAsNewError: ``follow_runs`` is false and another run follows: because this one continued as
+                new, by a retry policy or by a cron schedule. Temporal's server tells its clients the same of all three.
             RPCError: There is no such workflow (NOT_FOUND), or ``rpc_timeout`` is over (DEADLINE_EXCEEDED).
         """
         from durability.client._impl import deadline, failure_of
@@ -129,10 +130,10 @@ class WorkflowHandle(Generic[SelfType, ReturnType]):
                 outcome = await self._client.frontend.outcome(self._id, run_id, wait=_LONG_POLL)
                 if outcome is None:
                     continue
-                if follow_runs and outcome.new_run_id and outcome.status in _FOLLOWED:
+                if outcome.new_run_id and outcome.status in _FOLLOWED:
+                    if not follow_runs:
+                        raise WorkflowContinuedAsNewError(outcome.new_run_id)
                     run_id = outcome.new_run_id
-                elif outcome.status == Status.CONTINUED_AS_NEW:
-                    raise WorkflowContinuedAsNewError(outcome.new_run_id)
                 elif outcome.status == Status.COMPLETED:
                     if outcome.result is None:
                         return cast(ReturnType, None)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from durability.common._arguments import _arg_or_args, _arg_unset  # noqa: F401 - for the packages beside this one
+from durability._core.type_hints import type_hints_from_func as _type_hints_from_func  # noqa: F401 - Temporal's name
+from durability.common._arguments import (
+    _arg_or_args,  # noqa: F401 - for the packages beside this one
+    _arg_unset,  # noqa: F401 - Temporal's name
+)
 from durability.common._metrics import (
     MetricAttributes,
     MetricCommon,

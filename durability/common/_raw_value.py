@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from durability._core.payload import Payload
 
@@ -38,3 +40,9 @@ class RawValue:
         if state[:1] != _STATE_VERSION:
             raise ValueError("Bad version prefix")
         object.__setattr__(self, "payload", Payload.FromString(state[1:]))
+
+
+def is_raw_sequence(hint: Any) -> bool:
+    """Whether a parameter is annotated with ``Sequence[RawValue]``."""
+    # typing.Sequence and collections.abc.Sequence compare unequal but mean the same here.
+    return getattr(hint, "__origin__", None) is Sequence and getattr(hint, "__args__", None) == (RawValue,)

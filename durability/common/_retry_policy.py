@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from durability._core.history import RetryPolicyRecord
 
@@ -28,6 +29,38 @@ class RetryPolicy:
     maximum_interval: timedelta | None = None
     maximum_attempts: int = 0
     non_retryable_error_types: Sequence[str] | None = None
+
+    @staticmethod
+    def from_proto(proto: Any) -> RetryPolicy:
+        """Return the policy of a ``temporal.api.common.v1.RetryPolicy`` message.
+
+        Args:
+            proto: The message; of any package that has it.
+        """
+        return RetryPolicy(
+            initial_interval=proto.initial_interval.ToTimedelta(),
+            backoff_coefficient=proto.backoff_coefficient,
+            maximum_interval=proto.maximum_interval.ToTimedelta() if proto.HasField("maximum_interval") else None,
+            maximum_attempts=proto.maximum_attempts,
+            non_retryable_error_types=list(proto.non_retryable_error_types) or None,
+        )
+
+    def apply_to_proto(self, proto: Any) -> None:
+        """Write the policy into a ``temporal.api.common.v1.RetryPolicy`` message.
+
+        Args:
+            proto: The message; of any package that has it.
+
+        Raises:
+            ValueError: The policy is not valid.
+        """
+        self._validate()
+        proto.initial_interval.FromTimedelta(self.initial_interval)
+        proto.backoff_coefficient = self.backoff_coefficient
+        proto.maximum_interval.FromTimedelta(self.maximum_interval or self.initial_interval * 100)
+        proto.maximum_attempts = self.maximum_attempts
+        if self.non_retryable_error_types:
+            proto.non_retryable_error_types.extend(self.non_retryable_error_types)
 
     def _validate(self) -> None:
         """Raise ValueError with Temporal's messages; a policy that never retries is not looked at further."""

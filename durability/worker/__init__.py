@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from durability._core.activation import WorkflowInstance
 from durability._core.interceptors import (
     ContinueAsNewInput,
     ExecuteWorkflowInput,
@@ -26,23 +27,41 @@ from durability.worker._config import WorkerConfig, WorkerDeploymentConfig
 from durability.worker._interceptor import Interceptor, WorkflowInterceptorClassInput
 from durability.worker._plugin import Plugin
 from durability.worker._replayer import Replayer, ReplayerConfig, WorkflowReplayResult, WorkflowReplayResults
-from durability.worker._runner import PatchActivationInput, UnsandboxedWorkflowRunner, WorkflowRunner
+from durability.worker._runner import (
+    PatchActivationInput,
+    UnsandboxedWorkflowRunner,
+    WorkflowInstanceDetails,
+    WorkflowRunner,
+)
 from durability.worker._tuning import (
+    ActivitySlotInfo,
+    CustomSlotSupplier,
     FixedSizeSlotSupplier,
+    LocalActivitySlotInfo,
+    NexusSlotInfo,
     PollerBehavior,
     PollerBehaviorAutoscaling,
     PollerBehaviorSimpleMaximum,
     ResourceBasedSlotConfig,
     ResourceBasedSlotSupplier,
     ResourceBasedTunerConfig,
+    SlotInfo,
+    SlotMarkUsedContext,
+    SlotPermit,
+    SlotReleaseContext,
+    SlotReserveContext,
+    SlotSupplier,
     WorkerTuner,
+    WorkflowSlotInfo,
 )
 from durability.worker._worker import Worker
 
 __all__ = [
     "ActivityInboundInterceptor",
     "ActivityOutboundInterceptor",
+    "ActivitySlotInfo",
     "ContinueAsNewInput",
+    "CustomSlotSupplier",
     "ExecuteActivityInput",
     "ExecuteWorkflowInput",
     "FixedSizeSlotSupplier",
@@ -50,6 +69,8 @@ __all__ = [
     "HandleSignalInput",
     "HandleUpdateInput",
     "Interceptor",
+    "LocalActivitySlotInfo",
+    "NexusSlotInfo",
     "PatchActivationInput",
     "Plugin",
     "PollerBehavior",
@@ -62,6 +83,12 @@ __all__ = [
     "ResourceBasedTunerConfig",
     "SignalChildWorkflowInput",
     "SignalExternalWorkflowInput",
+    "SlotInfo",
+    "SlotMarkUsedContext",
+    "SlotPermit",
+    "SlotReleaseContext",
+    "SlotReserveContext",
+    "SlotSupplier",
     "StartActivityInput",
     "StartChildWorkflowInput",
     "StartLocalActivityInput",
@@ -72,9 +99,12 @@ __all__ = [
     "WorkerDeploymentVersion",
     "WorkerTuner",
     "WorkflowInboundInterceptor",
+    "WorkflowInstance",
+    "WorkflowInstanceDetails",
     "WorkflowInterceptorClassInput",
     "WorkflowOutboundInterceptor",
     "WorkflowReplayResult",
     "WorkflowReplayResults",
     "WorkflowRunner",
+    "WorkflowSlotInfo",
 ]

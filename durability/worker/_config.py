@@ -14,6 +14,7 @@ from durability._core.deadlock import DeadlockDetector
 from durability._runtime.hosting import WorkerSpecification
 from durability.client import Client
 from durability.common import VersioningBehavior, WorkerDeploymentVersion
+from durability.runtime import Runtime
 from durability.worker._interceptor import Interceptor
 from durability.worker._plugin import Plugin
 from durability.worker._registries import (
@@ -22,8 +23,10 @@ from durability.worker._registries import (
     Workflows,
     warn_of_small_executor,
 )
-from durability.worker._runner import WorkflowRunner
-from durability.worker._tuning import PollerBehavior, WorkerTuner
+from durability.worker._runner import UNSANDBOXED, WorkflowRunner
+from durability.worker._slots import Reservation, make_slots
+from durability.worker._tuning import PollerBehavior, WorkerTuner, slots_of
+from durability.worker.workflow_sandbox._runner import SANDBOXED
 from durability.workflow._definition import _Definition
 
 EXTERNAL_STORAGE_CONCURRENCY: Final = 3
@@ -144,6 +147,7 @@ def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[A
         workflow_slots=config.get("max_concurrent_workflow_tasks"),
         activity_slots=config.get("max_concurrent_activities"),
     )
+    meter = (config["client"]._runtime or Runtime.default()).metric_meter
     activities = None
     if config.get("activities"):
         warning = warn_of_small_executor(config.get("activity_executor"), config.get("max_concurrent_activities"))
@@ -156,7 +160,8 @@ def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[A
             interceptors=interceptors,
             executor=config.get("activity_executor"),
             client=client,
-            slots=tuner._activity_slots,
+            slots=make_slots(tuner._activity_supplier, _reservation(config)),
+            metric_meter=meter,
         )
     remote = not config.get("no_remote_activities", False)
     workflows = None
@@ -174,6 +179,9 @@ def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[A
             interceptors=interceptors,
             failure_exception_types=config.get("workflow_failure_exception_types", ()),
             deadlock_detector=None if debug else _DEADLOCK_DETECTOR,
+            runner=config.get("workflow_runner", SANDBOXED),
+            unsandboxed_runner=config.get("unsandboxed_workflow_runner", UNSANDBOXED),
+            metric_meter=meter,
             patch_activation_callback=config.get("patch_activation_callback"),
             eager_activities=eager,
         )
@@ -183,13 +191,23 @@ def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[A
         workflows=workflows,
         activities=activities,
         remote_activities=remote,
-        workflow_slots=tuner._workflow_slots,
-        activity_slots=tuner._activity_slots,
+        workflow_slots=slots_of(tuner._workflow_supplier),
+        activity_slots=slots_of(tuner._activity_supplier),
         held_runs=config.get("max_cached_workflows", 1000),
         identity=config.get("identity") or config["client"].identity,
         build=deployment.version.build_id if deployment else config.get("build_id") or "",
     )
     return activities, made
+
+
+def _reservation(config: WorkerConfig) -> Reservation:
+    deployment = config.get("deployment_config")
+    return Reservation(
+        task_queue=config["task_queue"],
+        worker_identity=config.get("identity") or config["client"].identity,
+        worker_build_id=config.get("build_id") or "",
+        worker_deployment_version=deployment.version if deployment else None,
+    )
 
 
 def _check_versioning(workflows: Sequence[type], deployment: WorkerDeploymentConfig) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,15 @@ class WorkflowInterceptorClassInput:
     """
 
     unsafe_extern_functions: MutableMapping[str, Callable[..., Any]]
+
+
+def workflow_interceptors(
+    interceptors: Iterable[Interceptor],
+) -> tuple[list[type[WorkflowInboundInterceptor]], dict[str, Callable[..., Any]]]:
+    """The classes of interceptors that runs go through, outermost first, and what they lend to workflow code."""
+    extern: dict[str, Callable[..., Any]] = {}
+    given = WorkflowInterceptorClassInput(unsafe_extern_functions=extern)
+    return [cls for one in interceptors if (cls := one.workflow_interceptor_class(given)) is not None], extern
 
 
 class Interceptor:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 from durability._core.activation import RunDetails, WorkflowInstance
 from durability._core.deadlock import DeadlockDetector
 from durability._core.failure import ApplicationFailureInfo, Failure
-from durability._core.instance import create_instance
 from durability._core.interceptors import StartActivityInput, WorkflowInboundInterceptor, WorkflowOutboundInterceptor
 from durability._core.payload import Payload
 from durability._runtime.registry import WorkflowRegistry
@@ -28,8 +26,9 @@ from durability.activity._runner import (
 from durability.client import Client
 from durability.common import MetricMeter
 from durability.converter import DataConverter
-from durability.worker._interceptor import Interceptor, WorkflowInterceptorClassInput
-from durability.worker._runner import PatchActivationInput
+from durability.worker._interceptor import Interceptor, workflow_interceptors
+from durability.worker._runner import PatchActivationInput, WorkflowInstanceDetails, WorkflowRunner
+from durability.worker._slots import Slots
 from durability.workflow import ActivityHandle, Info
 from durability.workflow._definition import _Definition as WorkflowDefinition
 
@@ -49,6 +48,9 @@ class Workflows(WorkflowRegistry):
         deadlock_detector: DeadlockDetector | None = None,
         patch_activation_callback: PatchActivationCallback | None = None,
         eager_activities: Iterable[str] | None = None,
+        runner: WorkflowRunner,
+        unsandboxed_runner: WorkflowRunner,
+        metric_meter: MetricMeter = MetricMeter.noop,
     ) -> None:
         """Register workflow classes.
 
@@ -60,13 +62,14 @@ class Workflows(WorkflowRegistry):
             deadlock_detector: Watches for code that does not yield.
             patch_activation_callback: Asked whether a new patch is to be taken.
             eager_activities: Types of the activities that may run inside workflow tasks; all by default.
+            runner: Makes the instances.
+            unsandboxed_runner: Makes those of classes that are declared with ``sandboxed=False``.
+            metric_meter: For the metrics of workflows.
         """
         classes = list(workflows)
         if sum(WorkflowDefinition.must_from_class(cls).name is None for cls in classes) > 1:
             raise TypeError("More than one dynamic workflow")
-        extern: dict[str, Callable[..., Any]] = {}
-        given = WorkflowInterceptorClassInput(unsafe_extern_functions=extern)
-        chain = [cls for one in interceptors if (cls := one.workflow_interceptor_class(given)) is not None]
+        chain, extern = workflow_interceptors(interceptors)
         eager = None if eager_activities is None else frozenset(eager_activities)
         if eager:
             chain.append(_dispatching_all_but(eager))
@@ -74,27 +77,45 @@ class Workflows(WorkflowRegistry):
             classes,
             data_converter=data_converter,
             interceptors=chain,
+            extern_functions=extern,
             failure_exception_types=failure_exception_types,
             deadlock_detector=deadlock_detector,
+            guarded=False,
         )
+        self._runners = {True: runner, False: unsandboxed_runner}
+        for one in self._runners.values():
+            one.set_worker_level_failure_exception_types(failure_exception_types)
+        for definition in self._definitions.values():
+            self._runners[definition.sandboxed].prepare_workflow(definition)
         self._chain = chain
-        self._extern = extern
+        self._metric_meter = metric_meter
         self._disable_eager = eager is not None and not eager
         self._patch_activation_callback = patch_activation_callback
 
     def create(self, details: RunDetails) -> WorkflowInstance:
         """See ``WorkflowRegistry.create``."""
         converter = self._data_converter
-        return create_instance(
-            self.definition(details.started.workflow_type),
-            replace(details, extern_functions={**details.extern_functions, **self._extern}),
-            payload_converter=converter.payload_converter,
-            failure_converter=converter.failure_converter,
-            interceptors=self._chain,
-            failure_exception_types=self._failure_exception_types,
-            disable_eager_activity_execution=self._disable_eager,
-            deadlock_detector=self._deadlock_detector,
-            patch_activation_callback=self._take_patch if self._patch_activation_callback else None,
+        definition = self.definition(details.started.workflow_type)
+        return self._runners[definition.sandboxed].create_instance(
+            WorkflowInstanceDetails(
+                defn=definition,
+                run=details,
+                payload_converter=converter.payload_converter,
+                failure_converter=converter.failure_converter,
+                interceptor_classes=self._chain,
+                extern_functions={**details.extern_functions, **self._extern_functions},
+                disable_eager_activity_execution=self._disable_eager,
+                worker_level_failure_exception_types=self._failure_exception_types,
+                deadlock_detector=self._deadlock_detector,
+                patch_activation_callback=self._take_patch if self._patch_activation_callback else None,
+                metric_meter=self._metric_meter.with_additional_attributes(
+                    {
+                        "namespace": details.namespace,
+                        "task_queue": details.started.task_queue,
+                        "workflow_type": details.started.workflow_type,
+                    }
+                ),
+            )
         )
 
     def _take_patch(self, info: Info, patch_id: str) -> bool:
@@ -130,7 +151,8 @@ class Activities(ActivityRunner):
         interceptors: Sequence[Interceptor],
         executor: Executor | None,
         client: Callable[[], Client],
-        slots: int,
+        slots: Slots,
+        metric_meter: MetricMeter = MetricMeter.noop,
     ) -> None:
         """Register activities.
 
@@ -144,13 +166,13 @@ class Activities(ActivityRunner):
             data_converter=data_converter,
             interceptors=interceptors,
             executor=executor,
-            metric_meter=MetricMeter.noop,
+            metric_meter=metric_meter,
             client=client,
         )
         for activity in given:
             _check_executor(ActivityDefinition.must_from_callable(activity), executor)
         self._task_queue = task_queue
-        self._slots = asyncio.Semaphore(slots)
+        self._slots = slots
         self._running: set[Cancellation] = set()
         self._none_running = asyncio.Event()
         self._none_running.set()
@@ -174,7 +196,7 @@ class Activities(ActivityRunner):
         self._running.add(cancellation)
         self._none_running.clear()
         try:
-            async with self._slots:
+            async with self._slots(task.activity_type):
                 if self._abort:
                     cancellation.request(_SHUTDOWN)
                 result = await super().run(task, heartbeat=heartbeat, cancellation=cancellation)

@@ -101,8 +101,8 @@ class Replayer:
         Args:
             workflows: Classes decorated with ``workflow.defn``.
             workflow_task_executor: Accepted for compatibility: replay runs in the event loop's thread.
-            workflow_runner: Accepted for compatibility: workflows run without a sandbox.
-            unsandboxed_workflow_runner: Accepted for compatibility.
+            workflow_runner: Makes the instances of workflows; the default one guards them.
+            unsandboxed_workflow_runner: The same for classes that are declared with ``sandboxed=False``.
             namespace: What workflows see as their namespace.
             data_converter: Converts values.
             interceptors: Intercept workflows.
@@ -147,6 +147,8 @@ class Replayer:
             interceptors=config.get("interceptors", ()),
             failure_exception_types=config.get("workflow_failure_exception_types", ()),
             deadlock_detector=None if config.get("debug_mode") else DeadlockDetector(),
+            runner=config.get("workflow_runner", SANDBOXED),
+            unsandboxed_runner=config.get("unsandboxed_workflow_runner", UNSANDBOXED),
         )
 
     def config(self, *, active_config: bool = False) -> ReplayerConfig:

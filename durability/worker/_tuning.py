@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
+
+from durability.common import WorkerDeploymentVersion
 
 
 @dataclass(frozen=True)
@@ -88,24 +91,163 @@ class ResourceBasedSlotSupplier:
     tuner_config: ResourceBasedTunerConfig
 
 
-SlotSupplier: TypeAlias = FixedSizeSlotSupplier | ResourceBasedSlotSupplier
+class SlotPermit:
+    """What a ``CustomSlotSupplier`` hands out for a slot; subclasses may carry data."""
+
+
+class SlotReserveContext(Protocol):
+    """Who wants a slot.
+
+    Attributes:
+        slot_type: What the slot is for.
+        task_queue: The worker's task queue.
+        worker_identity: The worker's identity.
+        worker_build_id: The worker's build id; deprecated in favour of its deployment version.
+        worker_deployment_version: The worker's deployment version, if it has one.
+        is_sticky: False: there are no sticky task queues.
+    """
+
+    slot_type: Literal["workflow", "activity", "local-activity"]
+    task_queue: str
+    worker_identity: str
+    worker_build_id: str
+    worker_deployment_version: WorkerDeploymentVersion | None
+    is_sticky: bool
+
+
+@runtime_checkable
+class WorkflowSlotInfo(Protocol):
+    """A workflow task that uses a slot.
+
+    Attributes:
+        workflow_type: Its workflow type.
+        is_sticky: False: there are no sticky task queues.
+    """
+
+    workflow_type: str
+    is_sticky: bool
+
+
+@runtime_checkable
+class ActivitySlotInfo(Protocol):
+    """An activity that uses a slot.
+
+    Attributes:
+        activity_type: Its type.
+    """
+
+    activity_type: str
+
+
+@runtime_checkable
+class LocalActivitySlotInfo(Protocol):
+    """A local activity that uses a slot.
+
+    Attributes:
+        activity_type: Its type.
+    """
+
+    activity_type: str
+
+
+@runtime_checkable
+class NexusSlotInfo(Protocol):
+    """Accepted for compatibility: there is no Nexus here.
+
+    Attributes:
+        service: Unused.
+        operation: Unused.
+    """
+
+    service: str
+    operation: str
+
+
+SlotInfo: TypeAlias = WorkflowSlotInfo | ActivitySlotInfo | LocalActivitySlotInfo | NexusSlotInfo
+
+
+@dataclass(frozen=True)
+class SlotMarkUsedContext:
+    """A slot that is used from now on.
+
+    Attributes:
+        slot_info: What uses it.
+        permit: What was handed out for it.
+    """
+
+    slot_info: SlotInfo
+    permit: SlotPermit
+
+
+@dataclass(frozen=True)
+class SlotReleaseContext:
+    """A slot that is free again.
+
+    Attributes:
+        slot_info: What used it; None if nothing did.
+        permit: What was handed out for it.
+    """
+
+    slot_info: SlotInfo | None
+    permit: SlotPermit
+
+
+class CustomSlotSupplier(ABC):
+    """Decides by itself how many activities a worker runs at a time. Workflow tasks are not asked for."""
+
+    @abstractmethod
+    async def reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit:
+        """Wait until a slot is free. The wait may be cancelled; other exceptions are logged, and asked again after.
+
+        Args:
+            ctx: Who wants it.
+
+        Returns:
+            What stands for the slot.
+        """
+
+    @abstractmethod
+    def try_reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit | None:
+        """Return what stands for a slot if one is free at once, None otherwise.
+
+        Args:
+            ctx: Who wants it.
+        """
+
+    @abstractmethod
+    def mark_slot_used(self, ctx: SlotMarkUsedContext) -> None:
+        """Called when something begins to run in a slot.
+
+        Args:
+            ctx: What, and in which slot.
+        """
+
+    @abstractmethod
+    def release_slot(self, ctx: SlotReleaseContext) -> None:
+        """Called when a slot is no longer needed.
+
+        Args:
+            ctx: Which slot.
+        """
+
+
+SlotSupplier: TypeAlias = FixedSizeSlotSupplier | ResourceBasedSlotSupplier | CustomSlotSupplier
 
 DEFAULT_SLOTS = 100
 """Slots of each kind where nothing is said; as in Temporal's workers."""
-_RESOURCE_BASED_ACTIVITIES = 500
+_RESOURCE_BASED_SLOTS = 500
+"""The same for slots that go by resources."""
 
 
 class WorkerTuner:
-    """How many tasks of each kind a worker takes at a time. Made by the static methods."""
+    """How many tasks of each kind a worker takes at a time. Made by the class methods."""
 
-    def __init__(self, workflow_slots: int, activity_slots: int, local_activity_slots: int) -> None:
-        """Not for users: see the static methods."""
-        self._workflow_slots = workflow_slots
-        self._activity_slots = activity_slots
-        self._local_activity_slots = local_activity_slots
+    _workflow_supplier: SlotSupplier
+    _activity_supplier: SlotSupplier
 
-    @staticmethod
+    @classmethod
     def create_fixed(
+        cls,
         *,
         workflow_slots: int | None = None,
         activity_slots: int | None = None,
@@ -117,15 +259,15 @@ class WorkerTuner:
         Args:
             workflow_slots: Most workflow tasks at a time.
             activity_slots: Most activities at a time.
-            local_activity_slots: Most local activities at a time.
+            local_activity_slots: Accepted for compatibility: they run inside of workflow tasks.
             nexus_slots: Accepted for compatibility.
         """
-        return WorkerTuner(
-            workflow_slots or DEFAULT_SLOTS, activity_slots or DEFAULT_SLOTS, local_activity_slots or DEFAULT_SLOTS
-        )
+        workflows = FixedSizeSlotSupplier(workflow_slots or DEFAULT_SLOTS)
+        return cls._make(workflows, FixedSizeSlotSupplier(activity_slots or DEFAULT_SLOTS))
 
-    @staticmethod
+    @classmethod
     def create_resource_based(
+        cls,
         *,
         target_memory_usage: float,
         target_cpu_usage: float,
@@ -141,18 +283,19 @@ class WorkerTuner:
             target_cpu_usage: Accepted for compatibility.
             workflow_config: For workflow tasks.
             activity_config: For activities.
-            local_activity_config: For local activities.
+            local_activity_config: Accepted for compatibility: they run inside of workflow tasks.
             nexus_config: Accepted for compatibility.
         """
+        targets = ResourceBasedTunerConfig(target_memory_usage, target_cpu_usage)
         none = ResourceBasedSlotConfig()
-        return WorkerTuner(
-            (workflow_config or none).maximum_slots or DEFAULT_SLOTS,
-            (activity_config or none).maximum_slots or _RESOURCE_BASED_ACTIVITIES,
-            (local_activity_config or none).maximum_slots or _RESOURCE_BASED_ACTIVITIES,
+        return cls._make(
+            ResourceBasedSlotSupplier(workflow_config or none, targets),
+            ResourceBasedSlotSupplier(activity_config or none, targets),
         )
 
-    @staticmethod
+    @classmethod
     def create_composite(
+        cls,
         *,
         workflow_supplier: SlotSupplier,
         activity_supplier: SlotSupplier,
@@ -162,15 +305,26 @@ class WorkerTuner:
         """A tuner put together from suppliers.
 
         Args:
-            workflow_supplier: For workflow tasks.
+            workflow_supplier: For workflow tasks; a ``CustomSlotSupplier`` is not asked, and counts as the default.
             activity_supplier: For activities.
-            local_activity_supplier: For local activities.
+            local_activity_supplier: Accepted for compatibility: they run inside of workflow tasks.
             nexus_supplier: Accepted for compatibility.
         """
-        return WorkerTuner(_slots(workflow_supplier), _slots(activity_supplier), _slots(local_activity_supplier))
+        return cls._make(workflow_supplier, activity_supplier)
+
+    @classmethod
+    def _make(cls, workflow_supplier: SlotSupplier, activity_supplier: SlotSupplier) -> WorkerTuner:
+        tuner = cls()
+        tuner._workflow_supplier, tuner._activity_supplier = workflow_supplier, activity_supplier
+        return tuner
 
 
-def _slots(supplier: SlotSupplier) -> int:
-    if isinstance(supplier, FixedSizeSlotSupplier):
-        return supplier.num_slots
-    return supplier.slot_config.maximum_slots or DEFAULT_SLOTS
+def slots_of(supplier: SlotSupplier) -> int:
+    """How many tasks are taken at a time; as many as by default where the supplier decides by itself."""
+    match supplier:
+        case FixedSizeSlotSupplier(num_slots=number):
+            return number
+        case ResourceBasedSlotSupplier(slot_config=config):
+            return config.maximum_slots or _RESOURCE_BASED_SLOTS
+        case _:
+            return DEFAULT_SLOTS

@@ -102,8 +102,8 @@ class Worker:
             activity_executor: Runs activities that are not ``async def``, in threads. Required if there are any.
             workflow_task_executor: Accepted for compatibility: workflow tasks run in the event loop's thread.
             nexus_task_executor: Accepted for compatibility.
-            workflow_runner: Accepted for compatibility: workflows run without a sandbox.
-            unsandboxed_workflow_runner: Accepted for compatibility.
+            workflow_runner: Makes the instances of workflows; the default one guards them.
+            unsandboxed_workflow_runner: The same for classes that are declared with ``sandboxed=False``.
             plugins: Change the worker's configuration and wrap its run; those of the client come first.
             interceptors: Intercept workflows and activities; those of the client come first.
             build_id: Recorded with every workflow task.

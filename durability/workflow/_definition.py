@@ -9,12 +9,12 @@ from typing import Any, TypeVar, overload
 
 from durability._core.type_hints import type_hints_from_func
 from durability.common import RawValue, VersioningBehavior
+from durability.common._raw_value import is_raw_sequence
 from durability.types import CallableAsyncType, CallableType, ClassType, MethodSyncNoParam, SelfType
 from durability.workflow._handlers import (
     _QUERY,
     _SIGNAL,
     _HandlerDefinition,
-    _is_raw_sequence,
     _QueryDefinition,
     _SignalDefinition,
     _UpdateDefinition,
@@ -44,7 +44,7 @@ def defn(
     *, sandboxed: bool = True, dynamic: bool = False, versioning_behavior: VersioningBehavior = ...
 ) -> Callable[[ClassType], ClassType]: ...
 def defn(
-    cls: ClassType | None = None,
+    cls: type | None = None,
     *,
     name: str | None = None,
     sandboxed: bool = True,
@@ -57,7 +57,7 @@ def defn(
     Args:
         cls: The class, when the decorator is used without parentheses.
         name: The workflow type's name; the class's own by default.
-        sandboxed: Accepted for compatibility; workflows run without a sandbox.
+        sandboxed: Whether the guard refuses what does not replay (docs/determinism.md).
         dynamic: Run every workflow type that has no class; ``run`` takes a single ``Sequence[RawValue]``.
         failure_exception_types: Exceptions that fail the workflow or update instead of the workflow task, besides
             those of ``durability.exceptions``.
@@ -177,16 +177,16 @@ class _Definition:
     has_init: bool
 
     @staticmethod
-    def from_class(cls: type) -> _Definition | None:
-        definition: _Definition | None = getattr(cls, _DEFINITION, None)
+    def from_class(workflow_class: type) -> _Definition | None:
+        definition: _Definition | None = getattr(workflow_class, _DEFINITION, None)
         # A subclass inherits the attribute, but is no workflow unless it is decorated itself.
-        return definition if definition is not None and definition.cls is cls else None
+        return definition if definition is not None and definition.cls is workflow_class else None
 
     @staticmethod
-    def must_from_class(cls: type) -> _Definition:
-        definition = _Definition.from_class(cls)
+    def must_from_class(workflow_class: type) -> _Definition:
+        definition = _Definition.from_class(workflow_class)
         if definition is None:
-            name = getattr(cls, "__name__", repr(cls))
+            name = getattr(workflow_class, "__name__", repr(workflow_class))
             raise ValueError(f"Workflow {name} missing attributes, was it decorated with @workflow.defn?")
         return definition
 
@@ -234,7 +234,7 @@ def _apply(
         raise ValueError(f"Invalid workflow class for {len(members.issues)} reasons: {', '.join(members.issues)}")
     assert members.run_fn is not None
     arg_types, ret_type = type_hints_from_func(members.run_fn)
-    if name is None and (arg_types is None or len(arg_types) != 1 or not _is_raw_sequence(arg_types[0])):
+    if name is None and (arg_types is None or len(arg_types) != 1 or not is_raw_sequence(arg_types[0])):
         raise TypeError(f"Dynamic workflow must accept a single Sequence[{RawValue.__module__}.RawValue]")
     definition = _Definition(
         name=name,

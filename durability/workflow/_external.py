@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Generic, overload
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Concatenate, Generic, overload
 
 from durability._core.interceptors import SignalExternalWorkflowInput
 from durability.common._arguments import _arg_or_args, _arg_unset
 from durability.types import (
-    MethodAsyncNoParam,
-    MethodAsyncSingleParam,
     MethodSyncOrAsyncNoParam,
     MethodSyncOrAsyncSingleParam,
+    MultiParamSpec,
     ParamType,
     SelfType,
 )
@@ -120,7 +119,7 @@ def get_external_workflow_handle(workflow_id: str, *, run_id: str | None = None)
 
 
 def get_external_workflow_handle_for(
-    workflow: MethodAsyncNoParam[SelfType, Any] | MethodAsyncSingleParam[SelfType, Any, Any],
+    workflow: Callable[Concatenate[SelfType, MultiParamSpec], Awaitable[Any]],
     workflow_id: str,
     *,
     run_id: str | None = None,

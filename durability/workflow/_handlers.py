@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from typing import Any, Literal, Protocol, overload, runtime_checkable
 
 from durability._core.type_hints import type_hints_from_func
-from durability.common import RawValue
+from durability.common._raw_value import is_raw_sequence
 from durability.types import (
     CallableSyncOrAsyncReturnNoneType,
     CallableType,
@@ -153,14 +153,9 @@ def _takes_varargs(fn: Callable[..., Any], arg_types: list[type] | None, is_meth
         and parameters[-1].kind is inspect.Parameter.VAR_POSITIONAL
     ):
         return True
-    # list(): typing.Sequence and collections.abc.Sequence compare unequal but mean the same here.
-    if arg_types is None or len(arg_types) != 2 or arg_types[0] is not str or not _is_raw_sequence(arg_types[1]):
+    if arg_types is None or len(arg_types) != 2 or arg_types[0] is not str or not is_raw_sequence(arg_types[1]):
         raise RuntimeError("Dynamic handler must have 3 arguments: self, str, and Sequence[RawValue]")
     return False
-
-
-def _is_raw_sequence(hint: Any) -> bool:
-    return getattr(hint, "__origin__", None) is Sequence and getattr(hint, "__args__", None) == (RawValue,)
 
 
 def _check_name_or_dynamic(name: str | None, dynamic: bool | None) -> None:
@@ -183,7 +178,7 @@ def signal(
     *, dynamic: Literal[True], unfinished_policy: HandlerUnfinishedPolicy = ..., description: str | None = None
 ) -> Callable[[CallableSyncOrAsyncReturnNoneType], CallableSyncOrAsyncReturnNoneType]: ...
 def signal(
-    fn: CallableSyncOrAsyncReturnNoneType | None = None,
+    fn: Callable[..., Awaitable[None] | None] | None = None,
     *,
     name: str | None = None,
     dynamic: bool | None = False,
@@ -231,7 +226,7 @@ def query(*, dynamic: Literal[True], description: str | None = None) -> Callable
 @overload
 def query(*, description: str) -> Callable[[CallableType], CallableType]: ...
 def query(
-    fn: CallableType | None = None,
+    fn: Callable[..., Any] | None = None,
     *,
     name: str | None = None,
     dynamic: bool | None = False,

@@ -66,6 +66,19 @@ class LoggerAdapter(_Base):
             return False
         return super().isEnabledFor(level)
 
+    def log(self, level: int, msg: object, *args: Any, stacklevel: int = 1, **kwargs: Any) -> None:
+        """Log a message, unless the workflow is being replayed.
+
+        Args:
+            level: Level of the record.
+            msg: The message.
+            args: For the message's placeholders.
+            stacklevel: 1 names the caller as the place; 2 its caller, and so on.
+            kwargs: As for ``logging.Logger.log``.
+        """
+        # One more frame than in the base class, which is this one.
+        super().log(level, msg, *args, stacklevel=stacklevel + 1, **kwargs)
+
     @property
     def base_logger(self) -> logging.Logger:
         """The logger underneath, for handlers and levels."""

@@ -1,13 +1,15 @@
-"""What workflow code should rarely need, and the names of the sandbox that does not exist here."""
+"""What workflow code should rarely need, such as ways past the guard."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from enum import Flag, auto
 from typing import Final
 
+from durability._guards.exemptions import PassThrough, in_block, unrestricted
 from durability.workflow._runtime import current
 
 
@@ -20,13 +22,11 @@ class SandboxImportNotificationPolicy(Flag):
     RAISE_ON_UNINTENTIONAL_PASSTHROUGH = auto()
 
 
-_unrestricted: Final = ContextVar("sandbox_unrestricted", default=False)
-_passed_through: Final = ContextVar("imports_passed_through", default=False)
 _policy: Final[ContextVar[SandboxImportNotificationPolicy | None]] = ContextVar("import_policy", default=None)
 
 
 class unsafe:
-    """Functions that workflow code should rarely need. Those about the sandbox change nothing: there is none."""
+    """Functions that workflow code should rarely need. Instead of a sandbox there is a guard (docs/determinism.md)."""
 
     def __init__(self) -> None:
         """Refuse: this is a namespace."""
@@ -49,38 +49,33 @@ class unsafe:
 
     @staticmethod
     def in_sandbox() -> bool:
-        """False: there is no sandbox."""
-        return False
+        """Whether the calling code is workflow code that the guard watches."""
+        return getattr(asyncio._get_running_loop(), "guard", None) is not None
 
     @staticmethod
     def is_sandbox_unrestricted() -> bool:
         """Whether the calling code is in a ``sandbox_unrestricted`` block."""
-        return _unrestricted.get()
+        return unrestricted.get()
 
     @staticmethod
     @contextmanager
     def sandbox_unrestricted() -> Iterator[None]:
-        """Accepted for compatibility: nothing is restricted anyway."""
-        token = _unrestricted.set(True)
+        """A block in which the guard refuses nothing. What it does must not change what the workflow decides."""
+        token = unrestricted.set(True)
         try:
             yield
         finally:
-            _unrestricted.reset(token)
+            unrestricted.reset(token)
 
     @staticmethod
     def is_imports_passed_through() -> bool:
         """Whether the calling code is in an ``imports_passed_through`` block."""
-        return _passed_through.get()
+        return in_block.get()
 
     @staticmethod
-    @contextmanager
-    def imports_passed_through() -> Iterator[None]:
-        """Accepted for compatibility: imports are never repeated per workflow."""
-        token = _passed_through.set(True)
-        try:
-            yield
-        finally:
-            _passed_through.reset(token)
+    def imports_passed_through() -> AbstractContextManager[None]:
+        """A block whose imports are not workflow code: the guard refuses nothing to the modules."""
+        return PassThrough()
 
     @staticmethod
     def current_import_notification_policy_override() -> SandboxImportNotificationPolicy | None:

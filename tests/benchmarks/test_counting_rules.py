@@ -15,7 +15,8 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from durability._local.metering import Meter, attribute_size, item_size
+from durability._aws.item_sizes import attribute_size, item_size
+from durability._local.metering import Meter
 
 REGION = "us-east-1"
 KEY = {"pk": {"S": "a"}, "sk": {"S": "b"}}

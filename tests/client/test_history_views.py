@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import warnings
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from temporalio import client as reference_client
 from temporalio import workflow as reference_workflow
+from temporalio.api.common.v1 import Payload as ProtobufPayload
 from temporalio.common import VersioningBehavior
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
@@ -131,6 +133,74 @@ def test_the_reference_reads_it_as_it_was_written() -> None:
     assert [(event.event_id, event.name, event.time) for event in again] == [
         (event.event_id, event.name, event.time) for event in to_events(RUN)
     ]
+
+
+def test_events_have_the_fields_that_protobuf_gives_them() -> None:
+    failed = history.ActivityTaskFailed(
+        T + 30, "a:3", 3, 1, T + 25, "w", Failure(message="no", info=failures.ApplicationFailureInfo(type="E")), 2
+    )
+    started = history.WorkflowExecutionStarted(
+        time=T,
+        key="k",
+        workflow_type="Greeter",
+        task_queue="q",
+        arguments=[text("Ann")],
+        headers={"h": text("header")},
+        memo={"m": text("memo")},
+        search_attributes={"s": text("attribute")},
+        first_run_id="r1",
+        run_timeout=90_500,
+        start_delay=4_830_000,
+        retry_policy=history.RetryPolicyRecord(1000, 2.0, 5000, 3, ("E",)),
+        static_summary=text("summary"),
+    )
+    child = history.StartChildWorkflowExecutionInitiated(1, "c", "Child", "q", [text("x")], parent_close_policy=2)
+    run = [
+        delta(0, [started], [scheduled(3), child, scheduled(1, local=True)]),
+        delta(30, [failed, completed(1, 29, "local")], []),
+    ]
+    mine = to_events(run, workflow_id="w")
+    theirs = reference_client.WorkflowHistory.from_json("w", to_json(mine)).events
+    assert len(theirs) == len(mine)
+    for event, expected in zip(mine, theirs, strict=True):
+        _same_fields(getattr(event, event.attributes_name), getattr(expected, event.attributes_name))
+        assert event.event_time.ToDatetime() == expected.event_time.ToDatetime()
+        assert event.event_time.ToMilliseconds() == expected.event_time.ToMilliseconds()
+        assert event.HasField(event.attributes_name)
+        assert event.HasField("user_metadata") == expected.HasField("user_metadata")
+    assert mine[0].user_metadata.summary == text("summary")
+    first = mine[0].workflow_execution_started_event_attributes
+    assert first.first_workflow_task_backoff.ToTimedelta() == timedelta(seconds=4830)
+    assert not first.HasField("parent_workflow_execution")
+    assert first.parent_workflow_execution.workflow_id == ""
+    assert mine[0].timer_fired_event_attributes.timer_id == ""
+
+
+def _same_fields(mine: Any, theirs: Any) -> None:
+    """Whether what is set in a protobuf message is found under the same names, with the same values."""
+    for field, expected in theirs.ListFields():
+        found = getattr(mine, field.name)
+        if hasattr(expected, "ListFields"):
+            assert isinstance(mine, Payload) or mine.HasField(field.name)
+            _same_values(found, expected)
+        elif field.message_type is not None and field.message_type.GetOptions().map_entry:
+            assert found.keys() == expected.keys()
+            for key, value in expected.items():
+                _same_values(found[key], value)
+        elif field.message_type is not None:
+            for one, other in zip(found, expected, strict=True):
+                _same_values(one, other)
+        else:
+            assert found == (list(expected) if field.is_repeated else expected), field.name
+
+
+def _same_values(mine: Any, theirs: Any) -> None:
+    if isinstance(theirs, ProtobufPayload):
+        assert mine == Payload(dict(theirs.metadata), theirs.data)
+    elif hasattr(theirs, "ToTimedelta"):
+        assert mine.ToTimedelta() == theirs.ToTimedelta()
+    else:
+        _same_fields(mine, theirs)
 
 
 async def test_the_references_replayer_replays_it() -> None:

@@ -254,7 +254,7 @@ def test_a_bug_in_the_handler_is_waited_out() -> None:
                 await handle.execute_update(Account.deposit, 5, rpc_timeout=timedelta(seconds=30))
             later = asyncio.ensure_future(handle.execute_update(Account.deposit, 5))
             await asyncio.sleep(60)
-            assert "a bug" in (await handle.describe()).raw_description.task_failure
+            assert "a bug" in (await handle.describe()).raw_description.pending_workflow_task.last_failure.message
         finally:
             broken = False
         assert await later == 10

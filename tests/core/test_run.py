@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import pytest
@@ -30,6 +31,9 @@ class Script:
 
     def query(self, request: QueryRequest) -> Payload | None:
         return None
+
+    def guarded(self) -> AbstractContextManager[object]:
+        return nullcontext()
 
     def stack_trace(self) -> str:
         return ""

@@ -9,9 +9,3 @@ KNOWN_DIFFERENCES: Final[dict[str, set[str]]] = {
     "local-activity-ends-try-cancel": {"histories"},
     "local-activity-ends-abandon": {"histories"},
 }
-
-UNREADABLE_EVENTS: Final = ("EVENT_TYPE_WORKFLOW_TASK_FAILED", "EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT")
-"""Histories with these cannot be read from Temporal's JSON yet."""
-
-NOT_FOR_TEMPORALS_REPLAYER: Final = {"workflow-info"}
-"""Scenarios whose histories Temporal's replayer sees differently: timeouts that are not set read as zero there."""

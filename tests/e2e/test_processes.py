@@ -103,9 +103,9 @@ async def test_a_bug_is_shown_and_the_run_goes_on_when_it_is_fixed(stage: Stage)
         "Repairable", id="bug", task_queue="e2e", result_type=str
     )
     await eventually(lambda: stage.head("bug").task_attempts)
-    description = (await handle.describe()).raw_description
-    assert "RuntimeError: a bug in workflow code" in description.task_failure
-    assert "repairable.py" in description.task_failure
+    failure = (await handle.describe()).raw_description.pending_workflow_task.last_failure.message
+    assert "RuntimeError: a bug in workflow code" in failure
+    assert "repairable.py" in failure
     source.write_text(wrong.replace('raise RuntimeError("a bug in workflow code")', 'return "fixed"'))
     await asyncio.to_thread(stage.cloud.reload)
     assert await handle.result() == "fixed"
@@ -128,7 +128,7 @@ async def test_code_that_does_not_fit_the_history_is_shown_and_waits_for_code_th
     source.write_text(waiting.replace('effect, "before"', '"another_activity", "before"'))
     await asyncio.to_thread(stage.cloud.reload)
     await eventually(lambda: stage.head("changed").task_attempts)
-    assert "NondeterminismError" in (await handle.describe()).raw_description.task_failure
+    assert "NondeterminismError" in (await handle.describe()).raw_description.pending_workflow_task.last_failure.message
     source.write_text(waiting)
     await asyncio.to_thread(stage.cloud.reload)
     assert await handle.result() == "fixed"

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from durability._aws.item_sizes import attribute_size, item_size
 from durability._local import LocalCloud
-from durability._local.metering import attribute_size, item_size
 
 
 @pytest.fixture(autouse=True)

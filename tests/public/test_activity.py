@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -38,23 +37,6 @@ class Service:
 class Callee:
     async def __call__(self, a: int) -> str:
         return str(a)
-
-
-def test_public_names_are_those_of_the_reference() -> None:
-    theirs = {
-        name
-        for name, value in vars(temporalio.activity).items()
-        if not name.startswith("_") and (getattr(value, "__module__", "") == "temporalio.activity" or name == "logger")
-    }
-    assert set(activity.__all__) == theirs
-
-
-@pytest.mark.parametrize("name", [name for name in activity.__all__ if name not in ("logger", "LoggerAdapter")])
-def test_parameters_are_those_of_the_reference(name: str) -> None:
-    ours, theirs = getattr(activity, name), getattr(temporalio.activity, name)
-    parameters = inspect.signature(ours).parameters.values()
-    expected = inspect.signature(theirs).parameters.values()
-    assert [(p.name, p.kind, p.default) for p in parameters] == [(p.name, p.kind, p.default) for p in expected]
 
 
 def test_definitions() -> None:

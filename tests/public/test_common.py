@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import enum
-import inspect
 import pickle
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,41 +17,6 @@ from durability import common, converter
 from durability._core.payload import Payload
 from durability.api.common import v1
 from durability.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
-
-ENUMS = [name for name in common.__all__ if inspect.isclass(o := getattr(common, name)) and issubclass(o, enum.Enum)]
-THEIRS = [
-    name for name in common.__all__ if hasattr(temporalio.common, name) and inspect.isclass(getattr(common, name))
-]
-
-
-@pytest.mark.parametrize("name", ENUMS)
-def test_enum_numbers(name: str) -> None:
-    theirs = getattr(temporalio.common, name)
-    assert {m.name: m.value for m in getattr(common, name)} == {m.name: m.value for m in theirs}
-
-
-def test_only_nexus_is_missing() -> None:
-    theirs = {
-        n
-        for n in dir(temporalio.common)
-        if getattr(getattr(temporalio.common, n), "__module__", "") == "temporalio.common"
-    }
-    missing = {n for n in theirs if not n.startswith("_")} - set(common.__all__)
-    assert all("Nexus" in name for name in missing), missing
-
-
-@pytest.mark.parametrize("name", THEIRS)
-def test_public_members_and_parameters(name: str) -> None:
-    ours, theirs = getattr(common, name), getattr(temporalio.common, name)
-    protobuf = {"from_proto", "apply_to_proto"}
-    for member, value in vars(theirs).items():
-        if member.startswith("_") or member in protobuf:
-            continue
-        assert hasattr(ours, member), member
-        if inspect.isfunction(value) or isinstance(value, staticmethod):
-            own = inspect.signature(getattr(ours, member)).parameters
-            assert list(own) == list(inspect.signature(getattr(theirs, member)).parameters), member
-
 
 POLICIES: list[dict[str, Any]] = [
     {"initial_interval": timedelta(seconds=-1)},

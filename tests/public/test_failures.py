@@ -34,6 +34,17 @@ ACTIVITY = {
 }
 
 
+INFOS = (
+    "application_failure_info",
+    "timeout_failure_info",
+    "canceled_failure_info",
+    "terminated_failure_info",
+    "server_failure_info",
+    "activity_failure_info",
+    "child_workflow_execution_failure_info",
+)
+
+
 def errors(module: Any) -> list[BaseException]:
     return [
         module.ApplicationError("message"),
@@ -85,6 +96,13 @@ def plain(value: Any) -> Any:
 def test_failures_carry_what_the_reference_failures_carry(index: int) -> None:
     failure, reference = ours(errors(exceptions)[index]), theirs(errors(temporalio.exceptions)[index])
     assert (failure.message, failure.stack_trace) == (reference.message, reference.stack_trace)
+    for name in ("cause", "encoded_attributes", *INFOS):
+        assert failure.HasField(name) == reference.HasField(name)
+    assert failure.application_failure_info.type == reference.application_failure_info.type
+    mine, other = (one.application_failure_info.details.payloads for one in (failure, reference))
+    assert [payload.data for payload in mine] == [payload.data for payload in other]
+    assert failure.timeout_failure_info.timeout_type == reference.timeout_failure_info.timeout_type
+    assert failure.activity_failure_info.activity_type.name == reference.activity_failure_info.activity_type.name
     stored = msgspec.msgpack.decode(msgspec.msgpack.encode(failure), type=Failure)
     back = FailureConverter.default.from_failure(stored, PayloadConverter.default)
     reference_back = temporalio.converter.FailureConverter.default.from_failure(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import subprocess
 import sys
-from types import ModuleType
 
 import pytest
 
@@ -32,15 +30,3 @@ def test_no_aws_library_and_nothing_heavy_is_imported(module: str) -> None:
     assert module in imported
     assert imported & (AWS | HEAVY) == set()
     assert not [name for name in imported if name.startswith(("durability._runtime", "durability._aws"))]
-
-
-FACES = ["durability.activity", "durability.common", "durability.converter"]
-
-
-@pytest.mark.parametrize("name", FACES)
-def test_all_is_exactly_what_a_package_offers(name: str) -> None:
-    module = importlib.import_module(name)
-    offered = {attribute for attribute, value in vars(module).items() if not isinstance(value, ModuleType)}
-    assert {attribute for attribute in offered if not attribute.startswith("_")} - {"annotations"} == set(
-        module.__all__
-    )

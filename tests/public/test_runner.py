@@ -432,6 +432,22 @@ async def test_only_the_newest_heartbeat_is_sent() -> None:
     assert sent == [payloads(1), payloads(3)]
 
 
+async def test_a_thread_that_a_coroutine_waits_for_may_send_heartbeats() -> None:
+    """The event loop is blocked until the thread has ended, and the activity ends right after that."""
+    sent: list[Any] = []
+
+    @activity.defn
+    async def beat() -> None:
+        thread = threading.Thread(target=contextvars.copy_context().run, args=(activity.heartbeat, "from a thread"))
+        thread.start()
+        thread.join()
+        raise ValueError("ends here")
+
+    result = await ActivityRunner([beat]).run(task(beat), heartbeat=sent.append)
+    assert application_failure(result) == ("ValueError", "ends here")
+    assert sent == [payloads("from a thread")]
+
+
 async def test_a_heartbeat_that_cannot_be_recorded_fails_the_attempt() -> None:
     async def sink(details: list[Payload]) -> None:
         raise OSError("no table")

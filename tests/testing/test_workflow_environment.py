@@ -78,6 +78,31 @@ class Racing:
 
 
 @workflow.defn
+class PutOff:
+    """Sleeps for an hour, unless it is told to sleep for longer, or not to sleep until it is told again."""
+
+    def __init__(self) -> None:
+        self.hours: float | None = 1
+        self.changed = False
+
+    @workflow.run
+    async def run(self) -> float:
+        begun = workflow.now()
+        while True:
+            self.changed = False
+            limit = None if self.hours is None else timedelta(hours=self.hours)
+            try:
+                await workflow.wait_condition(lambda: self.changed, timeout=limit)
+            except TimeoutError:
+                return (workflow.now() - begun).total_seconds() / 3600
+
+    @workflow.update
+    def change(self, hours: float | None) -> None:
+        self.hours = hours
+        self.changed = True
+
+
+@workflow.defn
 class Asserting:
     @workflow.run
     async def run(self) -> None:
@@ -122,6 +147,16 @@ async def test_sleep_fires_the_timers_on_its_way() -> None:
             assert await handle.result() == "nobody told"
 
 
+@pytest.mark.parametrize("changes", [[2], [None, 2], [0.5, 3], [3, 2]])
+async def test_a_timer_that_is_put_off_fires_later(changes: list[float | None]) -> None:
+    async with await WorkflowEnvironment.start_time_skipping() as env, worker(env.client, PutOff):
+        handle = await env.client.start_workflow(PutOff.run, id="w", task_queue=QUEUE)
+        for hours in changes:
+            await handle.execute_update(PutOff.change, hours)
+            await env.sleep(60)
+        assert await handle.result() == pytest.approx(changes[-1], abs=0.1)
+
+
 async def test_time_is_not_skipped_without_somebody_waiting() -> None:
     async with await WorkflowEnvironment.start_time_skipping() as env, worker(env.client, Sleeper):
         handle = await env.client.start_workflow(Sleeper.run, 3600.0, id="w", task_queue=QUEUE)
@@ -150,6 +185,46 @@ async def test_time_is_not_skipped_while_an_activity_runs() -> None:
         assert (await env.get_current_time()) - before < timedelta(minutes=1)
         released.set()
         assert await result == "activity"
+
+
+@activity.defn
+async def completed_by_others() -> str:
+    completed_by_others_token.set_result(activity.info().task_token)
+    activity.raise_complete_async()
+
+
+completed_by_others_token: asyncio.Future[bytes]
+
+
+@workflow.defn
+class AsksOthers:
+    @workflow.run
+    async def run(self) -> str:
+        return await workflow.execute_activity(completed_by_others, start_to_close_timeout=timedelta(days=1))
+
+
+@pytest.mark.parametrize("eager", [True, False], ids=["eager", "dispatched"])
+async def test_time_is_not_skipped_while_an_activity_is_to_be_completed_from_outside(eager: bool) -> None:
+    global completed_by_others_token
+    completed_by_others_token = asyncio.get_running_loop().create_future()
+    async with await WorkflowEnvironment.start_time_skipping() as env:
+        worker = Worker(
+            env.client,
+            task_queue=QUEUE,
+            workflows=[AsksOthers],
+            activities=[completed_by_others],
+            disable_eager_activity_execution=not eager,
+        )
+        async with worker:
+            handle = await env.client.start_workflow(AsksOthers.run, id="asks", task_queue=QUEUE)
+            result = asyncio.create_task(handle.result())
+            token = await completed_by_others_token
+            before = await env.get_current_time()
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert await env.get_current_time() - before < timedelta(minutes=1)
+            await env.client.get_async_activity_handle(task_token=token).complete("done")
+            assert await result == "done"
 
 
 async def test_local_environment_has_real_time() -> None:
@@ -216,7 +291,7 @@ async def test_time_is_not_skipped_while_a_workflow_task_fails() -> None:
         before = await env.get_current_time()
         handle = await env.client.start_workflow(Repaired.run, id="w", task_queue=QUEUE)
         result = asyncio.create_task(handle.result())
-        while not (await handle.describe()).raw_description.task_attempts:  # noqa: ASYNC110 - nothing tells the test
+        while not (await handle.describe()).raw_description.HasField("pending_workflow_task"):  # noqa: ASYNC110 - nothing tells the test
             await asyncio.sleep(0)
         for _ in range(100):
             await asyncio.sleep(0)

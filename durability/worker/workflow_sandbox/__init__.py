@@ -1,17 +1,13 @@
-"""The names of Temporal's workflow sandbox.
+"""The guard of workflow code, under the names of Temporal's workflow sandbox.
 
-They are accepted so that code which names them runs. Workflows run without a sandbox: their modules are imported once,
-like any others, and nothing here changes how.
+Workflow modules are imported once, like any others: nothing here isolates them. What workflow code may not use is
+refused when it is used.
 """
 
 from __future__ import annotations
 
-from durability.worker.workflow_sandbox._restrictions import (
-    RestrictedWorkflowAccessError,
-    SandboxMatcher,
-    SandboxRestrictions,
-    UnintentionalPassthroughError,
-)
+from durability._guards.errors import RestrictedWorkflowAccessError, UnintentionalPassthroughError
+from durability._guards.restrictions import SandboxMatcher, SandboxRestrictions
 from durability.worker.workflow_sandbox._runner import SandboxedWorkflowRunner
 
 __all__ = [

@@ -1,15 +1,25 @@
-"""The runner that Temporal's workers have by default."""
+"""The runner that workers have by default."""
 
 from __future__ import annotations
 
 from typing import Final
+from weakref import WeakKeyDictionary
 
-from durability.worker._runner import UnsandboxedWorkflowRunner, WorkflowRunner
-from durability.worker.workflow_sandbox._restrictions import SandboxRestrictions
+from durability._core.activation import WorkflowInstance
+from durability._guards.guard import Guard
+from durability._guards.restrictions import SandboxRestrictions
+from durability.worker._runner import UnsandboxedWorkflowRunner, WorkflowInstanceDetails, WorkflowRunner, instance_of
+from durability.workflow._definition import _Definition
 
 
 class SandboxedWorkflowRunner(WorkflowRunner):
-    """Accepted for compatibility: workflows run without a sandbox."""
+    """Runs workflows under the guard, which refuses what does not replay.
+
+    Modules are imported once, like any others: there is no sandbox around them.
+    """
+
+    restrictions: SandboxRestrictions
+    runner_class: type[WorkflowRunner]
 
     def __init__(
         self,
@@ -19,12 +29,43 @@ class SandboxedWorkflowRunner(WorkflowRunner):
         """Create the runner.
 
         Args:
-            restrictions: Kept, and without effect.
-            runner_class: Kept, and without effect.
+            restrictions: What is refused, and which modules may use everything.
+            runner_class: Another runner has its instances run without the guard.
         """
-        super().__init__()
         self.restrictions = restrictions
         self.runner_class = runner_class
+        self._guards: WeakKeyDictionary[type, Guard] = WeakKeyDictionary()
+
+    def prepare_workflow(self, defn: _Definition) -> None:
+        """See ``WorkflowRunner.prepare_workflow``.
+
+        Args:
+            defn: What ``@workflow.defn`` noted of the class.
+        """
+        if self.runner_class is not UnsandboxedWorkflowRunner:
+            self.runner_class().prepare_workflow(defn)
+
+    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
+        """See ``WorkflowRunner.create_instance``.
+
+        Args:
+            det: What it is made from.
+
+        Returns:
+            The instance.
+        """
+        if self.runner_class is not UnsandboxedWorkflowRunner:
+            return self.runner_class().create_instance(det)
+        return instance_of(det, None if self.restrictions.passthrough_all_modules else self._guard_of(det))
+
+    def _guard_of(self, det: WorkflowInstanceDetails) -> Guard:
+        cls = det.defn.cls
+        guard = self._guards.get(cls)
+        if guard is None:
+            default = self.restrictions is SandboxRestrictions.default
+            guard = Guard([cls], restrictions=None if default else self.restrictions)
+            self._guards[cls] = guard
+        return guard
 
 
 SANDBOXED: Final = SandboxedWorkflowRunner()

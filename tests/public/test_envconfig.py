@@ -1,0 +1,95 @@
+"""Client settings from files and variables: what the reference makes of the same ones."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import temporalio.envconfig as reference
+
+from durability import envconfig
+from durability.exceptions import ConfigurationError
+
+FILE = """
+[profile.default]
+address = "https://one.example"
+namespace = "orders"
+[profile.default.grpc_meta]
+"X-Some_Header" = "v"
+[profile.other]
+address = "two:2"
+api_key = "key"
+[profile.other.tls]
+disabled = false
+server_name = "name"
+server_ca_cert_path = "/ca"
+client_cert_data = "certificate"
+client_key_data = "secret"
+[profile.other.codec]
+endpoint = "unused"
+"""
+
+GOOD: list[tuple[dict[str, Any], dict[str, str]]] = [
+    ({}, {}),
+    ({"profile": "other"}, {}),
+    ({}, {"TEMPORAL_PROFILE": "other"}),
+    ({}, {"TEMPORAL_ADDRESS": "three:3", "TEMPORAL_NAMESPACE": "returns", "TEMPORAL_API_KEY": "k"}),
+    ({}, {"TEMPORAL_GRPC_META_X_SOME_HEADER": "", "TEMPORAL_GRPC_META_MORE": "m"}),
+    ({}, {"TEMPORAL_TLS": "true", "TEMPORAL_TLS_SERVER_NAME": "s", "TEMPORAL_TLS_CLIENT_KEY_PATH": "/k"}),
+    ({}, {"TEMPORAL_TLS": "false"}),
+    ({"disable_env": True}, {"TEMPORAL_ADDRESS": "unused"}),
+    ({"config_file_strict": True}, {}),
+    ({"config_source": None, "disable_file": True}, {"TEMPORAL_ADDRESS": "three:3"}),
+    ({"config_source": Path("/nowhere/at/all")}, {}),
+]
+
+BAD: list[tuple[dict[str, Any], dict[str, str]]] = [
+    ({"profile": "none"}, {}),
+    ({}, {"TEMPORAL_PROFILE": "none"}),
+    ({"disable_file": True, "disable_env": True}, {}),
+    ({"config_source": "x = ["}, {}),
+    ({"config_source": "[elsewhere]\nx = 1", "config_file_strict": True}, {}),
+    ({"config_source": "[profile.default]\nbogus = 1", "config_file_strict": True}, {}),
+    ({"config_source": "[profile.default.tls]\nclient_key_path = '/a'\nclient_key_data = 'b'"}, {}),
+    ({"profile": "other"}, {"TEMPORAL_TLS_CLIENT_CERT_PATH": "/elsewhere"}),
+]
+
+
+def load(module: Any, options: Mapping[str, Any], variables: Mapping[str, str]) -> Any:
+    return module.ClientConfigProfile.load(**{"config_source": FILE, "override_env_vars": variables, **options})
+
+
+@pytest.mark.parametrize(("options", "variables"), GOOD)
+def test_profiles_are_read_as_the_reference_reads_them(options: dict[str, Any], variables: dict[str, str]) -> None:
+    mine, theirs = load(envconfig, options, variables), load(reference, options, variables)
+    assert mine.to_dict() == theirs.to_dict()
+    if mine.tls is not None:  # the reference would read the certificates
+        theirs = dataclasses.replace(theirs, tls=reference.ClientConfigTLS(disabled=theirs.tls.disabled))
+    given, expected = mine.to_client_connect_config(), theirs.to_client_connect_config()
+    assert {**given, "tls": bool(given.get("tls"))} == {**expected, "tls": bool(expected.get("tls"))}
+
+
+@pytest.mark.parametrize(("options", "variables"), BAD)
+def test_what_the_reference_refuses_is_refused(options: dict[str, Any], variables: dict[str, str]) -> None:
+    with pytest.raises(RuntimeError):
+        load(reference, options, variables)
+    with pytest.raises(ConfigurationError):
+        load(envconfig, options, variables)
+
+
+def test_all_profiles_and_back(tmp_path: Path) -> None:
+    path = tmp_path / "temporal.toml"
+    path.write_text(FILE)
+    variables = {"TEMPORAL_CONFIG_FILE": str(path), "TEMPORAL_ADDRESS": "unused"}
+    config = envconfig.ClientConfig.load(override_env_vars=variables)
+    assert config.to_dict() == reference.ClientConfig.load(override_env_vars=variables).to_dict()
+    assert envconfig.ClientConfig.from_dict(config.to_dict()) == config
+    connect = envconfig.ClientConfig.load_client_connect_config(config_file=str(path), override_env_vars={})
+    assert connect == {
+        "target_host": "https://one.example",
+        "namespace": "orders",
+        "rpc_metadata": {"x-some-header": "v"},
+    }

@@ -1,0 +1,624 @@
+"""A deployment in virtual time whose processes die, freeze and are deployed anew, and whose services misbehave.
+
+Everything above the requests is what ships: handlers, engine, adapters. Below are twins of the table, the queues, the
+scheduler and Lambda. Every request is a point at which something may happen; what happens where is a plan, so that a
+scenario can be repeated, and made smaller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import Context, ContextVar, copy_context
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any, Final, TypeVar
+
+from durability._aws.callers import AwsError
+from durability._aws.dynamodb import DynamoDBStore
+from durability._aws.functions import LambdaInvoker
+from durability._aws.handlers import activity_handler, reconciler_handler, workflow_handler
+from durability._aws.queues import SqsQueues, decode_attempt
+from durability._aws.schedules import SchedulerTimers
+from durability._memory.time import VirtualTimeLoop
+from durability._runtime.engine import Engine
+from durability._runtime.gateway import Gateway
+from durability._runtime.registry import WorkflowRegistry
+from durability._runtime.settings import Settings
+from durability.activity._runner import ActivityRunner
+from durability.service import RPCError, RPCStatusCode
+from tests.simulation.log import Log, Sent
+from tests.simulation.table import Table
+
+T = TypeVar("T")
+
+VISIBILITY: Final = 360.0
+TIMEOUT: Final = 60.0
+RECEIVES: Final = 10
+RECONCILER_PERIOD: Final = 60.0
+"""Seconds, seconds, receipts, seconds: as in the template."""
+ATTEMPTS: Final = 8
+"""Tries of one request, as in ``durability._aws.callers``."""
+NAMESPACE: Final = "default"
+_BATCH: Final = 10
+_LATENCIES: Final = (0.0, 0.001, 0.002, 0.003, 0.005, 0.008, 0.02)
+_GRACE: Final = 4
+"""Requests that a process which was frozen beyond its deadline may still send before it is ended."""
+
+
+class Fault(Enum):
+    """What happens at a request, or at an effect of an activity."""
+
+    CRASH_BEFORE = "crash before"
+    CRASH_AFTER = "crash after"
+    FREEZE_BEFORE = "freeze before"
+    FREEZE_AFTER = "freeze after"
+    LOSE_ANSWER = "answer lost"
+    THROTTLE = "throttled"
+    UNAVAILABLE = "unavailable"
+
+
+class Delivery(Enum):
+    """What happens to a message."""
+
+    TWICE = "delivered twice"
+    LATE = "delivered late"
+    LOST = "first receipt lost"
+
+
+class Died(Exception):
+    """The process died."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What goes wrong, and the circumstances.
+
+    Attributes:
+        seed: Of latencies, the choice of containers and the order of deliveries.
+        faults: By the number of the point, counted from 1.
+        deliveries: By the number of the message.
+        skew: Seconds by which the clocks of containers may differ from the truth.
+        lag: Seconds by which indexes may lag behind.
+        page_limit: Bytes of a query's page.
+        deployed_at: Second at which version 2 of the code is deployed; 0 for never.
+    """
+
+    seed: int = 0
+    faults: Mapping[int, Fault] = field(default_factory=dict)
+    deliveries: Mapping[int, Delivery] = field(default_factory=dict)
+    skew: float = 0.0
+    lag: float = 0.0
+    page_limit: int = 1_048_576
+    deployed_at: float = 0.0
+
+
+@dataclass(eq=False)
+class Process:
+    """One invocation, or one call of a client: what dies as a whole."""
+
+    number: int
+    kind: str
+    dead: bool = False
+    thawed: asyncio.Event | None = None
+    grace: int | None = None
+    was_frozen: bool = False
+    tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    def die(self) -> None:
+        """End: nothing of it runs on."""
+        self.dead = True
+        for task in list(self.tasks):
+            task.cancel()
+
+    def check(self) -> None:
+        """Raise CancelledError in what runs on for a moment."""
+        if self.dead:
+            raise asyncio.CancelledError
+
+
+_world: ContextVar[World] = ContextVar("_world")
+_process: ContextVar[Process | None] = ContextVar("_process", default=None)
+
+
+@dataclass(eq=False)
+class Container:
+    """An execution environment of a function."""
+
+    function: str
+    version: int
+    handler: Callable[[Any, Any], Awaitable[Any]]
+    busy: bool = False
+
+
+@dataclass(eq=False)
+class Message:
+    """A message on a queue."""
+
+    number: int
+    body: str
+    receives: int = 0
+    deleted: bool = False
+
+
+class _Requests:
+    """A ``Caller`` whose requests go to the world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        return await self._world.request(service, operation, parameters)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+@dataclass(frozen=True)
+class _Context:
+    world: World
+    deadline: float
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int((self.deadline - self.world.loop.time()) * 1000)
+
+
+class Queue:
+    """A standard queue with a function behind it."""
+
+    def __init__(self, world: World, function: str, batch: int) -> None:
+        self.world = world
+        self.function = function
+        self.batch = batch
+        self.ready: list[Message] = []
+        self.dead_letters: list[Message] = []
+        self._pumping = False
+
+    def send(self, body: str, delay: float) -> None:
+        """Accept a message."""
+        world = self.world
+        number = world.messages = world.messages + 1
+        delivery = world.plan.deliveries.get(number)
+        message = Message(number, body)
+        if delivery is not None:
+            world.happened[delivery.value] += 1
+        if delivery is Delivery.LATE:
+            delay += world.random.choice((1.0, 30.0, 200.0))
+        if delivery is Delivery.LOST:
+            message.receives = 1
+            delay += VISIBILITY
+        world.loop.call_later(delay, self._appear, message)
+        if delivery is Delivery.TWICE:
+            world.loop.call_later(delay + world.random.choice((0.0, 0.001, 0.5, 40.0)), self._appear, message)
+
+    def _appear(self, message: Message) -> None:
+        if message.deleted or message in self.ready:
+            return
+        if message.receives >= RECEIVES:
+            self.dead_letters.append(message)
+            return
+        self.ready.append(message)
+        if not self._pumping:
+            self._pumping = True
+            self.world.loop.call_later(self.world.random.choice(_LATENCIES), self._pump)
+
+    def _pump(self) -> None:
+        self._pumping = False
+        while self.ready:
+            size = self.world.random.randint(1, self.batch)
+            batch, self.ready = self.ready[:size], self.ready[size:]
+            self.world.spawn(self._receive(batch))
+
+    async def _receive(self, batch: list[Message]) -> None:
+        world = self.world
+        for message in batch:
+            message.receives += 1
+            world.loop.call_later(VISIBILITY, self._appear, message)
+        event = {"Records": [{"messageId": str(message.number), "body": message.body} for message in batch]}
+        try:
+            answer = await world.invoke(self.function, event)
+        except Died:
+            return
+        failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+        for message in batch:
+            message.deleted = message.deleted or str(message.number) not in failed
+
+
+class World:
+    """The deployment.
+
+    Attributes:
+        log: What took effect, in order.
+        points: The points so far, by name, in order.
+        happened: How often which fault happened.
+        leftovers: Invocations that answered while something of theirs was still running.
+    """
+
+    def __init__(
+        self,
+        versions: Mapping[int, WorkflowRegistry],
+        activities: list[Callable[..., Any]],
+        plan: Plan,
+        settings: Settings | None = None,
+    ) -> None:
+        self.plan = plan
+        self.settings = settings or Settings()
+        self.random = random.Random(plan.seed)
+        self.loop = VirtualTimeLoop()
+        self.log = Log()
+        self.happened: Counter[str] = Counter()
+        self.points: list[str] = []
+        self.errors: list[BaseException] = []
+        self.leftovers: list[str] = []
+        self.messages = 0
+        self.calm = False
+        self.version = 1
+        self.versions = versions
+        self.table = Table(self.loop.milliseconds, self._lag, plan.page_limit, [self.log.wrote])
+        self.queues = {
+            "workflow": Queue(self, "workflow", _BATCH),
+            "activity": Queue(self, "activity", 1),
+        }
+        self.schedules: set[str] = set()
+        self._activities = activities
+        self._processes = 0
+        self._containers: dict[str, list[Container]] = {"workflow": [], "activity": [], "reconciler": []}
+        self._caller = _Requests(self)
+        self._spawned: set[asyncio.Task[Any]] = set()
+        self.log.time = self.loop.time
+        self.log.process = lambda: process.number if (process := _process.get()) is not None else 0
+
+    # --- running ------------------------------------------------------------------------------------------------------
+
+    def run(self, scenario: Callable[[World], Awaitable[T]]) -> T:
+        """Run a scenario from beginning to end, in virtual time."""
+        with _reproducible(self.random):
+            try:
+                return self.loop.run_until_complete(self._run(scenario))
+            finally:
+                self.loop.close()
+
+    async def _run(self, scenario: Callable[[World], Awaitable[T]]) -> T:
+        _world.set(self)
+        self.loop.set_task_factory(_task_factory)
+        self.spawn(self._reconcile())
+        if self.plan.deployed_at:
+            self.loop.call_later(self.plan.deployed_at, self._deploy)
+        try:
+            return await scenario(self)
+        finally:
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                task.cancel()
+            await asyncio.sleep(0)
+
+    def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Let something go on by itself, as a part of no process."""
+        task = self._task_of(None, work)
+        self._spawned.add(task)
+        task.add_done_callback(self._spawned.discard)
+        task.add_done_callback(self._note_error)
+        return task
+
+    def _note_error(self, task: asyncio.Task[Any]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self.errors.append(task.exception())  # type: ignore[arg-type]
+
+    def _task_of(self, process: Process | None, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        context = copy_context()
+        context.run(_process.set, process)
+        return self.loop.create_task(work, context=context)
+
+    async def _reconcile(self) -> None:
+        while True:
+            await asyncio.sleep(RECONCILER_PERIOD)
+            try:
+                await self.invoke("reconciler", {})
+            except Died:
+                continue
+            except Exception as error:  # it comes again in a minute, whatever it was
+                self.happened[f"reconciler: {type(error).__name__}"] += 1
+
+    def _deploy(self) -> None:
+        self.version = 2
+        for containers in self._containers.values():
+            containers[:] = [container for container in containers if container.busy]
+
+    def _lag(self) -> int:
+        return int(self.random.random() * self.plan.lag * 1000)
+
+    # --- processes ----------------------------------------------------------------------------------------------------
+
+    def _new_process(self, kind: str) -> Process:
+        self._processes += 1
+        return Process(self._processes, kind)
+
+    async def run_in(self, process: Process, work: Callable[[], Awaitable[T]]) -> T:
+        """Run something in a process. Raises Died."""
+
+        async def body() -> T:
+            return await work()
+
+        task = self._task_of(process, body())
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if process.dead:
+                raise Died from None
+            task.cancel()
+            raise
+
+    async def invoke(self, function: str, event: Any) -> Any:
+        """Invoke a function. Raises Died if the process did, or what the handler raised."""
+        container = self._container(function)
+        container.busy = True
+        process = self._new_process(function)
+        deadline = self.loop.time() + TIMEOUT
+        watch = self.loop.call_at(deadline, self._end, process)
+        try:
+            answer = await self.run_in(process, lambda: container.handler(event, _Context(self, deadline)))
+            if process.thawed is not None:
+                await process.thawed.wait()
+        except Died:
+            if container in self._containers[function]:
+                self._containers[function].remove(container)
+            raise
+        finally:
+            container.busy = False
+            watch.cancel()
+        running = [task for task in process.tasks if not task.done()]
+        if running and not process.was_frozen:
+            self.leftovers.append(f"{function} answered while {running[0].get_coro()} was running")
+        if container.version != self.version and container in self._containers[function]:
+            self._containers[function].remove(container)
+        return answer
+
+    def _end(self, process: Process) -> None:
+        """The deadline."""
+        if process.thawed is not None:
+            process.grace = self.random.randint(0, _GRACE)
+            return
+        self.happened["deadline"] += 1
+        process.die()
+
+    def _container(self, function: str) -> Container:
+        idle = [c for c in self._containers[function] if not c.busy and c.version == self.version]
+        if idle and self.random.random() > 0.2:
+            return self.random.choice(idle)
+        container = Container(function, self.version, self._handler(function))
+        self._containers[function].append(container)
+        return container
+
+    def _handler(self, function: str) -> Callable[[Any, Any], Awaitable[Any]]:
+        skew = round(self.random.uniform(-self.plan.skew, self.plan.skew) * 1000)
+        registry = self.versions[self.version]
+        store, queue, timers, invoker = self.ports()
+        self._processes += 1
+        engine = Engine(
+            namespace=NAMESPACE,
+            store=store,
+            queue=queue,
+            timers=timers,
+            invoker=invoker,
+            factory=registry.create,
+            runner=ActivityRunner(self._activities),
+            clock=lambda: self.loop.milliseconds() + skew,
+            to_failure=registry.to_failure,
+            settings=self.settings,
+            build=str(self.version),
+            identity=f"{function}/{self._processes}",
+        )
+        make = {"workflow": workflow_handler, "activity": activity_handler, "reconciler": reconciler_handler}
+        return make[function](engine, lambda coroutine: coroutine)
+
+    def ports(self) -> tuple[DynamoDBStore, SqsQueues, SchedulerTimers, LambdaInvoker]:
+        """New adapters."""
+        caller = self._caller
+        return (
+            DynamoDBStore(caller, "table"),
+            SqsQueues(caller, "workflow", "activity"),
+            SchedulerTimers(caller, "group", "role", "workflow"),
+            LambdaInvoker(caller, "workflow"),
+        )
+
+    def gateway(self) -> Gateway:
+        """What a client calls."""
+        store, queue, _, invoker = self.ports()
+        return Gateway(NAMESPACE, store, queue, invoker, self.loop.milliseconds)
+
+    async def client(self, call: Callable[[Gateway], Awaitable[T]]) -> T:
+        """A client's call, made again with the same request id when its process died or it was told nothing."""
+        gateway = self.gateway()
+        while True:
+            try:
+                return await self.run_in(self._new_process("client"), lambda: call(gateway))
+            except Died:
+                self.happened["client died"] += 1
+            except (OSError, AwsError):
+                pass
+            except RPCError as error:
+                if error.status != RPCStatusCode.UNAVAILABLE:
+                    raise
+            await asyncio.sleep(1)
+
+    # --- faults -------------------------------------------------------------------------------------------------------
+
+    def _fault(self, name: str) -> Fault | None:
+        if self.calm:
+            return None
+        self.points.append(name)
+        return self.plan.faults.get(len(self.points))
+
+    def _crash(self, process: Process) -> None:
+        process.die()
+        raise asyncio.CancelledError
+
+    async def _freeze(self, process: Process) -> None:
+        """Nothing of the process gets out for a while; other processes go on."""
+        if process.thawed is None:
+            process.thawed, process.was_frozen = asyncio.Event(), True
+            self.loop.call_later(self.random.choice((5.0, 70.0, 400.0, 700.0)), self._thaw, process)
+        await process.thawed.wait()
+        process.check()
+
+    def _thaw(self, process: Process) -> None:
+        assert process.thawed is not None
+        process.thawed.set()
+        process.thawed = None
+
+    async def _before(self, process: Process) -> None:
+        if process.thawed is not None:
+            await process.thawed.wait()
+        process.check()
+        if process.grace is not None:
+            process.grace -= 1
+            if process.grace < 0:
+                self._crash(process)
+
+    async def point(self, name: str, effect: Callable[[], T]) -> T:
+        """Something that a process does to the world, at which it may die or freeze."""
+        process = _process.get()
+        assert process is not None
+        await self._before(process)
+        fault = self._fault(name)
+        if fault is not None:
+            self.happened[fault.value] += 1
+        if fault is Fault.CRASH_BEFORE:
+            self._crash(process)
+        if fault is Fault.FREEZE_BEFORE:
+            await self._freeze(process)
+        result = effect()
+        if fault in (Fault.CRASH_AFTER, Fault.LOSE_ANSWER, Fault.UNAVAILABLE):
+            self._crash(process)
+        if fault is Fault.FREEZE_AFTER:
+            await self._freeze(process)
+        return result
+
+    async def request(self, service: str, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """One request with the tries of the client library."""
+        process = _process.get()
+        assert process is not None
+        unavailable = False
+        for attempt in range(1, ATTEMPTS + 1):
+            await self._before(process)
+            fault = None if unavailable else self._fault(f"{service}.{operation}")
+            if fault is not None:
+                self.happened[fault.value] += 1
+            await self._latency(process)
+            if fault is Fault.CRASH_BEFORE:
+                self._crash(process)
+            if fault is Fault.FREEZE_BEFORE:
+                await self._freeze(process)
+            unavailable = unavailable or fault is Fault.UNAVAILABLE
+            if fault is Fault.THROTTLE or unavailable:
+                await asyncio.sleep(self.random.random() * 0.1 * attempt)
+                continue
+            answer: dict[str, Any] | AwsError
+            try:
+                answer = await self._carry_out(service, operation, parameters)
+            except AwsError as error:
+                answer = error
+            if fault is Fault.CRASH_AFTER:
+                self._crash(process)
+            if fault is Fault.LOSE_ANSWER:
+                await asyncio.sleep(self.random.random() * 0.1 * attempt)
+                continue
+            await self._latency(process)
+            if fault is Fault.FREEZE_AFTER:
+                await self._freeze(process)
+            if isinstance(answer, AwsError):
+                raise answer
+            return answer
+        raise OSError(f"{service}.{operation}: no answer")
+
+    async def _latency(self, process: Process) -> None:
+        latency = self.random.choice(_LATENCIES)
+        if latency:
+            await asyncio.sleep(latency)
+        process.check()
+
+    # --- services -----------------------------------------------------------------------------------------------------
+
+    async def _carry_out(self, service: str, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        if service == "dynamodb":
+            return self.table.call(operation, parameters)
+        method: Callable[..., dict[str, Any]] = getattr(self, f"_{service}_{operation}", None)  # type: ignore[assignment]
+        if service == "lambda":
+            return await self._lambda_invoke(**parameters)
+        return method(**parameters)
+
+    def _sqs_send_message(self, QueueUrl: str, MessageBody: str, DelaySeconds: int = 0) -> dict[str, Any]:
+        self.queues[QueueUrl].send(MessageBody, DelaySeconds)
+        return {}
+
+    def _sqs_send_message_batch(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:
+        for entry in Entries:
+            if QueueUrl == "activity":
+                self.log.add(Sent(decode_attempt(entry["MessageBody"])))
+            self.queues[QueueUrl].send(entry["MessageBody"], entry.get("DelaySeconds", 0))
+        return {}
+
+    def _scheduler_create_schedule(
+        self, Name: str, ScheduleExpression: str, Target: dict[str, Any], **more: Any
+    ) -> dict[str, Any]:
+        if Name in self.schedules:
+            raise AwsError("ConflictException", f"Schedule {Name} already exists.", {})
+        at = datetime.strptime(ScheduleExpression, "at(%Y-%m-%dT%H:%M:%S)").replace(tzinfo=UTC).timestamp()
+        if at * 1000 < self.loop.milliseconds() - 60_000:
+            raise AwsError("ValidationException", "Invalid Schedule Expression: in the past", {})
+        self.schedules.add(Name)
+        wait = max(0.0, at - self.loop.milliseconds() / 1000) + self.random.random() * 60
+        self.loop.call_later(wait, self._fire, Name, Target["Input"])
+        return {}
+
+    def _fire(self, name: str, body: str) -> None:
+        self.schedules.discard(name)
+        self.queues["workflow"].send(body, 0)
+
+    async def _lambda_invoke(self, FunctionName: str, Payload: bytes, **more: Any) -> dict[str, Any]:
+        try:
+            # Whoever asked may die; the function goes on.
+            answer = await asyncio.shield(self._task_of(None, self.invoke(FunctionName, json.loads(Payload))))
+        except Died:
+            return {"FunctionError": "Unhandled", "Payload": b'{"errorType": "Runtime.ExitError"}'}
+        except Exception as error:
+            return {"FunctionError": "Unhandled", "Payload": json.dumps({"errorMessage": str(error)}).encode()}
+        return {"Payload": json.dumps(answer).encode()}
+
+
+def current_world() -> World:
+    """The world that the caller is in."""
+    return _world.get()
+
+
+def _task_factory(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
+    task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, **options)
+    context: Context | None = options.get("context")
+    process = context.get(_process) if context is not None else _process.get()
+    if process is not None:
+        process.tasks.add(task)
+        task.add_done_callback(process.tasks.discard)
+        if process.dead:
+            task.cancel()
+    return task
+
+
+@contextmanager
+def _reproducible(source: random.Random) -> Iterator[None]:
+    """Run ids and the marks of writers come from the plan's seed; what fails on purpose is not logged."""
+    original = os.urandom
+    logger = logging.getLogger("durability")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    os.urandom = source.randbytes
+    try:
+        yield
+    finally:
+        os.urandom = original
+        logger.setLevel(level)
