@@ -19,7 +19,6 @@ ACTIVITIES: Final = "Standalone activities come next."
 STORAGE: Final = "External storage and payload limits are being built."
 SIGNAL_WITH_START: Final = "Signal-with-start from workflows is being built."
 PROCESSES: Final = "Activities in process pools are being built."
-STATIC_TEXTS: Final = "Descriptions do not carry these texts yet."
 BOUNDARY: Final = (
     "The boundary between a worker and a workflow's instance: activations and commands are this engine's own."
 )
@@ -50,10 +49,6 @@ MISSING_NAMES: Final = {
     },
     GRPC: {
         "client": "CloudOperationsClient",
-        "envconfig": (
-            "ClientConfig ClientConfigProfile ClientConfigProfileDict ClientConfigTLS ClientConfigTLSDict "
-            "ClientConnectConfig DataSource"
-        ),
         "service": (
             "CloudService HealthService OperatorService ServiceRequest ServiceResponse TestService WorkflowService"
         ),
@@ -128,6 +123,7 @@ MISSING_MEMBERS: Final = {
     GRPC: {
         "client.Client": "operator_service test_service workflow_service",
         "client.RPCError": "grpc_status",
+        "envconfig.ClientConfigTLS": "to_connect_tls_config",
         "client.ServiceClient": "check_health connect update_api_key update_rpc_metadata worker_service_client",
     },
     BUILD_IDS: {
@@ -168,9 +164,6 @@ MISSING_MEMBERS: Final = {
     },
     SIGNAL_WITH_START: {
         "worker.WorkflowOutboundInterceptor": "start_signal_with_start_workflow",
-    },
-    STATIC_TEXTS: {
-        "client.WorkflowExecutionDescription": "static_details static_summary",
     },
     BOUNDARY: {
         "worker.WorkflowInstance": "get_info get_serialization_context get_thread_id",
