@@ -50,6 +50,8 @@ class _Replay:
         decided = self._activate(task, delta.inputs, patches) if delta.inputs else []
         for local in task.local_outcomes:
             self._check_local(number, local)
+            if any(isinstance(command, history.CLOSING_COMMANDS) for command in decided):
+                break  # the marker of one that the end left behind
             decided += self._activate(task, [local.outcome], patches)  # type: ignore[list-item]
         if task.completed:
             match_commands(decided, delta.commands, number)

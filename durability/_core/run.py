@@ -40,6 +40,7 @@ class OpenActivity(msgspec.Struct):
         due: When that attempt may begin.
         deadline: When it counts as lost if nothing was heard of it; 0 while nobody has begun it.
         failure: How the attempt before it failed.
+        details: What the last heartbeat told, as far as the history knows (eager attempts only).
         eager: Whether attempts run inside workflow tasks, with retries in the history, or on the activity queue.
         cancel_requested: Whether the workflow asked for cancellation.
     """
@@ -51,6 +52,7 @@ class OpenActivity(msgspec.Struct):
     deadline: int
     eager: bool
     failure: Failure | None = None
+    details: list[Payload] | None = None
     cancel_requested: bool = False
 
 
@@ -309,6 +311,7 @@ class Run:
             activity.due = retry.due
             activity.deadline = retry.deadline
             activity.failure = retry.failure
+            activity.details = activity.details if retry.details is None else retry.details
 
     def _absorb_commands(self, commands: Sequence[Command], time: int) -> None:
         for command in commands:

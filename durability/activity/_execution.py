@@ -167,7 +167,8 @@ class Execution:
             self._finished.set_result(self._timed_out(self._timeout))
 
     def _timed_out(self, timeout: TimeoutType) -> ActivityFailed:
-        return ActivityFailed(timeout_failure(timeout, last_heartbeat_details=self._last_heartbeat))
+        failure = timeout_failure(timeout, last_heartbeat_details=self._last_heartbeat)
+        return ActivityFailed(failure, self._last_heartbeat)
 
     # --- from payloads to payloads ----------------------------------------------------------------------------------
 
@@ -187,6 +188,8 @@ class Execution:
         self._send_pending_heartbeat()
         if self._heartbeat_task is not None:
             await self._heartbeat_task
+        if isinstance(result, ActivityFailed):
+            result.heartbeat_details = self._last_heartbeat
         return result
 
     async def _execute(self) -> Any:
