@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Final, Self, TypeAlias, TypedDict, cast
 
 from durability.exceptions import ConfigurationError
+from durability.service import TLSConfig
 
 __all__ = [
     "ClientConfig",
@@ -107,6 +108,17 @@ class ClientConfigTLS:
             "client_key": _source_dict(self.client_private_key),
         }
         return cast(ClientConfigTLSDict, {key: value for key, value in values.items() if value is not None})
+
+    def to_connect_tls_config(self) -> bool | TLSConfig:
+        """The settings as ``Client.connect`` takes them; files are read. False if TLS was switched off."""
+        if self.disabled is True:
+            return False
+        return TLSConfig(
+            domain=self.server_name,
+            server_root_ca_cert=_contents(self.server_root_ca_cert),
+            client_cert=_contents(self.client_cert),
+            client_private_key=_contents(self.client_private_key),
+        )
 
     @classmethod
     def from_dict(cls, d: ClientConfigTLSDict | None) -> Self | None:
@@ -338,6 +350,12 @@ def _refuse_unknown(table: Mapping[str, Any], known: Iterable[str]) -> None:
     unknown = sorted(table.keys() - set(known))
     if unknown:
         raise ConfigurationError(f"unknown field {unknown[0]!r}, expected one of {', '.join(sorted(known))}")
+
+
+def _contents(source: DataSource | None) -> bytes | None:
+    if isinstance(source, Path):
+        return source.read_bytes()
+    return source.encode() if isinstance(source, str) else source
 
 
 def _tls_of(raw: Mapping[str, Any]) -> dict[str, Any]:

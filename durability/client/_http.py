@@ -39,7 +39,11 @@ from durability.exceptions import WorkflowAlreadyStartedError
 from durability.service import RPCError, RPCStatusCode
 
 _Body = TypeVar("_Body")
-_ATTEMPTS: Final = 5
+_ATTEMPTS: Final = 11
+_ATTEMPTS_TO_CONNECT: Final = 5
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 5.0
+"""Tries of a call, and seconds between them: ten retries, at most five seconds apart, as Temporal's clients have it."""
 _RETRIED: Final = frozenset({429, 502, 503, 504})
 _EXECUTE_API: Final = re.compile(r"\.execute-api\.([a-z0-9-]+)\.(?:amazonaws\.com|api\.aws)(?:\.cn)?$")
 _STATUSES: Final = {401: RPCStatusCode.UNAUTHENTICATED, 403: RPCStatusCode.PERMISSION_DENIED}
@@ -67,7 +71,7 @@ class HttpFrontend:
 
     async def check_health(self) -> None:
         """Raise RPCError unless the API answers."""
-        await self._call("GET", "/health", wire.HealthBody)
+        await self._call("GET", "/health", wire.HealthBody, attempts=_ATTEMPTS_TO_CONNECT)
 
     # --- Frontend ---------------------------------------------------------------------------------------------------
 
@@ -237,22 +241,23 @@ class HttpFrontend:
         run_id: str | None = None,
         query: Mapping[str, str] | None = None,
         body: msgspec.Struct | None = None,
+        attempts: int = _ATTEMPTS,
     ) -> _Body:
         parameters = {**(query or {}), **({"run_id": run_id} if run_id else {})}
         url = f"{self._base_url}{path}" + (f"?{urlencode(parameters)}" if parameters else "")
         content = b"" if body is None else msgspec.json.encode(body)
-        for attempt in range(1, _ATTEMPTS + 1):
+        for attempt in range(1, attempts + 1):
             try:
                 status, answer = await self._send(method, url, content)
             except aiohttp.ClientError as error:
-                if attempt == _ATTEMPTS:
+                if attempt == attempts:
                     raise RPCError(f"cannot reach {self._base_url}: {error}", RPCStatusCode.UNAVAILABLE, b"") from error
             else:
                 if status < 300:
                     return _decode(answer, expected, url)
-                if status not in _RETRIED or attempt == _ATTEMPTS:
+                if status not in _RETRIED or attempt == attempts:
                     raise _error(status, answer, url)
-            await asyncio.sleep(random.uniform(0.05, 0.1) * 2**attempt)
+            await asyncio.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (attempt - 1)) * random.uniform(1, 2))
         raise AssertionError("unreachable")
 
     async def _send(self, method: str, url: str, content: bytes) -> tuple[int, bytes]:

@@ -123,7 +123,6 @@ MISSING_MEMBERS: Final = {
     GRPC: {
         "client.Client": "operator_service test_service workflow_service",
         "client.RPCError": "grpc_status",
-        "envconfig.ClientConfigTLS": "to_connect_tls_config",
         "client.ServiceClient": "check_health connect update_api_key update_rpc_metadata worker_service_client",
     },
     BUILD_IDS: {
