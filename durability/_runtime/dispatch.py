@@ -190,12 +190,23 @@ class Dispatcher:
         self, run: Run, command: history.RequestCancelExternalWorkflowExecutionInitiated
     ) -> Input:
         key = WorkflowKey(command.namespace or run.namespace, command.workflow_id)
-        done = await self._deliver_cancel(run, key, command.run_id or None, command.sequence, command.reason)
+        run_id = command.run_id or None
+        # One that has ended needs no cancelling, as for clients.
+        done = await self._deliver_cancel(run, key, run_id, command.sequence, command.reason) or await self._exists(
+            key, run_id
+        )
         now = self.engine.clock()
         name = f"cancel-external:{command.sequence}"
         if done:
             return history.ExternalWorkflowExecutionCancelRequested(now, name, command.sequence)
         return history.RequestCancelExternalWorkflowExecutionFailed(now, name, command.sequence, NOT_FOUND)
+
+    async def _exists(self, key: WorkflowKey, run_id: str | None) -> bool:
+        store = self.engine.store
+        head = await store.head(key)
+        if head is not None and run_id and head.run_id != run_id:
+            head = await store.closed_run(key, run_id)
+        return head is not None
 
     async def _close_child(self, run: Run, child: history.StartChildWorkflowExecutionInitiated) -> None:
         key = WorkflowKey(run.namespace, child.workflow_id)
