@@ -90,6 +90,7 @@ class Gateway:
         check_identifier("workflow type", request.workflow_type)
         check_identifier("request id", request.request_id)
         check_payloads("the arguments", request.arguments)
+        _check_policies(request)
         return await self.start_as(request, parent=None, root=None, wake=wake)
 
     async def start_as(
@@ -503,6 +504,20 @@ class Gateway:
         if head is None:
             raise workflow_not_found(workflow_id, run_id)
         return head
+
+
+def _check_policies(request: StartRequest) -> None:
+    """Refuse policies that contradict each other; the texts are those of Temporal's server."""
+    text = ""
+    if request.id_reuse_policy == TERMINATE_IF_RUNNING and request.id_conflict_policy:
+        text = "WORKFLOW_ID_REUSE_POLICY_TERMINATE_IF_RUNNING cannot be used together with a WorkflowIDConflictPolicy"
+    elif request.id_reuse_policy == REJECT_DUPLICATE and request.id_conflict_policy == CONFLICT_TERMINATE_EXISTING:
+        text = (
+            "WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE cannot be used together with "
+            "WorkflowIdConflictPolicy WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING"
+        )
+    if text:
+        raise RPCError(f"Invalid WorkflowIDReusePolicy: {text}", RPCStatusCode.INVALID_ARGUMENT, b"")
 
 
 def first_head(

@@ -66,7 +66,7 @@ from durability.client._interceptor import (
 from durability.client._limits import check_size
 from durability.client._updates import WorkflowUpdateHandle, WorkflowUpdateStage
 from durability.client._workflow_handle import WorkflowHandle
-from durability.common import HeaderCodecBehavior, QueryRejectCondition, RetryPolicy, WorkflowIDReusePolicy
+from durability.common import HeaderCodecBehavior, QueryRejectCondition, RetryPolicy
 from durability.common._arguments import _arg_unset
 from durability.converter import DataConverter, WorkflowSerializationContext
 from durability.converter._search_attributes import search_attributes_to_payloads
@@ -134,12 +134,6 @@ class ClientImpl(OutboundInterceptor):
         check_identifier("task queue", input.task_queue)
         if input.start_signal is not None:
             check_identifier("signal name", input.start_signal)
-        if input.id_reuse_policy == WorkflowIDReusePolicy.TERMINATE_IF_RUNNING and input.id_conflict_policy:
-            raise RPCError(
-                "the id reuse policy TERMINATE_IF_RUNNING cannot be combined with an id conflict policy: use only one",
-                RPCStatusCode.INVALID_ARGUMENT,
-                b"",
-            )
         say_ignored(
             "start_workflow",
             request_eager_start=input.request_eager_start,
