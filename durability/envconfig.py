@@ -76,7 +76,7 @@ class ClientConnectConfig(TypedDict, total=False):
     target_host: str
     namespace: str
     api_key: str
-    tls: Any
+    tls: bool | TLSConfig
     rpc_metadata: Mapping[str, str]
 
 
@@ -110,12 +110,16 @@ class ClientConfigTLS:
         return cast(ClientConfigTLSDict, {key: value for key, value in values.items() if value is not None})
 
     def to_connect_tls_config(self) -> bool | TLSConfig:
-        """The settings as ``Client.connect`` takes them; files are read. False if TLS was switched off."""
-        if self.disabled is True:
+        """The settings as a keyword argument of ``Client.connect``; False if TLS is switched off.
+
+        Raises:
+            OSError: A certificate cannot be read.
+        """
+        if self.disabled:
             return False
         return TLSConfig(
-            domain=self.server_name,
             server_root_ca_cert=_contents(self.server_root_ca_cert),
+            domain=self.server_name,
             client_cert=_contents(self.client_cert),
             client_private_key=_contents(self.client_private_key),
         )
@@ -185,7 +189,7 @@ class ClientConfigProfile:
             config["api_key"] = self.api_key
             config["tls"] = True
         if self.tls is not None:
-            config["tls"] = not self.tls.disabled
+            config["tls"] = self.tls.to_connect_tls_config()
         if self.grpc_meta:
             config["rpc_metadata"] = self.grpc_meta
         return config
@@ -352,12 +356,6 @@ def _refuse_unknown(table: Mapping[str, Any], known: Iterable[str]) -> None:
         raise ConfigurationError(f"unknown field {unknown[0]!r}, expected one of {', '.join(sorted(known))}")
 
 
-def _contents(source: DataSource | None) -> bytes | None:
-    if isinstance(source, Path):
-        return source.read_bytes()
-    return source.encode() if isinstance(source, str) else source
-
-
 def _tls_of(raw: Mapping[str, Any]) -> dict[str, Any]:
     tls: dict[str, Any] = {key: raw[key] for key in ("disabled", "server_name") if key in raw}
     for name in _CERTIFICATES:
@@ -418,6 +416,12 @@ def _source(given: Mapping[str, str] | None) -> DataSource | None:
     if not given:
         return None
     return Path(given["path"]) if "path" in given else given["data"].encode()
+
+
+def _contents(source: DataSource | None) -> bytes | None:
+    if isinstance(source, Path):
+        return source.read_bytes()
+    return source.encode() if isinstance(source, str) else source
 
 
 def _source_dict(source: DataSource | None) -> dict[str, str] | None:

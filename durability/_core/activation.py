@@ -84,6 +84,9 @@ class WorkflowInstance(Protocol):
             Exception: What the handler raised, or a ``WorkflowQueryRejected``-like error for an unknown query.
         """
 
+    def is_failure_exception(self, error: BaseException) -> bool:
+        """Whether an exception fails the workflow, and not just its workflow task."""
+
     def guarded(self) -> AbstractContextManager[object]:
         """Keep what does not replay out of the code's reach; entered around many activations it costs once."""
 

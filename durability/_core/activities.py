@@ -92,6 +92,10 @@ class Handle(ActivityHandle[Any]):
             self.outcome.set_exception(error)
 
 
+LOCAL_ACTIVITY_CHECK: Final = "__durability_check_local_activity"
+"""The extern function that raises if whoever runs the workflow has no such activity: it is to run here."""
+
+
 class Activities:
     """All activities of a run."""
 
@@ -136,8 +140,11 @@ class Activities:
         """Schedule a local activity.
 
         Raises:
-            ValueError: It has neither of the two timeouts of which one is required.
+            ValueError: There is no such activity here, or it has neither of the two timeouts of which one is required.
         """
+        check = self.instance.extern_functions.get(LOCAL_ACTIVITY_CHECK)
+        if check is not None:
+            check(input.activity)
         handle, arguments = self._handle(input, "", is_local=True)
         retry_policy = input.retry_policy
         self._local_pending += 1

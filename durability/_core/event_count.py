@@ -31,7 +31,7 @@ class EventCounter:
     def add(self, delta: Delta) -> None:
         """Count a delta."""
         self.length += count_inputs(delta.inputs, self.local)
-        if activates(delta.inputs):
+        if has_task(delta.inputs):
             self.length += count_task(delta.inputs, self.local)
         for command in delta.commands:
             if has_event(command, self.local):
@@ -47,6 +47,8 @@ def count_inputs(inputs: Iterable[Input], local: Container[int]) -> int:
         if isinstance(message, history.ActivityOutcome):
             if message.sequence not in local:
                 events += 2 if message.started else 1
+        elif message.__class__ is history.WorkflowTaskFailed:
+            events += _TASK_EVENTS
         elif message.__class__ not in _INPUTS_WITHOUT_EVENT:
             events += 1
     return events
@@ -74,8 +76,13 @@ def activates(inputs: Iterable[Input]) -> bool:
     for message in inputs:
         if isinstance(message, CLOSING_INPUTS):
             return False
-        seen = seen or message.__class__ is not history.ActivityRetryScheduled
+        seen = seen or message.__class__ not in history.UNSEEN_INPUTS
     return seen
+
+
+def has_task(inputs: Sequence[Input]) -> bool:
+    """Whether Temporal's history would show a workflow task for the inputs: retries of activities need none."""
+    return activates(inputs) or any(message.__class__ is history.WorkflowTaskFailed for message in inputs)
 
 
 def begins_task(inputs: Iterable[Input], local: Container[int]) -> bool:

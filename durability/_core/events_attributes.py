@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from durability._core import history
-from durability._core.event_count import activates, begins_task, has_event, is_local_outcome, local_outcomes
+from durability._core.event_count import begins_task, has_event, has_task, is_local_outcome, local_outcomes
 from durability._core.history import Command, Delta, Input, RetryPolicyRecord
+from durability._core.options import priority_from
 from durability._core.payload import Payload
 from durability._core.temporal_json import (
     RETRY_STATES,
@@ -30,6 +31,12 @@ _ID_REUSE_POLICIES: Final = (
     "REJECT_DUPLICATE",
     "TERMINATE_IF_RUNNING",
 )
+_TASK_FAILURES: Final = {
+    0: "WORKFLOW_TASK_FAILED_CAUSE_UNSPECIFIED",
+    14: "WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE",
+    24: "WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR",
+}
+"""``temporal/api/enums/v1/failed_cause.proto``, as far as workers report it."""
 _NOT_FOUND: Final = "EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND"
 
 
@@ -76,7 +83,11 @@ class EventsBuilder:
         for message in delta.inputs:
             if not is_local_outcome(message, self._local):
                 self._input(message)
-        if not activates(delta.inputs) or delta.format == history.NOT_WRITTEN:
+        if not has_task(delta.inputs):
+            return
+        if delta.format == history.NOT_WRITTEN:
+            if delta.time:
+                self._workflow_task_scheduled(delta.time)
             return
         if begins_task(delta.inputs, self._local):
             self._completed = self._workflow_task(delta)
@@ -88,22 +99,33 @@ class EventsBuilder:
             elif isinstance(command, history.ActivityTaskScheduled):
                 self._local[command.sequence] = command
 
-    def _workflow_task(self, delta: Delta) -> int:
+    def _workflow_task_scheduled(self, time: int) -> int:
         queue = {"name": self._task_queue, "kind": "TASK_QUEUE_KIND_NORMAL"}
-        scheduled = self._append(
-            delta.time,
-            "WorkflowTaskScheduled",
-            {"taskQueue": queue, "startToCloseTimeout": "10s", "attempt": 1},
-        )
-        started = self._append(
-            delta.time,
-            "WorkflowTaskStarted",
-            {
-                "scheduledEventId": str(scheduled),
-                "identity": delta.identity,
-                "requestId": f"{self._run_id}-{scheduled}",
-            },
-        )
+        body = {"taskQueue": queue, "startToCloseTimeout": "10s", "attempt": 1}
+        return self._append(time, "WorkflowTaskScheduled", body)
+
+    def _workflow_task_started(self, time: int, identity: str) -> tuple[int, int]:
+        scheduled = self._workflow_task_scheduled(time)
+        body = {
+            "scheduledEventId": str(scheduled),
+            "identity": identity,
+            "requestId": f"{self._run_id}-{scheduled}",
+        }
+        return scheduled, self._append(time, "WorkflowTaskStarted", body)
+
+    def _workflow_task_failed(self, message: history.WorkflowTaskFailed) -> None:
+        scheduled, started = self._workflow_task_started(message.time, message.identity)
+        body = {
+            "scheduledEventId": str(scheduled),
+            "startedEventId": str(started),
+            "cause": _TASK_FAILURES.get(message.cause, _TASK_FAILURES[0]),
+            "failure": failure_json(message.failure),
+            "identity": message.identity,
+        }
+        self._append(message.time, "WorkflowTaskFailed", body)
+
+    def _workflow_task(self, delta: Delta) -> int:
+        scheduled, started = self._workflow_task_started(delta.time, delta.identity)
         attributes: dict[str, Any] = {
             "scheduledEventId": str(scheduled),
             "startedEventId": str(started),
@@ -141,6 +163,8 @@ class EventsBuilder:
                 self._append(message.time, "TimerFired", body)
             case history.ActivityRetryScheduled():
                 pass  # Temporal keeps retries out of the history; the attempt shows in the started event
+            case history.WorkflowTaskFailed():
+                self._workflow_task_failed(message)
             case history.ActivityOutcome():
                 self._activity_outcome(message)
             case _:
@@ -170,6 +194,8 @@ class EventsBuilder:
             body["searchAttributes"] = {"indexedFields": payload_map_json(message.search_attributes)}
         if message.retry_policy:
             body["retryPolicy"] = _retry_policy(message.retry_policy)
+        if message.priority:
+            body["priority"] = _priority(message.priority)
         if message.continued_run_id:
             body["continuedExecutionRunId"] = message.continued_run_id
         if message.last_completion_result:
@@ -363,6 +389,8 @@ class EventsBuilder:
         }
         if command.retry_policy:
             body["retryPolicy"] = _retry_policy(command.retry_policy)
+        if command.priority:
+            body["priority"] = _priority(command.priority)
         return body
 
     def _initiated(self, command: history.StartChildWorkflowExecutionInitiated) -> dict[str, Any]:
@@ -380,6 +408,8 @@ class EventsBuilder:
             body["cronSchedule"] = command.cron_schedule
         if command.retry_policy:
             body["retryPolicy"] = _retry_policy(command.retry_policy)
+        if command.priority:
+            body["priority"] = _priority(command.priority)
         if command.memo:
             body["memo"] = {"fields": payload_map_json(command.memo)}
         if command.search_attributes:
@@ -491,6 +521,16 @@ def _retry_policy(policy: RetryPolicyRecord) -> dict[str, Any]:
     if policy.non_retryable_error_types:
         body["nonRetryableErrorTypes"] = list(policy.non_retryable_error_types)
     return body
+
+
+def _priority(record: list[Payload]) -> dict[str, Any]:
+    priority = priority_from(record)
+    body = {
+        "priorityKey": priority.priority_key,
+        "fairnessKey": priority.fairness_key,
+        "fairnessWeight": priority.fairness_weight,
+    }
+    return {name: value for name, value in body.items() if value is not None}
 
 
 def _timestamp(milliseconds: int) -> dict[str, int]:

@@ -21,6 +21,7 @@ from durability._core.event_fields import (
     json_value,
     number,
     payload_map,
+    priority,
     reference,
     retry_policy,
     retry_state,
@@ -154,6 +155,7 @@ class _Reader:
             run_timeout=duration(of, "workflowRunTimeout"),
             task_timeout=duration(of, "workflowTaskTimeout"),
             retry_policy=retry_policy(of),
+            priority=priority(of),
             attempt=int(of.get("attempt", 1)),
             cron_schedule=of.get("cronSchedule", ""),
             start_delay=duration(of, "firstWorkflowTaskBackoff"),
@@ -279,6 +281,7 @@ class _Reader:
             start_to_close_timeout=duration(of, "startToCloseTimeout"),
             heartbeat_timeout=duration(of, "heartbeatTimeout"),
             retry_policy=retry_policy(of),
+            priority=priority(of),
         )
 
     def _activity_cancel_requested(self, event: HistoryEvent) -> history.Command:
@@ -303,6 +306,7 @@ class _Reader:
             task_timeout=duration(of, "workflowTaskTimeout"),
             parent_close_policy=_PARENT_CLOSE_POLICIES.get(policy, 1),
             retry_policy=retry_policy(of),
+            priority=priority(of),
             cron_schedule=of.get("cronSchedule", ""),
         )
 

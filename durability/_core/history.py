@@ -20,7 +20,10 @@ from durability._core.payload import Payload
 FORMAT = 1
 """The format number written into every delta; a reader refuses numbers that it does not know."""
 NOT_WRITTEN = 0
-"""Format of a delta that is only shown: its inputs have been accepted, and no workflow task has consumed them yet."""
+"""Format of a delta that is only shown: its inputs have been accepted, and no workflow task has consumed them yet.
+
+Its time is since when somebody owes the run a workflow task; 0 if nobody does.
+"""
 
 
 class RetryPolicyRecord(msgspec.Struct, array_like=True, frozen=True):
@@ -257,6 +260,17 @@ class ActivityRetryScheduled(Record, tag=200):
     details: list[Payload] | None = None
 
 
+class WorkflowTaskFailed(Record, tag=9):
+    """A workflow task failed and is tried again: the first attempt only. Gives the workflow nothing to see."""
+
+    time: int
+    key: str
+    failure: Failure
+    cause: int
+    """Number of Temporal's ``WorkflowTaskFailedCause``."""
+    identity: str = ""
+
+
 Input = (
     WorkflowExecutionStarted
     | WorkflowExecutionSignaled
@@ -281,7 +295,11 @@ Input = (
     | ExternalWorkflowExecutionCancelRequested
     | RequestCancelExternalWorkflowExecutionFailed
     | ActivityRetryScheduled
+    | WorkflowTaskFailed
 )
+
+UNSEEN_INPUTS = (ActivityRetryScheduled, WorkflowTaskFailed)
+"""Inputs that the workflow does not get to see."""
 
 
 # --- commands: what the workflow decided ------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from durability._core.interceptors import (
     WorkflowInboundInterceptor,
     WorkflowOutboundInterceptor,
 )
-from durability._core.loop import DeterministicLoop, InstanceClosedError
+from durability._core.loop import DeterministicLoop, _WorkflowBeingEvictedError
 from durability._core.main_task import MainTask
 from durability._core.metrics import ReplaySafeMeter
 from durability._core.payload import Payload
@@ -233,7 +233,7 @@ class Instance:
             elif kind is history.WorkflowExecutionStarted:
                 rest.insert(0, message)
                 self._begin()
-            elif kind is not history.ActivityRetryScheduled:
+            elif kind not in history.UNSEEN_INPUTS:
                 rest.append(message)
         if len(rest) > 1:
             rest.sort(key=self.activities.is_local)
@@ -449,7 +449,7 @@ class Instance:
                 # Tasks that wait for each other in a circle cannot be cancelled: asyncio recurses without end.
                 with suppress(RecursionError):
                     task.cancel()
-            with suppress(Exception, InstanceClosedError):
+            with suppress(Exception, _WorkflowBeingEvictedError):
                 loop.run(_nothing, _never)
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from durability._core.errors import NondeterminismError
+from durability._core.errors import NONDETERMINISM, NondeterminismError
 
 if TYPE_CHECKING:
     from durability._core.instance import Instance
@@ -74,6 +74,7 @@ def check_late(kind: str, sequence: int, issued: int) -> None:
     """
     if sequence > issued:
         raise NondeterminismError(
-            f"the history has an outcome of {kind} {sequence}, but the workflow code has asked for {issued} only: it "
+            NONDETERMINISM
+            + f"the history has an outcome of {kind} {sequence}, but the workflow code has asked for {issued} only: it "
             "is not the code that wrote this history. Deploy that code, or guard the change with workflow.patched()"
         )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from durability._core import history
 from durability._core.activation import Activation, RunDetails, WorkflowInstance
-from durability._core.errors import NondeterminismError
+from durability._core.errors import NONDETERMINISM, NondeterminismError
 from durability._core.event_count import CLOSING_INPUTS, count_inputs, count_task, has_event
 from durability._core.from_events import LocalOutcome, RecordedTask
 from durability._core.history import Command, Input
@@ -82,7 +82,8 @@ class _Replay:
         requested = self._local.get(local.outcome.sequence)
         if requested is None or (local.activity_type and requested != local.activity_type):
             raise NondeterminismError(
-                f"the workflow code is not the code that wrote this history: in workflow task {number}, the history "
+                NONDETERMINISM
+                + f"the workflow code is not the code that wrote this history: in workflow task {number}, the history "
                 f"has the outcome of local activity {local.activity_type!r}, number {local.outcome.sequence}, but the "
                 f"code asked for {requested or 'none'}"
             )

@@ -6,7 +6,7 @@ Pure: time and messages come in as arguments, deltas come out. The runtime makes
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Final
 
@@ -24,6 +24,14 @@ SUGGEST_CONTINUE_AS_NEW_EVENTS: Final = 4096
 """Temporal's default ``limit.historyCount.suggestContinueAsNew``."""
 SUGGEST_CONTINUE_AS_NEW_BYTES: Final = 4 * 1024 * 1024
 """Temporal's default ``limit.historySize.suggestContinueAsNew``."""
+
+_NOTHING: Final = (b"", b"null", b"[]")
+
+EVENT_BYTES: Final = 48
+"""Added to the size of a history for each event: what an id, a time and a type take that deltas do not store.
+
+It is what the size is before anything was stored, too, so that a workflow never sees a history without one.
+"""
 
 PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -165,6 +173,24 @@ class Run:
             self.last_effect = sequence
         self._events.add(delta)
 
+    def absorb(self, deltas: Iterable[tuple[int, Delta, int]]) -> None:
+        """Apply recorded deltas as ``replay`` does, but without the workflow's code: only to end the run."""
+        for sequence, delta, size in effective(deltas):
+            self._absorb_inputs(delta.inputs, delta.time)
+            self._absorb_commands(delta.commands, delta.time)
+            self.committed(sequence, delta, size)
+
+    def end(self, inputs: list[Input], command: Command, now: int, *, build: str, identity: str) -> Delta:
+        """Consume inputs and end with a command without asking the workflow's code. Otherwise as ``advance``."""
+        time = max(now, self.time)
+        self._absorb_inputs(inputs, time)
+        self._absorb_commands([command], time)
+        return Delta(history.FORMAT, time, inputs, [command], build, identity, PYTHON)
+
+    def is_failure_exception(self, error: BaseException) -> bool:
+        """Whether an exception that the workflow's code met fails the workflow, and not just its workflow task."""
+        return self._instance is not None and self._instance.is_failure_exception(error)
+
     def query(self, request: QueryRequest) -> Payload | None:
         """Answer a query from the instance's state."""
         if self._instance is None:
@@ -198,7 +224,7 @@ class Run:
                 events_before=before,
                 events_until_commands=until_task + count_task(inputs, local),
                 history_length=length,
-                history_size=self.history_size,
+                history_size=self.history_size + length * EVENT_BYTES,
                 continue_as_new_suggested=length >= SUGGEST_CONTINUE_AS_NEW_EVENTS
                 or self.history_size >= SUGGEST_CONTINUE_AS_NEW_BYTES,
                 build=build,
@@ -336,7 +362,7 @@ class Run:
             elif isinstance(command, history.RequestCancelExternalWorkflowExecutionInitiated):
                 self.cancels_out[command.sequence] = command
             elif isinstance(command, history.SearchAttributesUpserted):
-                self.search_attributes.update(command.search_attributes)
+                upsert(self.search_attributes, command.search_attributes)
             elif isinstance(command, history.WorkflowPropertiesModified):
                 for key, value in command.memo.items():
                     if value is None:
@@ -352,6 +378,15 @@ class Run:
         if activity is not None and record.eager_deadline:
             activity.eager = True
             activity.deadline = record.eager_deadline
+
+
+def upsert(attributes: dict[str, Payload], changes: Mapping[str, Payload]) -> None:
+    """Change search attributes; null and an empty list remove one, as in Temporal."""
+    for name, value in changes.items():
+        if value.data in _NOTHING:
+            attributes.pop(name, None)
+        else:
+            attributes[name] = value
 
 
 def is_self_contained(delta: Delta) -> bool:
@@ -381,6 +416,7 @@ _KEYED = (
     history.WorkflowExecutionSignaled,
     history.WorkflowExecutionCancelRequested,
     history.WorkflowExecutionUpdateAdmitted,
+    history.WorkflowTaskFailed,
 )
 _REPEATED = ("s:", "signal:", "cancel:")
 _REPEATED_WITHIN = 900_000

@@ -151,6 +151,8 @@ class _Timeline:
                 self._say(message.time, f"slept {duration_text(timer.duration)}{self._summary(timer.summary)}")
             case history.ActivityRetryScheduled():
                 self._retry(message)
+            case history.WorkflowTaskFailed():
+                self._say(message.time, f"workflow task failed: {message.failure.message}")
             case history.ActivityOutcome():
                 self._activity_ended(message)
             case history.ExternalWorkflowExecutionSignaled() | history.SignalExternalWorkflowExecutionFailed():

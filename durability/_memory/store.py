@@ -132,7 +132,7 @@ class MemoryStore:
             current.inbox.pop(message, None)
         return copy.deepcopy(current)
 
-    async def fail_task(self, head: Head, failure: str, wake_up: int) -> None:
+    async def fail_task(self, head: Head, failure: str, wake_up: int, *, record: tuple[str, bytes] | None) -> None:
         """See ``HistoryStore.fail_task``."""
         await self._request("fail_task")
         current = self._heads[head.key]
@@ -140,6 +140,9 @@ class MemoryStore:
             return
         current.task_attempts += 1
         current.task_failure = failure
+        if record is not None:
+            current.inbox.setdefault(*record)
+            current.counter += 1
         current.awake = 0
         current.wake_up = wake_up
         current.attention = wake_up

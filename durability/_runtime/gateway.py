@@ -19,7 +19,7 @@ from durability._core.history import Delta, Input
 from durability._core.payload import Payload
 from durability._core.run import effective
 from durability._runtime import queries, updates
-from durability._runtime.describe import describe_head, pending_activities
+from durability._runtime.describe import describe_head, note_changes, pending_activities
 from durability._runtime.frontend import (
     ActivityReport,
     Description,
@@ -437,11 +437,12 @@ class Gateway:
         if head.open:
             deltas = [delta async for delta in self.history(workflow_id, head.run_id)]
             # Updates that only change the workflow's state leave the head as it is.
+            written = [delta for delta in deltas if delta.format != history.NOT_WRITTEN]
             events = EventCounter()
-            for delta in deltas:
-                if delta.format != history.NOT_WRITTEN:
-                    events.add(delta)
+            for delta in written:
+                events.add(delta)
             description.history_length = events.length
+            note_changes(description, written)
             description.pending_activities = await pending_activities(self.store, head, deltas)
         return description
 
@@ -484,7 +485,7 @@ class Gateway:
             return
         waiting = [message for _, message in waiting_messages(current) if inbox_name(message) not in consumed]
         if waiting:
-            yield Delta(history.NOT_WRITTEN, self.clock(), waiting, [])
+            yield Delta(history.NOT_WRITTEN, current.awake, waiting, [])
 
     async def list(self, filter: ListFilter) -> Page:
         """A page of runs, newest start first; eventually consistent."""

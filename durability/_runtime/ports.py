@@ -210,8 +210,11 @@ class HistoryStore(Protocol):
         """Remove consumed messages and stay awake. Returns the head afterwards; None if the run is another by now."""
         ...
 
-    async def fail_task(self, head: Head, failure: str, wake_up: int) -> None:
-        """Record a failed workflow task, clear the awake mark until ``wake_up``. Does nothing if the run moved on."""
+    async def fail_task(self, head: Head, failure: str, wake_up: int, *, record: tuple[str, bytes] | None) -> None:
+        """Show a failed workflow task, clear the awake mark until ``wake_up``. Does nothing if the run moved on.
+
+        ``record`` is the failure as a message, by its key, to be put into the inbox: it belongs to the history.
+        """
         ...
 
     async def postpone(self, head: Head, until: int) -> bool:

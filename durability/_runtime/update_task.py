@@ -66,7 +66,15 @@ async def _answer_closed(engine: Engine, request: UpdateRequest, existing: bool)
     except RPCError as error:
         if error.status != RPCStatusCode.NOT_FOUND:
             raise
-        await engine.gateway.head_of(request.workflow_id, request.run_id or None)
+        head = await engine.gateway.head_of(request.workflow_id, request.run_id or None)
+        current = await engine.gateway.head_of(request.workflow_id, None)
+        if head.run_id != current.run_id:
+            raise RPCError(
+                f"workflow execution not found: run {head.run_id} of {request.workflow_id!r} has ended, and another "
+                "run has its workflow id by now",
+                RPCStatusCode.NOT_FOUND,
+                b"",
+            ) from error
         raise workflow_closed() from error
     state.existing = existing
     return UpdateAnswer(state=state)

@@ -18,6 +18,8 @@ import msgspec
 
 from durability._core import history
 from durability._core.encoding import decode_delta, encode_delta, encode_input
+from durability._core.errors import NondeterminismError
+from durability._core.failure import Failure
 from durability._core.history import Delta, Input
 from durability._core.run import Run, effective, is_self_contained
 from durability._runtime import closing
@@ -86,7 +88,7 @@ class WorkflowTask:
     run: Run = field(init=False)
     news: list[Input] = field(default_factory=list)
     superseded: list[Input] | None = None
-    _undispatched: list[Decision] = field(default_factory=list)
+    undispatched: list[Decision] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
     _unrecorded: list[Input] = field(default_factory=list)
     _collected: int = 0
@@ -189,8 +191,10 @@ class WorkflowTask:
         except Exception as error:
             if await closing.end_unseen(self, error):
                 return False
+            if self.run.is_failure_exception(error) and await closing.fail_unseen(self, error):
+                return True
             raise _WorkflowTaskFailed from error
-        self._undispatched = [
+        self.undispatched = [
             decision
             for sequence, delta, _ in effective(deltas)
             if head.dispatched < sequence <= self.run.last
@@ -206,11 +210,11 @@ class WorkflowTask:
             await closing.finish_predecessor(self)
         if self.run.last == 0 and await self._postponed():
             return ""
-        if self._undispatched and not self.run.closed:
-            self.news += await self.dispatcher.dispatch(self.run, self._undispatched)
+        if self.undispatched and not self.run.closed:
+            self.news += await self.dispatcher.dispatch(self.run, self.undispatched)
         while True:
             if self.run.closed:
-                return await closing.close(self, self._undispatched)
+                return await closing.close(self, self.undispatched)
             inputs = await self._collect()
             if inputs:
                 await self._advance(inputs)
@@ -312,7 +316,7 @@ class WorkflowTask:
         self.run.committed(sequence, delta, len(body))
         self._note_update(delta)
         if self.run.closed:
-            self._undispatched = decisions(delta)
+            self.undispatched = decisions(delta)
             return
         self._start_eager(delta)
         self.news += await self.dispatcher.dispatch(self.run, decisions(delta))
@@ -475,14 +479,25 @@ class WorkflowTask:
         exponent = min(self.head.task_attempts, 30)
         backoff = min(settings.failure_backoff * 2**exponent, settings.failure_backoff_limit)
         now = engine.clock()
-        logger.error(
-            "workflow task of %r (run %s) failed, attempt %d, next in %.0f s: %s: %s",
+        logger.warning(
+            "Failed activation on workflow %s with ID %s and run ID %s, attempt %d, next in %.1f s",
+            self.head.workflow_type,
             self.key.workflow_id,
             self.head.run_id,
             self.head.task_attempts + 1,
             backoff / 1000,
-            type(error).__name__,
-            error,
+            exc_info=error,
+            extra={
+                "temporal_workflow": {
+                    "attempt": self.run.started.attempt if self.run.started else 1,
+                    "namespace": self.key.namespace,
+                    "run_id": self.head.run_id,
+                    "task_queue": self.head.task_queue,
+                    "workflow_id": self.key.workflow_id,
+                    "workflow_type": self.head.workflow_type,
+                },
+                "__temporal_error_identifier": "WorkflowTaskFailure",
+            },
         )
         for message in self._unrecorded:
             if isinstance(message, history.ActivityOutcome | history.ActivityRetryScheduled):
@@ -490,10 +505,32 @@ class WorkflowTask:
         self._unrecorded = []
         engine.count("WorkflowTaskFailures", 1)
         await engine.wake_ups.at(self.key.workflow_id, self.head.run_id, now + backoff, now)
-        await engine.store.fail_task(self.head, _shorten(text), now + backoff)
+        record = None if self.head.task_attempts else self._failure_record(error, now)
+        await engine.store.fail_task(self.head, _shorten(text), now + backoff, record=record)
+
+    def _failure_record(self, error: BaseException, now: int) -> tuple[str, bytes]:
+        """The failure as the history shows it. Only the first attempt's, as in Temporal's histories."""
+        try:
+            failure = self.engine.to_failure(error)
+        except Exception as conversion:
+            failure = Failure(message=f"Failed converting activation exception: {conversion}")
+        failure.message = _shorten(failure.message)
+        failure.stack_trace = _shorten(failure.stack_trace)
+        cause = _NON_DETERMINISTIC if isinstance(error, NondeterminismError) else _UNHANDLED
+        key = f"task-failed:{now}"
+        body = encode_input(history.WorkflowTaskFailed(now, key, failure, cause, self.engine.identity))
+        if len(body) > FAILURE_BYTES:
+            failure.cause = None
+            body = encode_input(history.WorkflowTaskFailed(now, key, failure, cause, self.engine.identity))
+        return key, body
 
 
 FAILURE_TEXT: Final = 4_000
+FAILURE_BYTES: Final = 16 * 1024
+"""Of a failed workflow task in the history. It waits in the head, which every write of the head pays for."""
+_UNHANDLED: Final = 14
+_NON_DETERMINISTIC: Final = 24
+"""Numbers of Temporal's ``WorkflowTaskFailedCause``."""
 
 
 def _shorten(text: str) -> str:

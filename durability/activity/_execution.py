@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
@@ -24,6 +24,7 @@ from durability.activity._interceptors import (
     ExecuteActivityInput,
 )
 from durability.activity._logger import logger
+from durability.activity._processes import ProcessCall
 from durability.activity._task import (
     ActivityCancelled,
     ActivityCompleted,
@@ -196,7 +197,8 @@ class Execution:
         task = self._attempt
         definition = self._runner.definition(task.activity_type, task.workflow_id)
         self._is_async = definition.is_async
-        if not definition.is_async and not definition.no_thread_cancel_exception:
+        in_thread = not definition.is_async and self._runner.in_threads
+        if in_thread and not definition.no_thread_cancel_exception:
             self._canceller = ThreadCanceller()
             if self._details is not None:
                 self._canceller.cancel()
@@ -288,6 +290,9 @@ class Execution:
             loop.call_soon_threadsafe(_complete, accepted, lambda: send and send(*details), context=loop_side)
             accepted.result(_HEARTBEAT_ACCEPTED_WITHIN)
 
+        if executor is not None and not isinstance(executor, ThreadPoolExecutor):
+            return await self._call_in_process(fn, args, executor, heartbeat)
+
         def call() -> Any:
             current_context.set(replace(context, heartbeat=heartbeat))
             if self._canceller is None:
@@ -296,6 +301,32 @@ class Execution:
                 return fn(*args)
 
         return await loop.run_in_executor(executor, contextvars.copy_context().run, call)
+
+    async def _call_in_process(
+        self, fn: Callable[..., Any], args: Sequence[Any], executor: Executor, heartbeat: Callable[..., None]
+    ) -> Any:
+        context, runner = Context.current(), self._runner
+        manager, shutdown = runner.shared_state
+        info = context.info()
+        sender = await manager.register_heartbeater(info.task_token, heartbeat)
+        cancelled = self._cancelled.mirror(manager.new_event())
+        call = ProcessCall(
+            info=info,
+            sender=sender,
+            cancelled=cancelled,
+            worker_shutdown=shutdown,
+            payload_converter_class=self._data_converter.payload_converter_class,
+            fn=fn,
+            args=args,
+        )
+        try:
+            return await asyncio.get_running_loop().run_in_executor(executor, call)
+        except BrokenExecutor as error:
+            runner.on_broken(error)
+            raise
+        finally:
+            self._cancelled.forget(cancelled)
+            await manager.unregister_heartbeater(info.task_token)
 
     def info(self) -> Info:
         """The activity's info, made when it is first asked for."""

@@ -36,7 +36,7 @@ from durability._runtime.lifetime import close_with_loop
 from durability._runtime.queries import QueryFailedError
 from durability.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from durability.exceptions import WorkflowAlreadyStartedError
-from durability.service import RPCError, RPCStatusCode
+from durability.service import ConnectConfig, RPCError, RPCStatusCode
 
 _Body = TypeVar("_Body")
 _ATTEMPTS: Final = 11
@@ -61,6 +61,7 @@ class HttpFrontend:
             api_key: Bearer token. Without one, requests to API Gateway are signed: to ``execute-api`` hosts in the
                 region of the host, to others in the region that ``DURABILITY_HTTP_SIGNING_REGION`` names, if set.
         """
+        self.config = ConnectConfig(base_url, api_key=api_key)
         self._base_url = base_url.rstrip("/")
         self.api_key = api_key
         match = _EXECUTE_API.search(urlsplit(base_url).hostname or "")

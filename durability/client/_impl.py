@@ -120,13 +120,16 @@ class ClientImpl(OutboundInterceptor):
         async with deadline(input.rpc_timeout):
             request = await self._start_request(input)
             started = await self._client.frontend.start(request)
-        return WorkflowHandle(
+        handle = WorkflowHandle[Any, Any](
             self._client,
             input.id,
             result_run_id=started.run_id,
             first_execution_run_id=None if started.existing else started.run_id,
             result_type=input.ret_type,
         )
+        starts_eagerly = getattr(self._client.frontend, "starts_eagerly", False)
+        setattr(handle, "__temporal_eagerly_started", input.request_eager_start and starts_eagerly)
+        return handle
 
     async def _start_request(self, input: StartWorkflowInput) -> StartRequest:
         check_identifier("workflow id", input.id)
@@ -153,7 +156,7 @@ class ClientImpl(OutboundInterceptor):
             request_id=str(uuid.uuid4()),
             headers=await self._headers(input.headers, converter),
             memo=memo,
-            search_attributes=search_attributes_to_payloads(input.search_attributes),
+            search_attributes=search_attributes_to_payloads(input.search_attributes, guess_types=True),
             execution_timeout=_timeout("execution_timeout", input.execution_timeout),
             run_timeout=_timeout("run_timeout", input.run_timeout),
             task_timeout=_timeout("task_timeout", input.task_timeout),

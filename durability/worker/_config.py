@@ -12,6 +12,8 @@ from typing import Any, Final, Required, TypedDict
 
 from durability._core.deadlock import DeadlockDetector
 from durability._runtime.hosting import WorkerSpecification
+from durability.activity._processes import SharedStateManager
+from durability.activity._runner import ActivityRunner
 from durability.client import Client
 from durability.common import VersioningBehavior, WorkerDeploymentVersion
 from durability.runtime import Runtime
@@ -85,7 +87,7 @@ class WorkerConfig(TypedDict, total=False):
     graceful_shutdown_timeout: Required[timedelta]
     plugin_shutdown_timeout: timedelta | None
     workflow_failure_exception_types: Sequence[type[BaseException]]
-    shared_state_manager: Any
+    shared_state_manager: SharedStateManager | None
     debug_mode: bool
     disable_eager_activity_execution: bool
     on_fatal_error: Callable[[BaseException], Awaitable[None]] | None
@@ -150,7 +152,10 @@ def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[A
     meter = (config["client"]._runtime or Runtime.default()).metric_meter
     activities = None
     if config.get("activities"):
-        warning = warn_of_small_executor(config.get("activity_executor"), config.get("max_concurrent_activities"))
+        slots = config.get("max_concurrent_activities")
+        if config.get("tuner"):
+            slots = slots_of(tuner._activity_supplier)
+        warning = warn_of_small_executor(config.get("activity_executor"), slots)
         if warning:
             warnings.warn(warning, stacklevel=4)
         activities = Activities(
@@ -162,6 +167,7 @@ def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[A
             client=client,
             slots=make_slots(tuner._activity_supplier, _reservation(config)),
             metric_meter=meter,
+            shared_state_manager=config.get("shared_state_manager"),
         )
     remote = not config.get("no_remote_activities", False)
     workflows = None
@@ -184,6 +190,7 @@ def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[A
             metric_meter=meter,
             patch_activation_callback=config.get("patch_activation_callback"),
             eager_activities=eager,
+            check_local_activity=(activities or ActivityRunner([])).check_registered,
         )
     deployment = config.get("deployment_config")
     made = WorkerSpecification(

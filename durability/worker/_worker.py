@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any, Final, Self, cast
 
 from durability._runtime.hosting import HostedWorker, WorkerHost
+from durability.activity._processes import SharedStateManager
 from durability.client import Client
 from durability.exceptions import ConfigurationError
 from durability.worker._config import (
@@ -77,7 +78,7 @@ class Worker:
         graceful_shutdown_timeout: timedelta = timedelta(),
         plugin_shutdown_timeout: timedelta | None = timedelta(seconds=60),
         workflow_failure_exception_types: Sequence[type[BaseException]] = [],
-        shared_state_manager: Any = None,
+        shared_state_manager: SharedStateManager | None = None,
         debug_mode: bool = False,
         disable_eager_activity_execution: bool = False,
         on_fatal_error: Callable[[BaseException], Awaitable[None]] | None = None,
@@ -99,7 +100,8 @@ class Worker:
             activities: Functions, methods or objects decorated with ``activity.defn``.
             nexus_service_handlers: Nexus is not supported; must be empty.
             workflows: Classes decorated with ``workflow.defn``.
-            activity_executor: Runs activities that are not ``async def``, in threads. Required if there are any.
+            activity_executor: Runs activities that are not ``async def``, in threads or in processes. Required if there
+                are any.
             workflow_task_executor: Accepted for compatibility: workflow tasks run in the event loop's thread.
             nexus_task_executor: Accepted for compatibility.
             workflow_runner: Makes the instances of workflows; the default one guards them.
@@ -127,7 +129,7 @@ class Worker:
             graceful_shutdown_timeout: How long activities may go on after ``shutdown`` before they are cancelled.
             plugin_shutdown_timeout: How long leaving ``async with`` waits for plugins after the shutdown.
             workflow_failure_exception_types: Exceptions that fail a workflow instead of its workflow task.
-            shared_state_manager: Accepted for compatibility: process pools are not supported.
+            shared_state_manager: Connects to the processes of an ``activity_executor`` that is no thread pool.
             debug_mode: Let workflow code take its time. Also by the environment variable ``TEMPORAL_DEBUG``.
             disable_eager_activity_execution: Have activities dispatched to the task queue, even to this worker.
             on_fatal_error: Called when the worker fails, before it shuts down.
@@ -151,7 +153,9 @@ class Worker:
         from_client = [plugin for plugin in client.config()["plugins"] if isinstance(plugin, Plugin)]
         for own in from_client:
             if type(own) in map(type, plugins):
-                warnings.warn(f"The plugin {type(own)} is given to both client and worker and runs twice", stacklevel=2)
+                warnings.warn(
+                    f"The same plugin type {type(own)} is given to both client and worker: it runs twice", stacklevel=2
+                )
         self._plugins: list[Plugin] = [*from_client, *plugins]
         self._initial_config = config.copy()
         for plugin in self._plugins:
@@ -212,7 +216,7 @@ class Worker:
         Cancelling this shuts the worker down as well.
 
         Raises:
-            RuntimeError: It was started before.
+            RuntimeError: It was started before, or the processes of its activities died.
         """
 
         def wrapped(plugin: Plugin, inner: Callable[[Worker], Awaitable[None]]) -> Callable[[Worker], Awaitable[None]]:
@@ -228,19 +232,33 @@ class Worker:
             raise RuntimeError("Already started")
         self._started = True
         hosted = self._host.attach(self._specification)
-        cancelled: asyncio.CancelledError | None = None
+        ended: BaseException | None = None
         try:
-            await self._shutdown_requested.wait()
-        except asyncio.CancelledError as error:
-            logger.info("Worker cancelled, shutting down")
-            cancelled = error
+            await self._until_shutdown()
+        except BaseException as error:
+            cancelled = isinstance(error, asyncio.CancelledError)
+            logger.info("Worker %s, shutting down", "cancelled" if cancelled else f"failed: {error!r}")
+            ended = error
         try:
             await self._end(hosted)
         finally:
             await hosted.close()
             self._shutdown_complete.set()
-        if cancelled is not None:
-            raise cancelled
+        if ended is not None:
+            raise ended
+
+    async def _until_shutdown(self) -> None:
+        """Wait until the worker is to shut down; raises what it cannot go on for."""
+        waits = [asyncio.ensure_future(self._shutdown_requested.wait())]
+        if self._activities is not None:
+            waits.append(asyncio.ensure_future(self._activities.broken()))
+        try:
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        for wait in done:
+            wait.result()
 
     async def _end(self, hosted: HostedWorker) -> None:
         patience = self._config["graceful_shutdown_timeout"]

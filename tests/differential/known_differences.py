@@ -9,3 +9,6 @@ KNOWN_DIFFERENCES: Final[dict[str, set[str]]] = {
     "local-activity-ends-try-cancel": {"histories"},
     "local-activity-ends-abandon": {"histories"},
 }
+
+NOT_FOR_TEMPORALS_REPLAYER: Final = {"local-activity-ends-try-cancel", "local-activity-ends-abandon"}
+"""Scenarios whose histories of ours Temporal's replayer refuses, for want of that marker."""

@@ -108,6 +108,8 @@ async def play(engine: str, one: Scenario, client: Any, documents: list[tuple[st
 
 async def replay(engine: str, one: Scenario, documents: list[tuple[str, str]]) -> list[str]:
     """Replay histories in Temporal's JSON format on an engine. Returns the failures."""
+    if not documents:
+        return []
     worker_module, client_module = import_module(f"{engine}.worker"), import_module(f"{engine}.client")
     replayer = worker_module.Replayer(
         workflows=one.workflows, workflow_runner=worker_module.UnsandboxedWorkflowRunner(), **one.options

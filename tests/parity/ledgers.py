@@ -18,7 +18,6 @@ SCHEDULES: Final = "Schedules come next."
 ACTIVITIES: Final = "Standalone activities come next."
 STORAGE: Final = "External storage and payload limits are being built."
 SIGNAL_WITH_START: Final = "Signal-with-start from workflows is being built."
-PROCESSES: Final = "Activities in process pools are being built."
 BOUNDARY: Final = (
     "The boundary between a worker and a workflow's instance: activations and commands are this engine's own."
 )
@@ -100,9 +99,6 @@ MISSING_NAMES: Final = {
     },
     SIGNAL_WITH_START: {
         "workflow": "signal_with_start_workflow",
-    },
-    PROCESSES: {
-        "worker": "SharedHeartbeatSender SharedStateManager",
     },
 }
 """By module."""

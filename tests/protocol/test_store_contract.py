@@ -334,12 +334,12 @@ async def test_nothing_is_dropped_from_a_closed_run(store: HistoryStore, key: Wo
 
 async def test_a_failed_task_is_shown_until_the_release(store: HistoryStore, key: WorkflowKey) -> None:
     head = await created(store, key)
-    await store.fail_task(head, "bug", NOW + 1000)
+    await store.fail_task(head, "bug", NOW + 1000, record=None)
     failed = await current(store, head)
     assert (failed.task_attempts, failed.task_failure) == (1, "bug")
     assert (failed.awake, failed.wake_up, failed.attention) == (0, NOW + 1000, NOW + 1000)
     assert failed.inbox == head.inbox
-    await store.fail_task(failed, "bug again", NOW + 3000)
+    await store.fail_task(failed, "bug again", NOW + 3000, record=None)
     failed = await current(store, head)
     assert (failed.task_attempts, failed.task_failure) == (2, "bug again")
     assert await store.settle(failed, settlement(1), drop=["start"]) is None
@@ -347,11 +347,21 @@ async def test_a_failed_task_is_shown_until_the_release(store: HistoryStore, key
     assert (await current(store, head)).task_failure == ""
 
 
+async def test_a_failed_task_leaves_its_record_in_the_inbox(store: HistoryStore, key: WorkflowKey) -> None:
+    head = await created(store, key)
+    await store.fail_task(head, "bug", NOW + 1000, record=("task-failed:1", b"how"))
+    failed = await current(store, head)
+    assert list(failed.inbox.items()) == [*head.inbox.items(), ("task-failed:1", b"how")]
+    assert failed.counter == head.counter + 1
+    assert failed.awake == 0
+    assert await store.settle(head, settlement(1), drop=["start"]) is not None  # whoever knows nothing of it
+
+
 async def test_a_failure_is_not_noted_when_the_run_moved_on(store: HistoryStore, key: WorkflowKey) -> None:
     head = await created(store, key)
     assert await store.settle(head, settlement(1), drop=["start"]) is None
     before = await current(store, head)
-    await store.fail_task(head, "bug", NOW + 1000)
+    await store.fail_task(head, "bug", NOW + 1000, record=None)
     assert await current(store, head) == before
 
 
