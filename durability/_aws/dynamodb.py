@@ -428,15 +428,29 @@ class DynamoDBStore:
         return items.read_task(await self._get(key, items.task_key(run_id, sequence)))
 
     async def heartbeat(
-        self, key: WorkflowKey, run_id: str, sequence: int, attempt: int, details: bytes, now: int
+        self,
+        key: WorkflowKey,
+        run_id: str,
+        sequence: int,
+        attempt: int,
+        details: bytes,
+        now: int,
+        *,
+        eager: bool = False,
     ) -> TaskState | None:
         """See ``HistoryStore.heartbeat``."""
+        mine = "#attempt = :attempt AND (attribute_not_exists(#next) OR #next <= :attempt)"
+        if eager:
+            mine = (
+                "(attribute_not_exists(#attempt) OR #attempt <= :attempt)"
+                " AND (attribute_not_exists(#next) OR #next <= :attempt)"
+            )
         try:
             answer = await self._request(
                 "update_item",
                 Key=_key(key, items.task_key(run_id, sequence)),
-                UpdateExpression="SET #heartbeat = :now, #details = :details",
-                ConditionExpression="#attempt = :attempt AND (attribute_not_exists(#next) OR #next <= :attempt)",
+                UpdateExpression="SET #heartbeat = :now, #details = :details, #attempt = :attempt",
+                ConditionExpression=mine,
                 ExpressionAttributeNames={
                     "#heartbeat": "heartbeat",
                     "#details": "details",

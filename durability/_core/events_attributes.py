@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from durability._core import history
+from durability._core.event_count import begins_task, has_event, has_task, is_local_outcome, local_outcomes
 from durability._core.history import Command, Delta, Input, RetryPolicyRecord
 from durability._core.options import priority_from
 from durability._core.payload import Payload
@@ -21,7 +22,6 @@ from durability._core.temporal_json import (
     time_json,
 )
 
-_CLOSING_INPUTS: Final = (history.WorkflowExecutionTerminated, history.WorkflowExecutionTimedOut)
 _SIGNAL_ENDS: Final = (history.ExternalWorkflowExecutionSignaled, history.SignalExternalWorkflowExecutionFailed)
 _PARENT_CLOSE_POLICIES: Final = ("UNSPECIFIED", "TERMINATE", "ABANDON", "REQUEST_CANCEL")
 _ID_REUSE_POLICIES: Final = (
@@ -65,7 +65,7 @@ class EventsBuilder:
         self._new_run_id = new_run_id
         self._activities: dict[int, int] = {}
         self._local: dict[int, history.ActivityTaskScheduled] = {}
-        self._local_outcomes: list[history.ActivityOutcome] = []
+        self._completed = 0
         self._timers: dict[int, int] = {}
         self._children: dict[int, tuple[int, history.StartChildWorkflowExecutionInitiated]] = {}
         self._child_starts: dict[int, tuple[int, str]] = {}
@@ -87,22 +87,24 @@ class EventsBuilder:
 
     def add(self, delta: Delta) -> None:
         """Append the events of one delta."""
-        activates = False
-        closed = False
         for message in delta.inputs:
-            closed = closed or isinstance(message, _CLOSING_INPUTS)
-            activates = activates or not isinstance(message, history.ActivityRetryScheduled)
-            self._input(message)
+            if not is_local_outcome(message, self._local):
+                self._input(message)
+        if not has_task(delta.inputs):
+            return
         if delta.format == history.NOT_WRITTEN:
-            if delta.time and activates and not closed:
+            if delta.time:
                 self._workflow_task_scheduled(delta.time)
-        elif activates and not closed:
-            completed = self._workflow_task(delta)
-            for outcome in self._local_outcomes:
-                self._local_marker(outcome, delta.time, completed)
-            for command in delta.commands:
-                self._command(command, delta.time, completed)
-        self._local_outcomes.clear()
+            return
+        if begins_task(delta.inputs, self._local):
+            self._completed = self._workflow_task(delta)
+        for outcome in local_outcomes(delta.inputs, self._local):
+            self._local_marker(outcome, delta.time, self._completed)
+        for command in delta.commands:
+            if has_event(command, self._local):
+                self._command(command, delta.time, self._completed)
+            elif isinstance(command, history.ActivityTaskScheduled):
+                self._local[command.sequence] = command
 
     def _workflow_task_scheduled(self, time: int) -> int:
         queue = {"name": self._task_queue, "kind": "TASK_QUEUE_KIND_NORMAL"}
@@ -185,18 +187,17 @@ class EventsBuilder:
             "workflowType": {"name": message.workflow_type},
             "taskQueue": {"name": message.task_queue, "kind": "TASK_QUEUE_KIND_NORMAL"},
             "input": payloads_json(message.arguments),
-            "workflowExecutionTimeout": duration_json(message.execution_timeout),
-            "workflowRunTimeout": duration_json(message.run_timeout),
-            "workflowTaskTimeout": duration_json(message.task_timeout or 10_000),
+            **_timeouts(message),
             "originalExecutionRunId": self._run_id,
             "firstExecutionRunId": message.first_run_id or self._run_id,
             "workflowId": self._workflow_id,
             "identity": message.identity,
             "attempt": message.attempt,
-            "cronSchedule": message.cron_schedule,
             "firstWorkflowTaskBackoff": duration_json(message.start_delay),
             "header": {"fields": payload_map_json(message.headers)},
         }
+        if message.cron_schedule:
+            body["cronSchedule"] = message.cron_schedule
         if message.memo:
             body["memo"] = {"fields": payload_map_json(message.memo)}
         if message.search_attributes:
@@ -222,9 +223,6 @@ class EventsBuilder:
         self._append(message.time, "WorkflowExecutionStarted", body, metadata)
 
     def _activity_outcome(self, message: history.ActivityOutcome) -> None:
-        if message.sequence in self._local:
-            self._local_outcomes.append(message)
-            return
         scheduled = str(self._activities.get(message.sequence, 0))
         refers: dict[str, Any] = {"scheduledEventId": scheduled, "identity": message.identity}
         if message.started:
@@ -352,15 +350,10 @@ class EventsBuilder:
                 body["timerId"] = str(command.sequence)
                 body["startedEventId"] = str(self._timers.get(command.sequence, 0))
             case history.ActivityTaskScheduled():
-                if command.local:
-                    self._local[command.sequence] = command
-                    return
                 self._activities[command.sequence] = self._next_id
                 body |= self._scheduled(command)
                 metadata = _metadata(command.summary, None)
             case history.ActivityTaskCancelRequested():
-                if command.sequence in self._local:
-                    return
                 body["scheduledEventId"] = str(self._activities.get(command.sequence, 0))
             case history.StartChildWorkflowExecutionInitiated():
                 self._children[command.sequence] = (self._next_id, command)
@@ -384,8 +377,6 @@ class EventsBuilder:
                     **self._target(command),
                     **_input_and_header(command),
                 }
-            case history.SignalExternalWorkflowExecutionCanceled():
-                return  # Temporal has no event for it
             case history.RequestCancelExternalWorkflowExecutionInitiated():
                 self._cancels[command.sequence] = (self._next_id, command)
                 body |= {**self._target(command), "childWorkflowOnly": False, "reason": command.reason}
@@ -406,8 +397,6 @@ class EventsBuilder:
             case history.WorkflowExecutionUpdateAccepted():
                 self._accepted[command.key] = self._next_id
                 body = self._update_accepted(command)
-            case history.WorkflowExecutionUpdateRejected():
-                return  # a rejected update leaves no history
             case history.WorkflowExecutionUpdateCompleted():
                 body = self._update_completed(command)
             case history.WorkflowExecutionCompleted():
@@ -449,13 +438,12 @@ class EventsBuilder:
             "workflowType": {"name": command.workflow_type},
             "taskQueue": {"name": command.task_queue or self._task_queue, "kind": "TASK_QUEUE_KIND_NORMAL"},
             **_input_and_header(command),
-            "workflowExecutionTimeout": duration_json(command.execution_timeout),
-            "workflowRunTimeout": duration_json(command.run_timeout),
-            "workflowTaskTimeout": duration_json(command.task_timeout or 10_000),
+            **_timeouts(command),
             "parentClosePolicy": enum_json("PARENT_CLOSE_POLICY", _PARENT_CLOSE_POLICIES, command.parent_close_policy),
             "workflowIdReusePolicy": enum_json("WORKFLOW_ID_REUSE_POLICY", _ID_REUSE_POLICIES, command.id_reuse_policy),
-            "cronSchedule": command.cron_schedule,
         }
+        if command.cron_schedule:
+            body["cronSchedule"] = command.cron_schedule
         if command.retry_policy:
             body["retryPolicy"] = _retry_policy(command.retry_policy)
         if command.priority:
@@ -513,7 +501,7 @@ class EventsBuilder:
         }
 
     def _local_marker(self, outcome: history.ActivityOutcome, time: int, completed: int) -> None:
-        command = self._local.pop(outcome.sequence)
+        command = self._local[outcome.sequence]
         data = {
             "seq": outcome.sequence,
             "attempt": outcome.attempt,
@@ -547,6 +535,13 @@ def _execution(workflow_id: str, run_id: str) -> dict[str, str]:
 
 def _input_and_header(record: Any) -> dict[str, Any]:
     return {"input": payloads_json(record.arguments), "header": {"fields": payload_map_json(record.headers)}}
+
+
+def _timeouts(record: Any) -> dict[str, str]:
+    """Timeouts of a workflow; those that are not set are left out, as zero is read as a timeout of zero."""
+    timeouts = {"workflowExecutionTimeout": record.execution_timeout, "workflowRunTimeout": record.run_timeout}
+    given = {name: duration_json(timeout) for name, timeout in timeouts.items() if timeout}
+    return given | {"workflowTaskTimeout": duration_json(record.task_timeout or 10_000)}
 
 
 def _metadata(summary: Payload | None, details: Payload | None) -> dict[str, Any]:

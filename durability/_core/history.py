@@ -263,6 +263,7 @@ class ActivityRetryScheduled(Record, tag=200):
     """An eager attempt failed and the next one is decided. Gives the workflow nothing to see.
 
     ``deadline`` is when the next attempt counts as lost if nothing was heard of it; 0 while nobody has begun it.
+    ``details`` are what the attempt's last heartbeat told, for the next one; None leaves what was known.
     """
 
     time: int
@@ -271,6 +272,7 @@ class ActivityRetryScheduled(Record, tag=200):
     due: int
     deadline: int
     failure: Failure | None
+    details: list[Payload] | None = None
 
 
 class WorkflowTaskFailed(Record, tag=9):

@@ -21,6 +21,7 @@ from durability._core.children import Children
 from durability._core.commands import CommandBuffer
 from durability._core.conversion import RunConverters
 from durability._core.deadlock import DeadlockDetector, DeadlockError
+from durability._core.event_count import count_inputs, has_event
 from durability._core.external import ExternalWorkflows
 from durability._core.handlers import Signals, Updates, warn_unfinished
 from durability._core.history import Command, Input, Record
@@ -202,7 +203,27 @@ class Instance:
                 self.main.fail(error)
         if self.commands.closed:
             warn_unfinished(self.signals, self.updates)
-        return self.commands.take()
+        commands = self.commands.take()
+        self._number(commands)
+        return commands
+
+    def _number(self, commands: list[Command]) -> None:
+        """Tell those who wait for an activity or a child which event of the history they began with."""
+        local = self.activities.local
+        event_id = self.activation.events_until_commands
+        for command in commands:
+            if has_event(command, local):
+                event_id += 1
+                if isinstance(command, history.ActivityTaskScheduled):
+                    self.activities.scheduled(command.sequence, event_id)
+                elif isinstance(command, history.StartChildWorkflowExecutionInitiated):
+                    self.children.initiated(command.sequence, event_id)
+
+    def event_id_of(self, message: Input) -> int:
+        """The event of an input of this activation; of an activity's outcome, that of the attempt's start, if any."""
+        activation, local = self.activation, self.activities.local
+        before = activation.inputs[: next(n for n, other in enumerate(activation.inputs) if other is message)]
+        return activation.events_before + count_inputs(before, local) + 1
 
     def _apply(self, activation: Activation) -> None:
         first: list[Input] = []

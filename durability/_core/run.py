@@ -14,6 +14,7 @@ import msgspec
 
 from durability._core import history
 from durability._core.activation import Activation, QueryRequest, RunDetails, WorkflowInstance
+from durability._core.event_count import CLOSING_INPUTS, EventCounter, activates, begins_task, count_inputs, count_task
 from durability._core.failure import Failure
 from durability._core.history import Command, Delta, Input
 from durability._core.matching import match_commands
@@ -47,6 +48,7 @@ class OpenActivity(msgspec.Struct):
         due: When that attempt may begin.
         deadline: When it counts as lost if nothing was heard of it; 0 while nobody has begun it.
         failure: How the attempt before it failed.
+        details: What the last heartbeat told, as far as the history knows (eager attempts only).
         eager: Whether attempts run inside workflow tasks, with retries in the history, or on the activity queue.
         cancel_requested: Whether the workflow asked for cancellation.
     """
@@ -58,6 +60,7 @@ class OpenActivity(msgspec.Struct):
     deadline: int
     eager: bool
     failure: Failure | None = None
+    details: list[Payload] | None = None
     cancel_requested: bool = False
 
 
@@ -76,7 +79,6 @@ class Run:
         self.started: history.WorkflowExecutionStarted | None = None
         self.last = 0
         self.time = 0
-        self.history_length = 0
         self.history_size = 0
         self.activities: dict[int, OpenActivity] = {}
         self.timers: dict[int, int] = {}
@@ -92,6 +94,13 @@ class Run:
         self.last_effect = 0
         self.dispatched = 0
         self._keys: dict[str, int] = {}
+        self._events = EventCounter()
+        self._task_started_event = 0
+
+    @property
+    def history_length(self) -> int:
+        """Events in the history, counted as Temporal counts them."""
+        return self._events.length
 
     @property
     def closed(self) -> bool:
@@ -132,7 +141,7 @@ class Run:
         """
         self.absorb_inputs(delta.inputs, delta.time)
         # Time alone may have moved the workflow on when the only input was an update that it rejected.
-        if _activates(delta.inputs) or delta.commands:
+        if activates(delta.inputs) or delta.commands:
             patches = tuple(c.patch_id for c in delta.commands if isinstance(c, history.PatchMarkerRecorded))
             commands = self._activate(seen, delta.time, True, patches, delta.build)
             match_commands(commands, delta.commands, sequence)
@@ -158,7 +167,7 @@ class Run:
         """
         time = max(now, self.time)
         self.absorb_inputs(_acceptable(inputs), time)
-        return self._activate(seen, time, False, (), build) if _activates(inputs) else []
+        return self._activate(seen, time, False, (), build) if activates(inputs) else []
 
     def record(
         self, inputs: list[Input], commands: list[Command], now: int, *, build: str = "", identity: str = ""
@@ -188,7 +197,7 @@ class Run:
         self.history_size += size
         if not is_self_contained(delta):
             self.last_effect = sequence
-        self.history_length += count_events(delta)
+        self._events.add(delta)
 
     def absorb(self, deltas: Iterable[tuple[int, Delta, int]]) -> None:
         """Apply recorded deltas as ``replay`` does, but without the workflow's code: only to end the run."""
@@ -228,13 +237,19 @@ class Run:
             if started is None:
                 raise RuntimeError(f"run {self.run_id}: its first delta does not start it")
             self._instance = self._factory(RunDetails(self.namespace, self.workflow_id, self.run_id, started))
-        length = self.history_length + _count_inputs(inputs) + 2  # with the task's own scheduled and started events
+        before, local = self._events.length, self._events.local
+        until_task = before + count_inputs(inputs, local)
+        if begins_task(inputs, local):
+            self._task_started_event = until_task + 2  # with the event of its being scheduled
+        length = self._task_started_event
         return self._instance.activate(
             Activation(
                 time=time,
                 inputs=inputs,
                 is_replaying=replaying,
                 patches=patches,
+                events_before=before,
+                events_until_commands=until_task + count_task(inputs, local),
                 history_length=length,
                 history_size=self.history_size + length * EVENT_BYTES,
                 continue_as_new_suggested=length >= SUGGEST_CONTINUE_AS_NEW_EVENTS
@@ -344,7 +359,7 @@ class Run:
                 self.cancels_out.pop(message.sequence, None)
             elif isinstance(message, history.ChildWorkflowCancelDelivered):
                 self.child_cancels.discard(message.sequence)
-            elif isinstance(message, _CLOSING_INPUTS):
+            elif isinstance(message, CLOSING_INPUTS):
                 self.closing = message
 
     def _absorb_retry(self, retry: history.ActivityRetryScheduled) -> None:
@@ -354,6 +369,7 @@ class Run:
             activity.due = retry.due
             activity.deadline = retry.deadline
             activity.failure = retry.failure
+            activity.details = activity.details if retry.details is None else retry.details
 
     def _absorb_commands(self, commands: Sequence[Command], time: int) -> None:
         for command in commands:
@@ -414,49 +430,11 @@ def is_self_contained(delta: Delta) -> bool:
     )
 
 
-def count_events(delta: Delta) -> int:
-    """Events that Temporal's history would have for a delta: started events and workflow task events included.
-
-    A patch has two: its marker, and the search attribute that lists patches.
-    """
-    patches = sum(command.__class__ is history.PatchMarkerRecorded for command in delta.commands)
-    return _count_inputs(delta.inputs) + len(delta.commands) + patches + (3 if _has_task(delta) else 0)
-
-
-def _count_inputs(inputs: Iterable[Input]) -> int:
-    events = 0
-    for message in inputs:
-        if isinstance(message, history.ActivityOutcome):
-            events += 2
-        elif message.__class__ is history.WorkflowTaskFailed:
-            events += 3
-        elif message.__class__ not in _WITHOUT_EVENT:
-            events += 1
-    return events
-
-
-def _activates(inputs: list[Input]) -> bool:
-    """Whether the workflow gets to see any of the inputs."""
-    seen = False
-    for message in inputs:
-        if isinstance(message, _CLOSING_INPUTS):
-            return False
-        seen = seen or message.__class__ not in history.UNSEEN_INPUTS
-    return seen
-
-
 def _acceptable(inputs: list[Input]) -> list[Input]:
     """Inputs without updates if the run is ended from outside: nobody accepts them any more."""
-    if not any(isinstance(message, _CLOSING_INPUTS) for message in inputs):
+    if not any(isinstance(message, CLOSING_INPUTS) for message in inputs):
         return inputs
     return [message for message in inputs if not isinstance(message, history.WorkflowExecutionUpdateAdmitted)]
-
-
-def _has_task(delta: Delta) -> bool:
-    """Whether Temporal's history would show a workflow task for a delta: retries of activities need none."""
-    return delta.format != history.NOT_WRITTEN and (
-        _activates(delta.inputs) or any(message.__class__ is history.WorkflowTaskFailed for message in delta.inputs)
-    )
 
 
 def effective(deltas: Iterable[tuple[int, Delta, int]]) -> Iterator[tuple[int, Delta, int]]:
@@ -470,8 +448,6 @@ def effective(deltas: Iterable[tuple[int, Delta, int]]) -> Iterator[tuple[int, D
         yield held
 
 
-_WITHOUT_EVENT = (history.ActivityRetryScheduled, history.WorkflowExecutionUpdateAdmitted)
-"""Inputs that Temporal's history does not show: the event of an accepted update holds its request."""
 _SELF_CONTAINED = (
     history.WorkflowExecutionUpdateAccepted,
     history.WorkflowExecutionUpdateCompleted,
@@ -487,7 +463,6 @@ _REPEATED = ("s:", "signal:", "cancel:")
 _REPEATED_WITHIN = 900_000
 """Milliseconds."""
 _REPEATED_AT_MOST = 64
-_CLOSING_INPUTS = (history.WorkflowExecutionTerminated, history.WorkflowExecutionTimedOut)
 _CHILD_ENDS = (
     history.StartChildWorkflowExecutionFailed,
     history.ChildWorkflowExecutionCompleted,

@@ -263,14 +263,14 @@ class Workflows:
 
     async def cancel(self, request: ApiRequest) -> Response:
         body = await request.body(wire.CancelBody)
-        await (await self._frontend()).cancel(
+        accepted = await (await self._frontend()).cancel(
             request.parameters["workflow_id"],
             request.run_id,
             request_id=request.header("idempotency-key") or body.request_id or str(uuid.uuid4()),
             reason=body.reason,
             identity=body.identity or "http",
         )
-        return respond(wire.AcceptedBody(True), 202)
+        return respond(wire.AcceptedBody(accepted), 202)
 
     async def delete(self, request: ApiRequest) -> Response:
         await (await self._frontend()).delete(request.parameters["workflow_id"], request.run_id)

@@ -27,7 +27,7 @@ from durability._core.payload import Payload
 from durability._memory.clock import EnvironmentClock, Relevance
 from durability._memory.payloads import MemoryPayloadStore
 from durability._memory.store import MemoryStore
-from durability._runtime import activity_task, direct, updates
+from durability._runtime import activity_task, direct, queries, updates
 from durability._runtime.attempts import TaskToken
 from durability._runtime.engine import Engine
 from durability._runtime.frontend import Outcome, UpdateStage, UpdateState
@@ -38,6 +38,7 @@ from durability._runtime.pace import Pace
 from durability._runtime.ports import ActivityAttempt, Delivery, Head, Settlement, WakeUp, WorkflowKey
 from durability._runtime.sessions import Sessions
 from durability._runtime.settings import Settings
+from durability._runtime.validation import workflow_not_found
 from durability._runtime.workflow_payloads import PayloadOptions
 from durability._runtime.workflow_task import WorkflowTask
 from durability.activity._runner import ActivityRunner, ActivityTask
@@ -444,13 +445,14 @@ class LocalCloud:
         """See ``WorkflowInvoker.invoke``."""
         event = json.loads(request)
         update = updates.decode(event) if updates.EVENT_KEY in event else None
+        call = update or queries.decode(event)
         head = self.store.current(WorkflowKey(self.namespace, workflow_id))
         if head is not None:
             task_queue, run_id = head.task_queue, head.run_id
         elif update is not None and update.start is not None:
             task_queue, run_id = update.start.task_queue, ""
         else:
-            raise RPCError(f"workflow not found for ID: {workflow_id}", RPCStatusCode.NOT_FOUND, b"")
+            raise workflow_not_found(workflow_id, call.run_id)
         if update is None and task_queue not in self._served:
             raise RPCError(
                 f"no poller seen for task queue {task_queue!r}: start a worker that serves it and has the workflow",

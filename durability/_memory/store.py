@@ -213,11 +213,22 @@ class MemoryStore:
         return dataclasses.replace(self._tasks.get((key, run_id, sequence), TaskState()))
 
     async def heartbeat(
-        self, key: WorkflowKey, run_id: str, sequence: int, attempt: int, details: bytes, now: int
+        self,
+        key: WorkflowKey,
+        run_id: str,
+        sequence: int,
+        attempt: int,
+        details: bytes,
+        now: int,
+        *,
+        eager: bool = False,
     ) -> TaskState | None:
         """See ``HistoryStore.heartbeat``."""
         await self._request("heartbeat")
         state = self._tasks.get((key, run_id, sequence), TaskState())
+        if eager and state.attempt <= attempt:
+            state = self._tasks.setdefault((key, run_id, sequence), state)
+            state.attempt = attempt
         if state.attempt != attempt or state.next_attempt > attempt:
             return None
         state.heartbeat, state.details = now, details

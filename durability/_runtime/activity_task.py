@@ -152,6 +152,8 @@ class _AttemptExecution:
             if not state.cancel_requested:
                 return
             retry_state = RetryState.CANCEL_REQUESTED
+        elif (await engine.store.task(self.key, attempt.run_id, attempt.sequence)).cancel_requested:
+            retry_state = RetryState.CANCEL_REQUESTED
         await self._report(
             ended_badly(
                 record,

@@ -91,8 +91,7 @@ class DispatchedActivities:
             return None
         last_failure = decode_failure(state.failure)
         details = decode_details(state.details).payloads or None
-        cause = last_failure if kind is TimeoutType.SCHEDULE_TO_CLOSE else None
-        failure = timeout_failure(kind, last_heartbeat_details=details, cause=cause)
+        failure = timeout_failure(kind, last_heartbeat_details=details)
         attempt = max(state.attempt, activity.attempt)
         retry_state = RetryState.TIMEOUT
         if kind in (TimeoutType.START_TO_CLOSE, TimeoutType.HEARTBEAT):
@@ -107,9 +106,9 @@ class DispatchedActivities:
             failure,
             retry_state,
             attempt=attempt,
-            started=state.claimed or now,
+            started=0 if _waiting_attempt(state) else state.claimed,
             now=now,
-            identity=self.engine.identity,
+            identity="",
             last_failure=last_failure,
         )
 
@@ -147,8 +146,9 @@ class DispatchedActivities:
             # Ever more rarely: its worker may be away for days, and its message waits all the while.
             patience = self.engine.settings.attempt_recheck
             again = max(since, now) + min(max(patience, now - since), max(patience, LONGEST_RECHECK))
-            if record.schedule_to_start_timeout:
-                limits.append((since + record.schedule_to_start_timeout, TimeoutType.SCHEDULE_TO_START))
+            to_start = record.schedule_to_start_timeout or record.schedule_to_close_timeout
+            if to_start:
+                limits.append((since + to_start, TimeoutType.SCHEDULE_TO_START))
         else:
             limits.append((state.claimed + start_to_close(record), TimeoutType.START_TO_CLOSE))
             if record.heartbeat_timeout:

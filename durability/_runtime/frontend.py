@@ -233,7 +233,9 @@ class Frontend(Protocol):
 
     async def cancel(
         self, workflow_id: str, run_id: str | None, *, request_id: str, reason: str = "", identity: str = ""
-    ) -> None: ...
+    ) -> bool:
+        """Ask an execution to cancel itself; False if it has ended already. Raises RPCError(NOT_FOUND)."""
+        ...
 
     async def terminate(
         self,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import json
 from collections.abc import AsyncIterator, Collection
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,9 +16,10 @@ from typing import Final
 
 from durability._core import history
 from durability._core.encoding import decode_command, decode_delta, decode_input, encode_input
+from durability._core.event_count import EventCounter
 from durability._core.history import Delta, Input, closes
 from durability._core.payload import Payload
-from durability._core.run import count_events, effective
+from durability._core.run import effective
 from durability._runtime import queries, updates
 from durability._runtime.describe import describe_head, note_changes, pending_activities
 from durability._runtime.frontend import (
@@ -47,7 +49,14 @@ from durability._runtime.ports import (
     WorkflowInvoker,
     WorkflowKey,
 )
-from durability._runtime.validation import check_identifier, check_memo, check_payloads
+from durability._runtime.validation import (
+    check_identifier,
+    check_memo,
+    check_payloads,
+    check_run_id,
+    workflow_closed,
+    workflow_not_found,
+)
 from durability.exceptions import WorkflowAlreadyStartedError
 from durability.service import RPCError, RPCStatusCode
 
@@ -57,10 +66,11 @@ TERMINATE_IF_RUNNING: Final = 4
 CONFLICT_USE_EXISTING: Final = 2
 CONFLICT_TERMINATE_EXISTING: Final = 3
 
+_NO_REASON: Final = "terminated by user via frontend"
+"""What Temporal's server notes as the reason of a termination that was given none."""
 _ANSWERS_AT_ONCE: Final = 0.02
 _LONGEST_PAUSE: Final = 1.0
 _LONGEST_PAUSE_OF_UPDATES: Final = 5.0
-_TERMINATED_BY_A_USER: Final = "terminated by user via frontend"
 """The reason that Temporal's server records if none is given."""
 _BUSY_ATTEMPTS: Final = 40
 _ENDS_WITHIN: Final = 10.0
@@ -89,6 +99,7 @@ class Gateway:
         check_payloads("the signal's arguments", request.signal_arguments)
         check_memo(request.memo)
         refuse_references(request)
+        _check_policies(request)
         return await self.start_as(request, parent=None, root=None, wake=wake)
 
     async def start_as(
@@ -121,6 +132,7 @@ class Gateway:
         wake: bool,
     ) -> Started:
         start_delay = self._start_delay(request)
+        run_id = new_run_id(self.clock())
         for attempt in range(_BUSY_ATTEMPTS):
             head = await self._first_head(request, run_id, parent, root, start_delay)
             try:
@@ -138,7 +150,7 @@ class Gateway:
                     return Started(
                         workflow_id=request.workflow_id, run_id=first_run_id, existing=True, first_run_id=first_run_id
                     )
-                decision = await self._resolve_conflict(request, existing)
+                decision = await self._resolve_conflict(request, existing, run_id)
                 if decision is not None:
                     return decision
                 if not existing.open and not existing.awake:
@@ -215,7 +227,7 @@ class Gateway:
             messages[signal.key] = await self.large.put_away(signal, self.namespace, run_id)
         return first_head(WorkflowKey(self.namespace, request.workflow_id), run_id, started, messages, now)
 
-    async def _resolve_conflict(self, request: StartRequest, existing: Head) -> Started | None:
+    async def _resolve_conflict(self, request: StartRequest, existing: Head, run_id: str) -> Started | None:
         """Apply the id policies to a head that is there. None: the way is clear, or will be in a moment."""
         if existing.open:
             terminate = (
@@ -223,8 +235,12 @@ class Gateway:
                 or request.id_reuse_policy == TERMINATE_IF_RUNNING
             )
             if terminate:
+                told = json.dumps(f"terminated by new runID: {run_id}").encode()
                 await self.terminate(
-                    request.workflow_id, existing.run_id, reason="TerminateIfRunning WorkflowIdReusePolicy Policy"
+                    request.workflow_id,
+                    existing.run_id,
+                    reason="TerminateIfRunning WorkflowIdReusePolicy",
+                    details=[Payload({"encoding": b"json/plain"}, told)],
                 )
                 return None
             if request.id_conflict_policy == CONFLICT_USE_EXISTING:
@@ -281,13 +297,13 @@ class Gateway:
 
     async def cancel(
         self, workflow_id: str, run_id: str | None, *, request_id: str, reason: str = "", identity: str = ""
-    ) -> None:
-        """Ask a workflow to cancel itself. Raises RPCError(NOT_FOUND)."""
+    ) -> bool:
+        """See ``Frontend.cancel``."""
         check_identifier("request id", request_id)
         message = history.WorkflowExecutionCancelRequested(
             time=self.clock(), key=f"cancel:{request_id}", reason=reason, identity=identity
         )
-        await self._deliver_or_explain(workflow_id, run_id, message.key, message)
+        return await self._deliver_or_explain(workflow_id, run_id, message.key, message, needs_open=False)
 
     async def terminate(
         self,
@@ -301,11 +317,7 @@ class Gateway:
         """End a workflow without asking it. Raises RPCError(NOT_FOUND)."""
         check_payloads("the details", details or [])
         message = history.WorkflowExecutionTerminated(
-            time=self.clock(),
-            key="terminate",
-            reason=reason or _TERMINATED_BY_A_USER,
-            details=details,
-            identity=identity,
+            time=self.clock(), key="terminate", reason=reason or _NO_REASON, details=details, identity=identity
         )
         await self._deliver_or_explain(workflow_id, run_id, message.key, message)
 
@@ -384,9 +396,12 @@ class Gateway:
             for recorded in delta.inputs
         )
 
-    async def _deliver_or_explain(self, workflow_id: str, run_id: str | None, name: str, message: Input) -> None:
+    async def _deliver_or_explain(
+        self, workflow_id: str, run_id: str | None, name: str, message: Input, *, needs_open: bool = True
+    ) -> bool:
         check_identifier("workflow id", workflow_id)
         refuse_references(message)
+        check_run_id(run_id)
         key = WorkflowKey(self.namespace, workflow_id)
         try:
             accepted = await self.deliver(key, run_id or None, name, message)
@@ -396,14 +411,11 @@ class Gateway:
                 RPCStatusCode.RESOURCE_EXHAUSTED,
                 b"",
             ) from error
-        if accepted:
-            return
-        head = await self._head(workflow_id, run_id)
-        raise RPCError(
-            f"workflow execution already completed: {workflow_id!r} (run {head.run_id}) is {head.status.name}",
-            RPCStatusCode.NOT_FOUND,
-            b"",
-        )
+        if not accepted:
+            await self._head(workflow_id, run_id)
+            if needs_open:
+                raise workflow_closed()
+        return accepted
 
     async def _wake(self, head: Head) -> None:
         await self.queue.send_wake_up(head.wake_up_at(0))
@@ -426,6 +438,7 @@ class Gateway:
     ) -> Payload | None:
         """See ``Frontend.query``."""
         check_identifier("workflow id", workflow_id)
+        check_run_id(run_id)
         check_identifier("query name", name)
         check_payloads("the query's arguments", arguments)
         request = queries.WorkflowQuery(workflow_id, run_id or "", name, arguments, headers or {})
@@ -434,6 +447,7 @@ class Gateway:
     async def update(self, request: UpdateRequest, *, wait: float) -> UpdateState:
         """See ``Frontend.update``."""
         check_identifier("workflow id", request.workflow_id)
+        check_run_id(request.run_id)
         check_identifier("update name", request.name)
         check_identifier("update id", request.update_id)
         check_payloads("the update's arguments", request.arguments)
@@ -516,7 +530,10 @@ class Gateway:
             deltas = await self._deltas(head)
             # Updates that only change the workflow's state leave the head as it is.
             written = [delta for delta in deltas if delta.format != history.NOT_WRITTEN]
-            description.history_length = sum(map(count_events, written))
+            events = EventCounter()
+            for delta in written:
+                events.add(delta)
+            description.history_length = events.length
             note_changes(description, written)
             description.pending_activities = await pending_activities(self.store, head, deltas)
         return await self.large.bring_back(description)
@@ -594,18 +611,27 @@ class Gateway:
         check_identifier("workflow id", workflow_id)
         head = await self._find(WorkflowKey(self.namespace, workflow_id), run_id)
         if head is None:
-            run = f" with run id {run_id!r}" if run_id else ""
-            raise RPCError(
-                f"workflow not found for ID: {workflow_id!r}{run} in namespace {self.namespace!r}",
-                RPCStatusCode.NOT_FOUND,
-                b"",
-            )
+            raise workflow_not_found(workflow_id, run_id)
         return head
 
 
 def _is_null(payload: Payload) -> bool:
     """Whether a value is None: a memo does not keep it."""
     return payload.metadata.get("encoding") == b"binary/null"
+
+
+def _check_policies(request: StartRequest) -> None:
+    """Refuse policies that contradict each other; the texts are those of Temporal's server."""
+    text = ""
+    if request.id_reuse_policy == TERMINATE_IF_RUNNING and request.id_conflict_policy:
+        text = "WORKFLOW_ID_REUSE_POLICY_TERMINATE_IF_RUNNING cannot be used together with a WorkflowIDConflictPolicy"
+    elif request.id_reuse_policy == REJECT_DUPLICATE and request.id_conflict_policy == CONFLICT_TERMINATE_EXISTING:
+        text = (
+            "WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE cannot be used together with "
+            "WorkflowIdConflictPolicy WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING"
+        )
+    if text:
+        raise RPCError(f"Invalid WorkflowIDReusePolicy: {text}", RPCStatusCode.INVALID_ARGUMENT, b"")
 
 
 def first_head(

@@ -76,7 +76,7 @@ def report_to_parent(closing: Command | Input, sequence: int, now: int) -> Child
         case history.WorkflowExecutionFailed():
             return history.ChildWorkflowExecutionFailed(now, key, sequence, closing.failure, closing.retry_state)
         case history.WorkflowExecutionCanceled():
-            failure = Failure(message="Workflow execution canceled", info=CanceledFailureInfo(details=closing.details))
+            failure = Failure(info=CanceledFailureInfo(details=closing.details))
             return history.ChildWorkflowExecutionCanceled(now, key, sequence, failure)
         case history.WorkflowExecutionTimedOut():
             return history.ChildWorkflowExecutionTimedOut(now, key, sequence, closing.retry_state)

@@ -246,9 +246,20 @@ class HistoryStore(Protocol):
         ...
 
     async def heartbeat(
-        self, key: WorkflowKey, run_id: str, sequence: int, attempt: int, details: bytes, now: int
+        self,
+        key: WorkflowKey,
+        run_id: str,
+        sequence: int,
+        attempt: int,
+        details: bytes,
+        now: int,
+        *,
+        eager: bool = False,
     ) -> TaskState | None:
-        """Record a heartbeat. None if the attempt is no longer the current one."""
+        """Record a heartbeat. None if the attempt is no longer the current one.
+
+        An ``eager`` attempt has not been claimed: it is the current one unless a later one has been heard of.
+        """
         ...
 
     async def retry(self, key: WorkflowKey, run_id: str, sequence: int, attempt: int, due: int, failure: bytes) -> bool:

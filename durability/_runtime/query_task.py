@@ -18,7 +18,7 @@ from durability._runtime.engine import Engine
 from durability._runtime.gateway import waiting_messages
 from durability._runtime.ports import Head, WorkflowKey
 from durability._runtime.queries import QueryAnswer, WorkflowQuery
-from durability._runtime.validation import check_payloads
+from durability._runtime.validation import check_payloads, workflow_not_found
 from durability.service import RPCError, RPCStatusCode
 
 logger = logging.getLogger("durability.runtime")
@@ -39,7 +39,7 @@ async def _answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
     if not run_id:
         head = await engine.store.head(key)
         if head is None:
-            raise RPCError(f"workflow not found for ID: {query.workflow_id!r}", RPCStatusCode.NOT_FOUND, b"")
+            raise workflow_not_found(query.workflow_id)
         await check_here(engine, head.task_queue)
         run_id = head.run_id
     held = engine.sessions.take(query.workflow_id, run_id)
@@ -48,9 +48,7 @@ async def _answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
     try:
         loaded = await engine.store.load(key, run_id, run.last)
         if loaded.head is None or (loaded.head.run_id != run_id and not loaded.deltas):
-            raise RPCError(
-                f"workflow not found for ID: {query.workflow_id!r} with run id {run_id!r}", RPCStatusCode.NOT_FOUND, b""
-            )
+            raise workflow_not_found(query.workflow_id, run_id)
         await check_here(engine, loaded.head.task_queue)
         try:
             deltas = [(sequence, decode_delta(body), len(body)) for sequence, body in loaded.deltas]

@@ -11,6 +11,7 @@ from durability._runtime.engine import Engine
 from durability._runtime.frontend import Started, UpdateRequest, UpdateState
 from durability._runtime.ports import WorkflowKey
 from durability._runtime.updates import PendingUpdate, UpdateAnswer
+from durability._runtime.validation import workflow_closed
 from durability._runtime.workflow_task import deliver_update
 from durability.exceptions import WorkflowAlreadyStartedError
 from durability.service import RPCError, RPCStatusCode
@@ -81,10 +82,6 @@ async def _answer_closed(engine: Engine, request: UpdateRequest, started: Starte
                 RPCStatusCode.NOT_FOUND,
                 b"",
             ) from error
-        raise RPCError(
-            f"workflow execution already completed: {request.workflow_id!r} (run {head.run_id}) is {head.status.name}",
-            RPCStatusCode.NOT_FOUND,
-            b"",
-        ) from error
+        raise workflow_closed() from error
     _note_start(state, started)
     return UpdateAnswer(state=state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -22,6 +23,8 @@ PAYLOAD_WARNING: Final = 512 * 1024
 
 logger = logging.getLogger("durability.runtime")
 
+_UUID: Final = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
 
 def check_identifier(what: str, value: str) -> None:
     """Refuse ids and names that are empty, too long, or hold control characters.
@@ -37,6 +40,25 @@ def check_identifier(what: str, value: str) -> None:
         for character in value:
             if unicodedata.category(character) in {"Cc", "Cs"}:
                 raise _invalid(f"the {what} holds the character {character!r}: control characters are not allowed")
+
+
+def check_run_id(run_id: str | None) -> None:
+    """Refuse a run id that cannot be one; none at all is fine. Raises RPCError(INVALID_ARGUMENT)."""
+    if run_id and not _UUID.fullmatch(run_id):
+        raise _invalid("Invalid RunId.")
+
+
+def workflow_not_found(workflow_id: str, run_id: str | None = None) -> RPCError:
+    """There is no such execution; the text is that of Temporal's server."""
+    text = f"workflow not found for ID: {workflow_id}"
+    if run_id:
+        text = f'workflow execution not found for workflow ID "{workflow_id}" and run ID "{run_id}"'
+    return RPCError(text, RPCStatusCode.NOT_FOUND, b"")
+
+
+def workflow_closed() -> RPCError:
+    """The execution has ended and takes no messages; the text is that of Temporal's server."""
+    return RPCError("workflow execution already completed", RPCStatusCode.NOT_FOUND, b"")
 
 
 def check_payloads(what: str, payloads: Iterable[Payload | None]) -> None:

@@ -499,6 +499,8 @@ class WorkflowTask:
     async def _report_as_anybody(self, run_id: str) -> bool:
         """After the release: deliver eager outcomes through the inbox. True if that makes the run ours again."""
         self.eager.released = True
+        if self.eager.busy and not self.run.closed:
+            await self.eager.keep_details(self.run)
         while self.eager.busy or self.eager.news:
             await self._eager_news(None)
             mine = False

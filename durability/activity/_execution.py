@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from durability._core.failure import ApplicationFailureInfo, Failure, timeout_failure, too_large_failure
@@ -114,10 +115,7 @@ class Execution:
         self._task = loop.create_task(self._run_to_result())
         self._task.add_done_callback(self._finish)
         self._cancellation.listen(self._cancel)
-        timers = []
-        if self._attempt.start_to_close_timeout:
-            seconds = self._attempt.start_to_close_timeout / 1000
-            timers.append(loop.call_later(seconds, self._exceed, TimeoutType.START_TO_CLOSE))
+        timer = self._expect_end(loop)
         self._expect_heartbeat()
         try:
             return await self._finished
@@ -126,9 +124,22 @@ class Execution:
             self._task.cancel()
             raise
         finally:
-            for timer in (*timers, self._heartbeat_timer):
-                if timer is not None:
-                    timer.cancel()
+            for pending in (timer, self._heartbeat_timer):
+                if pending is not None:
+                    pending.cancel()
+
+    def _expect_end(self, loop: asyncio.AbstractEventLoop) -> asyncio.TimerHandle | None:
+        task = self._attempt
+        limits = []
+        if task.schedule_to_close_timeout:
+            left = task.scheduled_time + task.schedule_to_close_timeout - task.started_time
+            limits.append((max(0, left), TimeoutType.SCHEDULE_TO_CLOSE))
+        if task.start_to_close_timeout:
+            limits.append((task.start_to_close_timeout, TimeoutType.START_TO_CLOSE))
+        if not limits:
+            return None
+        milliseconds, timeout = min(limits, key=itemgetter(0))
+        return loop.call_later(milliseconds / 1000, self._exceed, timeout)
 
     def _finish(self, task: asyncio.Task[ActivityResult]) -> None:
         if self._finished.done():
@@ -173,7 +184,8 @@ class Execution:
             self._finished.set_result(self._timed_out(self._timeout))
 
     def _timed_out(self, timeout: TimeoutType) -> ActivityFailed:
-        return ActivityFailed(timeout_failure(timeout, last_heartbeat_details=self._last_heartbeat))
+        failure = timeout_failure(timeout, last_heartbeat_details=self._last_heartbeat)
+        return ActivityFailed(failure, self._last_heartbeat)
 
     # --- from payloads to payloads ----------------------------------------------------------------------------------
 
@@ -194,6 +206,8 @@ class Execution:
         self._send_pending_heartbeat()
         if self._heartbeat_task is not None:
             await self._heartbeat_task
+        if isinstance(result, ActivityFailed):
+            result.heartbeat_details = self._last_heartbeat
         return result
 
     async def _execute(self) -> Any:

@@ -107,9 +107,10 @@ class HttpFrontend:
 
     async def cancel(
         self, workflow_id: str, run_id: str | None, *, request_id: str, reason: str = "", identity: str = ""
-    ) -> None:
+    ) -> bool:
         body = wire.CancelBody(reason=reason, request_id=request_id, identity=identity)
-        await self._call("POST", f"{_path(workflow_id)}/cancel", wire.AcceptedBody, run_id=run_id, body=body)
+        answer = await self._call("POST", f"{_path(workflow_id)}/cancel", wire.AcceptedBody, run_id=run_id, body=body)
+        return answer.accepted
 
     async def terminate(
         self,

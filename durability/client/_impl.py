@@ -7,7 +7,7 @@ import builtins
 import logging
 import uuid
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -66,13 +66,7 @@ from durability.client._interceptor import (
 )
 from durability.client._updates import WorkflowUpdateHandle, WorkflowUpdateStage
 from durability.client._workflow_handle import WorkflowHandle
-from durability.common import (
-    HeaderCodecBehavior,
-    QueryRejectCondition,
-    RetryPolicy,
-    WorkflowIDConflictPolicy,
-    WorkflowIDReusePolicy,
-)
+from durability.common import HeaderCodecBehavior, QueryRejectCondition, RetryPolicy
 from durability.common._arguments import _arg_unset
 from durability.converter import DataConverter, StorageDriverWorkflowInfo, WorkflowSerializationContext
 from durability.converter._search_attributes import search_attributes_to_payloads
@@ -107,6 +101,10 @@ async def deadline(timeout: timedelta | None) -> AsyncIterator[None]:
         raise RPCError(
             f"the call took longer than its rpc_timeout of {timeout}", RPCStatusCode.DEADLINE_EXCEEDED, b""
         ) from error
+
+
+class _HasEndedError(RPCError):
+    """The run is closed: another one may go on where it ended; if none does, there is nothing to cancel."""
 
 
 class ClientImpl(OutboundInterceptor):
@@ -150,23 +148,6 @@ class ClientImpl(OutboundInterceptor):
         check_identifier("task queue", input.task_queue)
         if input.start_signal is not None:
             check_identifier("signal name", input.start_signal)
-        if input.id_reuse_policy == WorkflowIDReusePolicy.TERMINATE_IF_RUNNING and input.id_conflict_policy:
-            raise RPCError(
-                "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_TERMINATE_IF_RUNNING cannot be used together "
-                "with a WorkflowIDConflictPolicy",
-                RPCStatusCode.INVALID_ARGUMENT,
-                b"",
-            )
-        if (
-            input.id_reuse_policy == WorkflowIDReusePolicy.REJECT_DUPLICATE
-            and input.id_conflict_policy == WorkflowIDConflictPolicy.TERMINATE_EXISTING
-        ):
-            raise RPCError(
-                "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE cannot be used together with "
-                "WorkflowIdConflictPolicy WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING",
-                RPCStatusCode.INVALID_ARGUMENT,
-                b"",
-            )
         say_ignored(
             "start_workflow",
             request_eager_start=input.request_eager_start,
@@ -209,15 +190,18 @@ class ClientImpl(OutboundInterceptor):
         request_id = str(uuid.uuid4())
 
         async def cancel(run_id: str | None) -> None:
-            await self._client.frontend.cancel(
+            accepted = await self._client.frontend.cancel(
                 input.id, run_id, request_id=request_id, reason=input.reason, identity=self._client.identity
             )
+            if not accepted:
+                raise _HasEndedError("workflow execution already completed", RPCStatusCode.NOT_FOUND, b"")
 
         async with deadline(input.rpc_timeout):
-            if input.run_id or not input.first_execution_run_id:
-                await cancel(input.run_id)
-            else:
-                await call_in_chain(self._client.frontend, input.id, input.first_execution_run_id, cancel)
+            with suppress(_HasEndedError):
+                if input.run_id or not input.first_execution_run_id:
+                    await cancel(input.run_id)
+                else:
+                    await call_in_chain(self._client.frontend, input.id, input.first_execution_run_id, cancel)
 
     async def terminate_workflow(self, input: TerminateWorkflowInput) -> None:
         check_identifier("workflow id", input.id)

@@ -423,8 +423,7 @@ def test_a_child_starts_and_completes() -> None:
         ),
         (
             h.ChildWorkflowExecutionTimedOut(START, "", 1),
-            "Child Workflow execution timed out: "
-            f"{TimeoutError('Child Workflow execution timed out', type=None, last_heartbeat_details=[])!r}",
+            f"Child Workflow execution timed out: {TimeoutError('Timed out', type=None, last_heartbeat_details=[])!r}",
         ),
         (
             h.ChildWorkflowExecutionTerminated(START, "", 1),
@@ -488,7 +487,7 @@ def test_other_workflows_are_signalled_and_cancelled() -> None:
     [asked] = driver.do(h.ExternalWorkflowExecutionSignaled(START, "", 1))
     assert asked == h.RequestCancelExternalWorkflowExecutionInitiated(1, "default", "other", "r", "enough")
     commands = driver.do(h.RequestCancelExternalWorkflowExecutionFailed(START, "", 1))
-    assert result(commands) == ["signalled", "Unable to cancel external workflow because it was not found"]
+    assert result(commands) == ["signalled", "Unable to cancel external workflow because not found"]
 
 
 @workflow.defn

@@ -18,7 +18,7 @@ from temporalio.common import SearchAttributeKey
 
 from durability.testing import WorkflowEnvironment
 from tests.differential import stage
-from tests.differential.known_differences import KNOWN_DIFFERENCES, NOT_FOR_TEMPORALS_REPLAYER, UNREADABLE_EVENTS
+from tests.differential.known_differences import KNOWN_DIFFERENCES, NOT_FOR_TEMPORALS_REPLAYER
 
 # The workflows that end while a handler runs are told so, on both engines.
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -73,10 +73,9 @@ async def _perform(name: str, server: Any, gate: asyncio.Semaphore) -> Performan
             stage.play("temporalio", theirs, server.client, their_documents),
             stage.play("durability", mine, ours.client, my_documents),
         )
-    readable = [entry for entry in their_documents if not any(event in entry[1] for event in UNREADABLE_EVENTS)]
     return Performance(
         stage.differences(i_saw, they_saw),
-        await stage.replay("durability", mine, my_documents + readable),
+        await stage.replay("durability", mine, my_documents + their_documents),
         await stage.replay("temporalio", theirs, my_documents),
     )
 

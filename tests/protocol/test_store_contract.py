@@ -492,6 +492,22 @@ async def test_heartbeats_belong_to_the_attempt_and_details_outlive_it(store: Hi
     assert await store.heartbeat(key, run_id, 1, 2, b"most", NOW + 5) is not None
 
 
+async def test_heartbeats_of_eager_attempts_need_no_claim(store: HistoryStore, key: WorkflowKey) -> None:
+    run_id = new_run_id(NOW)
+    state = await store.heartbeat(key, run_id, 1, 1, b"first", NOW, eager=True)
+    assert state is not None
+    assert (state.attempt, state.details, state.cancel_requested) == (1, b"first", False)
+    state = await store.heartbeat(key, run_id, 1, 3, b"third", NOW + 1, eager=True)
+    assert state is not None
+    assert state.attempt == 3
+    assert await store.heartbeat(key, run_id, 1, 2, b"late", NOW + 2, eager=True) is None
+    assert (await store.task(key, run_id, 1)).details == b"third"
+    await store.request_cancel(key, run_id, 1)
+    state = await store.heartbeat(key, run_id, 1, 3, b"again", NOW + 3, eager=True)
+    assert state is not None
+    assert state.cancel_requested
+
+
 async def test_a_cancelled_activity_begins_no_attempt(store: HistoryStore, key: WorkflowKey) -> None:
     run_id = new_run_id(NOW)
     assert await store.request_cancel(key, run_id, 1) == TaskState()

@@ -440,7 +440,7 @@ class Waiting:
     [
         ({"start_to_close_timeout": 5}, "START_TO_CLOSE", 5),
         ({"start_to_close_timeout": 100, "heartbeat_timeout": 5}, "HEARTBEAT", 5),
-        ({"schedule_to_close_timeout": 7}, "START_TO_CLOSE", 7),
+        ({"schedule_to_close_timeout": 7}, "SCHEDULE_TO_CLOSE", 7),
         ({"start_to_close_timeout": 100}, "START_TO_CLOSE", 100),
     ],
 )
