@@ -7,7 +7,6 @@ covered by the reconciler: the mark is set, and a run that stays awake for too l
 from __future__ import annotations
 
 import asyncio
-import builtins
 import json
 from collections.abc import AsyncIterator, Collection
 from contextlib import suppress
@@ -527,7 +526,7 @@ class Gateway:
         head = await self._head(workflow_id, run_id)
         description = describe_head(head)
         if head.open:
-            deltas = await self._deltas(head)
+            deltas = [delta async for delta in self._deltas(head)]
             # Updates that only change the workflow's state leave the head as it is.
             written = [delta for delta in deltas if delta.format != history.NOT_WRITTEN]
             events = EventCounter()
@@ -563,7 +562,14 @@ class Gateway:
 
     async def history(self, workflow_id: str, run_id: str | None) -> AsyncIterator[Delta]:
         """See ``Frontend.history``."""
-        head = await self._head(workflow_id, run_id)
+        async for delta in self._deltas(await self._head(workflow_id, run_id)):
+            if delta.refers or delta.format == history.NOT_WRITTEN:
+                delta = await self.large.bring_back(delta)
+                delta.refers = False
+            yield delta
+
+    async def _deltas(self, head: Head) -> AsyncIterator[Delta]:
+        """The history of a run as it is stored, and what waits for it."""
         if head.open:
             loaded = await self.store.load(head.key, head.run_id, 0)
             current, bodies = loaded.head, loaded.deltas
@@ -572,21 +578,12 @@ class Gateway:
         consumed: set[str] = set()
         for _, delta, _ in effective((sequence, decode_delta(body), len(body)) for sequence, body in bodies):
             consumed.update(map(inbox_name, delta.inputs))
-            if delta.refers:
-                delta = await self.large.bring_back(delta)
-                delta.refers = False
             yield delta
         if current is None or current.run_id != head.run_id or not current.open:
             return
         waiting = [message for _, message in waiting_messages(current) if inbox_name(message) not in consumed]
         if waiting:
-            yield await self.large.bring_back(Delta(history.NOT_WRITTEN, current.awake, waiting, []))
-
-    async def _deltas(self, head: Head) -> builtins.list[Delta]:
-        bodies = await self.store.deltas(head.key, head.run_id)
-        return [
-            delta for _, delta, _ in effective((sequence, decode_delta(body), len(body)) for sequence, body in bodies)
-        ]
+            yield Delta(history.NOT_WRITTEN, current.awake, waiting, [])
 
     async def list(self, filter: ListFilter) -> Page:
         """A page of runs, newest start first; eventually consistent."""

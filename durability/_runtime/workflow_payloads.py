@@ -127,14 +127,16 @@ class WorkflowPayloads:
         return list(await asyncio.gather(*(large.put_away(record, namespace, run_id) for record in records)))
 
     async def decoded(self, run: Run, inputs: list[Input]) -> list[Input]:
-        """Inputs through external storage and codec, before the run absorbs them, without what only the engine sees."""
+        """Inputs through external storage and codec, before the run absorbs them; what it is not shown stays."""
         if self.plain:
             return inputs
-        inputs = [message for message in inputs if not isinstance(message, _UNSEEN)]
         inputs = await self._with_storage(run, inputs, stores=False)
-        if self.options.converter.payload_codec is not None:
-            inputs = [await self._with_codec(run, message, encodes=False) for message in inputs]
-        return inputs
+        if self.options.converter.payload_codec is None:
+            return inputs
+        return [
+            message if isinstance(message, _UNSEEN) else await self._with_codec(run, message, encodes=False)
+            for message in inputs
+        ]
 
     async def _with_codec(self, run: Run, record: _Rec, *, encodes: bool) -> _Rec:
         codec = self._codec(lambda: _context(run, record))
@@ -173,6 +175,8 @@ class WorkflowPayloads:
         bare = self.options.converter._with_parts(payload_codec=None)
 
         async def one(record: _Rec) -> _Rec:
+            if isinstance(record, _UNSEEN):
+                return record
             if not stores:
                 return await transformed(record, limited(bare._inbound), self._is_shown)
             record = await transformed(
