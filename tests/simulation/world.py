@@ -432,8 +432,12 @@ class World:
         store, queue, _, invoker = self.ports()
         return Gateway(NAMESPACE, store, queue, invoker, self.loop.milliseconds)
 
-    async def client(self, call: Callable[[Gateway], Awaitable[T]]) -> T:
-        """A client's call, made again with the same request id when its process died or it was told nothing."""
+    async def client(self, call: Callable[[Gateway], Awaitable[T]], *, persistent: bool = True) -> T:
+        """A client's call, made again with the same request id when its process died or it was told nothing.
+
+        Raises:
+            Died: The process of a client that is not persistent died, or was told nothing.
+        """
         gateway = self.gateway()
         while True:
             try:
@@ -445,6 +449,8 @@ class World:
             except RPCError as error:
                 if error.status != RPCStatusCode.UNAVAILABLE:
                     raise
+            if not persistent:
+                raise Died
             await asyncio.sleep(1)
 
     # --- faults -------------------------------------------------------------------------------------------------------
