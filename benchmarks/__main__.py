@@ -54,7 +54,7 @@ def main() -> None:
 
 def _sections(progress: budgets.Progress) -> list[str]:
     with tempfile.TemporaryDirectory() as directory:
-        parameters = {"Application": "benchmarks.workflows:app", "HttpAuthorization": "NONE"}
+        parameters = {"Application": "benchmarks.workflows:app", "HttpAuthorization": "NONE", "TaskQueue": "benchmark"}
         template = processes.write_template(Path(directory))
         with LocalCloud(template, parameters=parameters, rate_schedules=False) as cloud:
             # Processes first: moto's queries get slower with every item in the table.

@@ -147,7 +147,7 @@ async def deployed(processes: int = 4) -> AsyncIterator[Bench]:
     Args:
         processes: Invocations of a function at once; more than the machine has processors makes it no faster.
     """
-    parameters = {"Application": "benchmarks.scale_application:app", "HttpAuthorization": "NONE"}
+    parameters = {"Application": "benchmarks.scale_application:app", "HttpAuthorization": "NONE", "TaskQueue": "scale"}
     cloud = LocalCloud(TEMPLATE, parameters=parameters, rate_schedules=False, maximum_concurrency=processes)
     await asyncio.to_thread(cloud.start)
     environment = dict(os.environ)

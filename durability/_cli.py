@@ -13,7 +13,12 @@ import sys
 from collections.abc import Sequence
 
 # One line a module: new sub-commands are added here.
-_COMMAND_MODULES = ("durability._local.dev", "durability.client._history_command", "durability._lint.command")
+_COMMAND_MODULES = (
+    "durability._local.dev",
+    "durability._aws.stack_commands",
+    "durability.client._history_command",
+    "durability._lint.command",
+)
 
 
 def build_parser() -> argparse.ArgumentParser:

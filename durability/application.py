@@ -98,6 +98,7 @@ class Application:
     @cached_property
     def registry(self) -> WorkflowRegistry:
         """The workflows by name."""
+        from durability._core.activities import LOCAL_ACTIVITY_CHECK
         from durability._core.deadlock import DeadlockDetector
         from durability._runtime.registry import WorkflowRegistry
 
@@ -107,6 +108,7 @@ class Application:
             from durability.worker._interceptor import workflow_interceptors
 
             chain, extern_functions = workflow_interceptors(self._interceptors)
+        extern_functions[LOCAL_ACTIVITY_CHECK] = lambda activity_type: self.runner.check_registered(activity_type)
         return WorkflowRegistry(
             self.workflows,
             data_converter=self.data_converter,
@@ -186,6 +188,7 @@ class Application:
             namespace=deployment.namespace,
             store=ports.store,
             queue=ports.queue,
+            routes=ports.task_queues,
             timers=ports.timers,
             invoker=ports.invoker,
             factory=self.registry.create,

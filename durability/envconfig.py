@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Final, Self, TypeAlias, TypedDict, cast
 
 from durability.exceptions import ConfigurationError
+from durability.service import TLSConfig
 
 __all__ = [
     "ClientConfig",
@@ -75,7 +76,7 @@ class ClientConnectConfig(TypedDict, total=False):
     target_host: str
     namespace: str
     api_key: str
-    tls: Any
+    tls: bool | TLSConfig
     rpc_metadata: Mapping[str, str]
 
 
@@ -107,6 +108,21 @@ class ClientConfigTLS:
             "client_key": _source_dict(self.client_private_key),
         }
         return cast(ClientConfigTLSDict, {key: value for key, value in values.items() if value is not None})
+
+    def to_connect_tls_config(self) -> bool | TLSConfig:
+        """The settings as a keyword argument of ``Client.connect``; False if TLS is switched off.
+
+        Raises:
+            OSError: A certificate cannot be read.
+        """
+        if self.disabled:
+            return False
+        return TLSConfig(
+            server_root_ca_cert=_contents(self.server_root_ca_cert),
+            domain=self.server_name,
+            client_cert=_contents(self.client_cert),
+            client_private_key=_contents(self.client_private_key),
+        )
 
     @classmethod
     def from_dict(cls, d: ClientConfigTLSDict | None) -> Self | None:
@@ -173,7 +189,7 @@ class ClientConfigProfile:
             config["api_key"] = self.api_key
             config["tls"] = True
         if self.tls is not None:
-            config["tls"] = not self.tls.disabled
+            config["tls"] = self.tls.to_connect_tls_config()
         if self.grpc_meta:
             config["rpc_metadata"] = self.grpc_meta
         return config
@@ -400,6 +416,12 @@ def _source(given: Mapping[str, str] | None) -> DataSource | None:
     if not given:
         return None
     return Path(given["path"]) if "path" in given else given["data"].encode()
+
+
+def _contents(source: DataSource | None) -> bytes | None:
+    if isinstance(source, Path):
+        return source.read_bytes()
+    return source.encode() if isinstance(source, str) else source
 
 
 def _source_dict(source: DataSource | None) -> dict[str, str] | None:

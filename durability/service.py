@@ -9,6 +9,7 @@ from datetime import timedelta
 from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar
 
+from durability import __version__ as __version__
 from durability.exceptions import TemporalError
 
 if TYPE_CHECKING:
@@ -226,5 +227,11 @@ class ConnectConfig:
     connect_timeout: timedelta | None = None
 
 
-class ServiceClient(ABC):  # noqa: B024 - a name for annotations; what there is to call is the engine's own business
-    """What a client's calls go through. Plugins hand on what they are given."""
+class ServiceClient(ABC):
+    """What a client's calls go through. Plugins hand on what they are given.
+
+    Attributes:
+        config: What it is connected to. Not there for a deployment's own resources.
+    """
+
+    config: ConnectConfig

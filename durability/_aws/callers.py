@@ -7,7 +7,8 @@ made.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+import os
+from collections.abc import AsyncGenerator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import Any, Final, Protocol
@@ -45,6 +46,15 @@ class Caller(Protocol):
 def _translate(error: Any) -> AwsError:
     details = error.response.get("Error", {})
     return AwsError(details.get("Code", ""), details.get("Message", str(error)), error.response)
+
+
+def _credentials(environment: Mapping[str, str]) -> dict[str, str | None]:
+    return {
+        "aws_access_key_id": environment.get("AWS_ACCESS_KEY_ID"),
+        "aws_secret_access_key": environment.get("AWS_SECRET_ACCESS_KEY"),
+        "aws_session_token": environment.get("AWS_SESSION_TOKEN"),
+        "region_name": environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION"),
+    }
 
 
 class BotoCaller:
@@ -92,20 +102,27 @@ class BotoCaller:
 
 
 class AioCaller:
-    """Requests through aioboto3."""
+    """Requests through aioboto3.
 
-    def __init__(self) -> None:
+    Credentials, region and endpoints are found as boto3 finds them, or in the ``AWS_*`` variables of an environment
+    that is not the process's own.
+    """
+
+    def __init__(
+        self, environment: Mapping[str, str] = os.environ, *, read_timeout: int = READ_TIMEOUT, connections: int = POOL
+    ) -> None:
         import aioboto3
         from aiobotocore.config import AioConfig
         from botocore.exceptions import ClientError
 
         self._client_error = ClientError
-        self._session = aioboto3.Session()
+        self._environment = None if environment is os.environ else environment
+        self._session = aioboto3.Session(**_credentials(environment) if self._environment is not None else {})
         self._config = AioConfig(
             connect_timeout=CONNECT_TIMEOUT,
-            read_timeout=READ_TIMEOUT,
+            read_timeout=read_timeout,
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-            max_pool_connections=POOL,
+            max_pool_connections=connections,
         )
         self._stack = AsyncExitStack()
         self._clients: dict[str, Any] = {}
@@ -120,9 +137,14 @@ class AioCaller:
                 if client is None:
                     if self._lifetime is None:
                         self._lifetime = await close_with_loop(self._close)
-                    context = self._session.client(service, config=self._config)
+                    context = self._session.client(service, config=self._config, endpoint_url=self._endpoint(service))
                     client = self._clients[service] = await self._stack.enter_async_context(context)
         return client
+
+    def _endpoint(self, service: str) -> str | None:
+        if self._environment is None:
+            return None
+        return self._environment.get(f"AWS_ENDPOINT_URL_{service.upper()}") or self._environment.get("AWS_ENDPOINT_URL")
 
     async def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
         """See ``Caller.call``."""

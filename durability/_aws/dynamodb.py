@@ -23,6 +23,7 @@ from durability._runtime.ports import (
     Loaded,
     Settlement,
     TaskState,
+    WakeUp,
     WorkflowKey,
 )
 from durability.exceptions import HistoryFormatError
@@ -88,7 +89,7 @@ class DynamoDBStore:
         """See ``HistoryStore.list_runs``."""
         return await self._listing.page(namespace, filter)
 
-    async def overdue(self, namespace: str, before: int, limit: int) -> list[tuple[WorkflowKey, str]]:
+    async def overdue(self, namespace: str, before: int, limit: int) -> list[WakeUp]:
         """See ``HistoryStore.overdue``."""
         return await self._listing.overdue(namespace, before, limit)
 
@@ -292,30 +293,39 @@ class DynamoDBStore:
         await self._delete_messages(head, messages)
         return await self._with_messages(items.read_head(answer["Attributes"]))
 
-    async def fail_task(self, head: Head, failure: str, wake_up: int) -> None:
+    async def fail_task(self, head: Head, failure: str, wake_up: int, *, record: tuple[str, bytes] | None) -> None:
         """See ``HistoryStore.fail_task``."""
         names = {"#run_id": "run_id", "#dispatched": "dispatched", "#status": "status", "#attempts": "task_attempts"}
         names |= {"#failure": "task_failure", "#awake": "awake", "#wake_up": "wake_up"}
         names |= {"#attention_at": items.ATTENTION_AT, "#attention_shard": items.ATTENTION_SHARD}
+        values = {
+            ":run_id": string(head.run_id),
+            ":dispatched": number(head.dispatched),
+            ":running": _RUNNING,
+            ":attempts": number(head.task_attempts + 1),
+            ":failure": string(failure),
+            ":wake_up": number(wake_up),
+            ":shard": string(items.attention_shard(head.key)),
+        }
+        message = ""
+        if record is not None:
+            names |= {"#inbox": "inbox", "#arrival": "arrival", "#counter": "counter", "#message": record[0]}
+            values |= {":body": binary(record[1]), ":one": number(1)}
+            message = (
+                "#inbox.#message = if_not_exists(#inbox.#message, :body), "
+                "#arrival.#message = if_not_exists(#arrival.#message, #counter), #counter = #counter + :one, "
+            )
         try:
             await self._request(
                 "update_item",
                 Key=_key(head.key, items.HEAD),
                 UpdateExpression=(
-                    "SET #attempts = :attempts, #failure = :failure, #wake_up = :wake_up, "
+                    f"SET {message}#attempts = :attempts, #failure = :failure, #wake_up = :wake_up, "
                     "#attention_at = :wake_up, #attention_shard = :shard REMOVE #awake"
                 ),
                 ConditionExpression="#run_id = :run_id AND #dispatched = :dispatched AND #status = :running",
                 ExpressionAttributeNames=names,
-                ExpressionAttributeValues={
-                    ":run_id": string(head.run_id),
-                    ":dispatched": number(head.dispatched),
-                    ":running": _RUNNING,
-                    ":attempts": number(head.task_attempts + 1),
-                    ":failure": string(failure),
-                    ":wake_up": number(wake_up),
-                    ":shard": string(items.attention_shard(head.key)),
-                },
+                ExpressionAttributeValues=values,
             )
         except AwsError as error:
             if error.code != _CONDITION_FAILED:
@@ -409,15 +419,29 @@ class DynamoDBStore:
         return items.read_task(await self._get(key, items.task_key(run_id, sequence)))
 
     async def heartbeat(
-        self, key: WorkflowKey, run_id: str, sequence: int, attempt: int, details: bytes, now: int
+        self,
+        key: WorkflowKey,
+        run_id: str,
+        sequence: int,
+        attempt: int,
+        details: bytes,
+        now: int,
+        *,
+        eager: bool = False,
     ) -> TaskState | None:
         """See ``HistoryStore.heartbeat``."""
+        mine = "#attempt = :attempt AND (attribute_not_exists(#next) OR #next <= :attempt)"
+        if eager:
+            mine = (
+                "(attribute_not_exists(#attempt) OR #attempt <= :attempt)"
+                " AND (attribute_not_exists(#next) OR #next <= :attempt)"
+            )
         try:
             answer = await self._request(
                 "update_item",
                 Key=_key(key, items.task_key(run_id, sequence)),
-                UpdateExpression="SET #heartbeat = :now, #details = :details",
-                ConditionExpression="#attempt = :attempt AND (attribute_not_exists(#next) OR #next <= :attempt)",
+                UpdateExpression="SET #heartbeat = :now, #details = :details, #attempt = :attempt",
+                ConditionExpression=mine,
                 ExpressionAttributeNames={
                     "#heartbeat": "heartbeat",
                     "#details": "details",

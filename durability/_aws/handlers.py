@@ -32,7 +32,12 @@ def workflow_handler(engine: Engine, run: Run) -> Handler:
             return answer
 
         async def one(body: str) -> None:
-            await execute(engine, decode_wake_up(body), deadline=deadline)
+            wake_up = decode_wake_up(body)
+            if await engine.routes.elsewhere(wake_up.task_queue, "workflow"):
+                # A worker has registered the task queue since: what was sent before goes on to it.
+                await engine.wake_ups.at(wake_up, engine.clock())
+            else:
+                await execute(engine, wake_up, deadline=deadline)
 
         return await _batch(event, one)
 
@@ -45,7 +50,12 @@ def activity_handler(engine: Engine, run: Run) -> Handler:
 
     async def handle(event: dict[str, Any]) -> Any:
         async def one(body: str) -> None:
-            await execute_attempt(engine, decode_attempt(body))
+            attempt = decode_attempt(body)
+            if await engine.routes.elsewhere(attempt.task_queue, "activity"):
+                delay = max(0, attempt.due - engine.clock())
+                await engine.queue.send_activities([attempt], delay=min(delay, engine.settings.queue_delay))
+            else:
+                await execute_attempt(engine, attempt)
 
         return await _batch(event, one)
 

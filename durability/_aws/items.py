@@ -97,6 +97,16 @@ def task_key(run_id: str, sequence: int) -> str:
     return f"TASK#{run_id}#{sequence:010d}"
 
 
+def task_queues_partition(namespace: str) -> str:
+    """The partition of the task queues that workers serve. No namespace begins with a tilde."""
+    return f"~task-queues#{namespace}"
+
+
+def reply_key(reply: str) -> Item:
+    """The key of an answer that a worker lays down for whoever asked it."""
+    return {PARTITION: string(f"~reply#{reply}"), SORT: string("REPLY")}
+
+
 def attention_shard(key: WorkflowKey) -> str:
     """The partition of the attention index that a workflow id belongs to."""
     digest = hashlib.blake2b(key.workflow_id.encode(), digest_size=2).digest()

@@ -8,7 +8,7 @@ from typing import Any, Final
 from durability._aws import items
 from durability._aws.items import number, string
 from durability._runtime.frontend import ListFilter, Status
-from durability._runtime.ports import Head, WorkflowKey
+from durability._runtime.ports import Head, WakeUp, WorkflowKey
 from durability.service import RPCError, RPCStatusCode
 
 _END_OF_TIME: Final = 10**15 - 1
@@ -22,9 +22,9 @@ class Listing:
     def __init__(self, request: Request) -> None:
         self._request = request
 
-    async def overdue(self, namespace: str, before: int, limit: int) -> list[tuple[WorkflowKey, str]]:
-        """Runs that should have been looked at before a time, oldest first in each shard."""
-        found: list[tuple[int, WorkflowKey, str]] = []
+    async def overdue(self, namespace: str, before: int, limit: int) -> list[WakeUp]:
+        """Wake-ups for runs that should have been looked at before a time, oldest first."""
+        found: list[tuple[int, WakeUp]] = []
         for shard in range(items.SHARDS):
             answer = await self._request(
                 "query",
@@ -35,10 +35,10 @@ class Listing:
                 Limit=limit,
             )
             for item in answer["Items"]:
-                key = WorkflowKey(item["namespace"]["S"], item["workflow_id"]["S"])
-                found.append((int(item[items.ATTENTION_AT]["N"]), key, item["run_id"]["S"]))
+                wake_up = WakeUp(item["workflow_id"]["S"], item["run_id"]["S"], task_queue=item["task_queue"]["S"])
+                found.append((int(item[items.ATTENTION_AT]["N"]), wake_up))
         found.sort(key=lambda entry: entry[0])
-        return [(key, run_id) for _, key, run_id in found[:limit]]
+        return [wake_up for _, wake_up in found[:limit]]
 
     async def page(self, namespace: str, filter: ListFilter) -> tuple[list[Head], str]:
         """A page, newest start first: the partitions that can hold answers, merged."""

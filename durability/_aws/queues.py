@@ -7,7 +7,8 @@ import json
 from typing import Any, Final
 
 from durability._aws.callers import AwsError, Caller
-from durability._runtime.ports import ActivityAttempt, WakeUp
+from durability._aws.task_queues import MISSING, TaskQueues
+from durability._runtime.ports import ActivityAttempt, TaskKind, WakeUp
 
 BATCH: Final = 10
 """Entries of one SendMessageBatch."""
@@ -18,36 +19,56 @@ LONGEST_DELAY: Final = 900
 
 
 class SqsQueues:
-    """The workflow queue and the activity queue."""
+    """The functions' workflow queue and activity queue, and those of the workers."""
 
-    def __init__(self, caller: Caller, workflow_queue_url: str, activity_queue_url: str) -> None:
+    def __init__(
+        self, caller: Caller, task_queues: TaskQueues, *, workflow_queue_url: str, activity_queue_url: str
+    ) -> None:
         self._caller = caller
-        self._workflow_queue_url = workflow_queue_url
-        self._activity_queue_url = activity_queue_url
+        self._task_queues = task_queues
+        self._urls: dict[TaskKind, str] = {"workflow": workflow_queue_url, "activity": activity_queue_url}
 
     async def send_wake_up(self, wake_up: WakeUp, *, delay: int = 0) -> None:
         """See ``TaskQueue.send_wake_up``."""
-        await self._caller.call(
-            "sqs",
-            "send_message",
-            QueueUrl=self._workflow_queue_url,
-            MessageBody=encode_wake_up(wake_up),
-            DelaySeconds=_seconds(delay),
-        )
+        message = {"MessageBody": encode_wake_up(wake_up), "DelaySeconds": _seconds(delay)}
+        await self._send("send_message", wake_up.task_queue, "workflow", message)
 
     async def send_activities(self, attempts: list[ActivityAttempt], *, delay: int = 0) -> None:
         """See ``TaskQueue.send_activities``."""
-        for batch in _batches([_encode_attempt(attempt) for attempt in attempts]):
-            entries = [
-                {"Id": str(position), "MessageBody": body, "DelaySeconds": _seconds(delay)}
-                for position, body in enumerate(batch)
-            ]
-            answer = await self._caller.call(
-                "sqs", "send_message_batch", QueueUrl=self._activity_queue_url, Entries=entries
-            )
-            failed = answer.get("Failed")
-            if failed:
-                raise AwsError(failed[0].get("Code", ""), failed[0].get("Message", "message not accepted"), answer)
+        by_queue: dict[str, list[str]] = {}
+        for attempt in attempts:
+            by_queue.setdefault(attempt.task_queue, []).append(_encode_attempt(attempt))
+        for task_queue, bodies in by_queue.items():
+            for batch in _batches(bodies):
+                entries = [
+                    {"Id": str(position), "MessageBody": body, "DelaySeconds": _seconds(delay)}
+                    for position, body in enumerate(batch)
+                ]
+                answer = await self._send("send_message_batch", task_queue, "activity", {"Entries": entries})
+                failed = answer.get("Failed")
+                if failed:
+                    raise AwsError(failed[0].get("Code", ""), failed[0].get("Message", "message not accepted"), answer)
+
+    async def has_backlog(self, task_queue: str) -> bool:
+        """See ``TaskQueue.has_backlog``."""
+        url = await self._task_queues.find(task_queue, "workflow")
+        if url is None:
+            return False
+        name = "ApproximateNumberOfMessages"
+        answer = await self._caller.call("sqs", "get_queue_attributes", QueueUrl=url, AttributeNames=[name])
+        return int(answer["Attributes"][name]) > 0
+
+    async def _send(self, operation: str, task_queue: str, kind: TaskKind, message: dict[str, Any]) -> dict[str, Any]:
+        url = await self._task_queues.find(task_queue, kind)
+        if url is not None:
+            try:
+                return await self._caller.call("sqs", operation, QueueUrl=url, **message)
+            except AwsError as error:
+                if error.code not in MISSING:
+                    raise
+            self._task_queues.forget(task_queue, kind)
+            url = await self._task_queues.find(task_queue, kind)
+        return await self._caller.call("sqs", operation, QueueUrl=url or self._urls[kind], **message)
 
 
 def _seconds(delay: int) -> int:
@@ -68,13 +89,22 @@ def _batches(bodies: list[str]) -> list[list[str]]:
 
 def encode_wake_up(wake_up: WakeUp) -> str:
     """A wake-up as a message body."""
-    return json.dumps({"workflow_id": wake_up.workflow_id, "run_id": wake_up.run_id, "due": wake_up.due})
+    return json.dumps(
+        {
+            "workflow_id": wake_up.workflow_id,
+            "run_id": wake_up.run_id,
+            "due": wake_up.due,
+            "task_queue": wake_up.task_queue,
+        }
+    )
 
 
 def decode_wake_up(body: str) -> WakeUp:
     """Read such a message. Raises ValueError for anything else."""
     fields = _object(body)
-    return WakeUp(_text(fields, "workflow_id"), _text(fields, "run_id"), _integer(fields, "due"))
+    return WakeUp(
+        _text(fields, "workflow_id"), _text(fields, "run_id"), _integer(fields, "due"), _text(fields, "task_queue")
+    )
 
 
 def _encode_attempt(attempt: ActivityAttempt) -> str:
@@ -87,6 +117,7 @@ def _encode_attempt(attempt: ActivityAttempt) -> str:
             "attempt": attempt.attempt,
             "due": attempt.due,
             "scheduled": attempt.scheduled,
+            "task_queue": attempt.task_queue,
             "body": base64.b64encode(attempt.body).decode(),
         }
     )
@@ -104,6 +135,7 @@ def decode_attempt(body: str) -> ActivityAttempt:
         _integer(fields, "due"),
         _integer(fields, "scheduled"),
         base64.b64decode(_text(fields, "body"), validate=True),
+        _text(fields, "task_queue"),
     )
 
 

@@ -7,14 +7,16 @@ from datetime import UTC, datetime
 
 from durability._aws.callers import AwsError, Caller
 from durability._aws.queues import encode_wake_up
+from durability._aws.task_queues import TaskQueues
 from durability._runtime.ports import WakeUp, WorkflowKey
 
 
 class SchedulerTimers:
     """Creates schedules in one group; each deletes itself after it has fired."""
 
-    def __init__(self, caller: Caller, group: str, role_arn: str, queue_arn: str) -> None:
+    def __init__(self, caller: Caller, task_queues: TaskQueues, group: str, role_arn: str, queue_arn: str) -> None:
         self._caller = caller
+        self._task_queues = task_queues
         self._group = group
         self._role_arn = role_arn
         self._queue_arn = queue_arn
@@ -22,6 +24,9 @@ class SchedulerTimers:
     async def schedule(self, key: WorkflowKey, wake_up: WakeUp, at: int) -> None:
         """See ``TimerService.schedule``. The name follows from what is asked for, so asking twice makes one."""
         name = schedule_name(key, wake_up)
+        url = await self._task_queues.find(wake_up.task_queue, "workflow")
+        account, _, _ = self._queue_arn.rpartition(":")
+        target = self._queue_arn if url is None else f"{account}:{url.rpartition('/')[2]}"
         try:
             await self._caller.call(
                 "scheduler",
@@ -33,7 +38,7 @@ class SchedulerTimers:
                 ScheduleExpressionTimezone="UTC",
                 FlexibleTimeWindow={"Mode": "OFF"},
                 ActionAfterCompletion="DELETE",
-                Target={"Arn": self._queue_arn, "RoleArn": self._role_arn, "Input": encode_wake_up(wake_up)},
+                Target={"Arn": target, "RoleArn": self._role_arn, "Input": encode_wake_up(wake_up)},
             )
         except AwsError as error:
             if error.code != "ConflictException":

@@ -19,7 +19,7 @@ class AttentionIndex(GlobalSecondaryIndex["HistoryTable"]):
 
     class Meta:
         index_name = items.ATTENTION_INDEX
-        projection = IncludeProjection(["namespace", "workflow_id", "run_id"])
+        projection = IncludeProjection(["namespace", "workflow_id", "run_id", "task_queue"])
 
     shard = UnicodeAttribute(hash_key=True, attr_name=items.ATTENTION_SHARD)
     at = NumberAttribute(range_key=True, attr_name=items.ATTENTION_AT)

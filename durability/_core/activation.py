@@ -20,7 +20,9 @@ class Activation:
         inputs: In the order in which they are recorded; the instance puts them in the order of ``determinism.md``.
         is_replaying: Whether the outcome is already in the history.
         patches: Ids of the patch markers among the recorded commands of this very task (replay only).
-        history_length: Events in the history so far, counted as Temporal counts them.
+        events_before: Events in the history before those of the inputs, counted as Temporal counts them.
+        events_until_commands: The same before those of what this activation decides.
+        history_length: The same until the task was started.
         history_size: Bytes of history so far.
         continue_as_new_suggested: Whether the history has grown long.
         build: Build id of the code that decides, or decided, this task.
@@ -30,6 +32,8 @@ class Activation:
     inputs: list[Input]
     is_replaying: bool = False
     patches: tuple[str, ...] = ()
+    events_before: int = 0
+    events_until_commands: int = 0
     history_length: int = 0
     history_size: int = 0
     continue_as_new_suggested: bool = False
@@ -79,6 +83,9 @@ class WorkflowInstance(Protocol):
         Raises:
             Exception: What the handler raised, or a ``WorkflowQueryRejected``-like error for an unknown query.
         """
+
+    def is_failure_exception(self, error: BaseException) -> bool:
+        """Whether an exception fails the workflow, and not just its workflow task."""
 
     def guarded(self) -> AbstractContextManager[object]:
         """Keep what does not replay out of the code's reach; entered around many activations it costs once."""

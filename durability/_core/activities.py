@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from durability._core.conversion import Converters
 from durability._core.failure import ActivityFailureInfo, CanceledFailureInfo, Failure
@@ -19,6 +19,7 @@ from durability._core.history import (
 from durability._core.interceptors import StartActivityInput, StartLocalActivityInput
 from durability._core.operations import await_operation, check_late
 from durability._core.options import milliseconds, priority_record
+from durability.exceptions import RetryState
 from durability.workflow._activity_types import ActivityCancellationType, ActivityHandle
 
 if TYPE_CHECKING:
@@ -27,11 +28,15 @@ if TYPE_CHECKING:
 _OUTCOMES = (ActivityTaskCompleted, ActivityTaskFailed, ActivityTaskTimedOut, ActivityTaskCanceled)
 
 # The texts of Temporal's core (activity_state_machine.rs, local_activity_state_machine.rs).
-_FAILED = "Activity task failed"
-_TIMED_OUT = "Activity task timed out"
-_CANCELLED = "Activity cancelled"
-_LOCAL_TIMED_OUT = "Local Activity timed out"
-_LOCAL_CANCELLED = "Local Activity cancelled"
+_MESSAGES: Final[dict[type, str]] = {
+    ActivityTaskFailed: "Activity task failed",
+    ActivityTaskTimedOut: "Activity task timed out",
+    ActivityTaskCanceled: "Activity cancelled",
+}
+_LOCAL_MESSAGES: Final[dict[type, str]] = {
+    ActivityTaskTimedOut: "Local Activity timed out",
+    ActivityTaskCanceled: "Local Activity cancelled",
+}
 
 
 class Handle(ActivityHandle[Any]):
@@ -48,6 +53,7 @@ class Handle(ActivityHandle[Any]):
         self.sequence = sequence
         self.converters = converters
         self.ticket = -1
+        self.scheduled_event_id = 0
         self._activities = activities
         self._begun = False
         self._cancel_requested = False
@@ -86,6 +92,10 @@ class Handle(ActivityHandle[Any]):
             self.outcome.set_exception(error)
 
 
+LOCAL_ACTIVITY_CHECK: Final = "__durability_check_local_activity"
+"""The extern function that raises if whoever runs the workflow has no such activity: it is to run here."""
+
+
 class Activities:
     """All activities of a run."""
 
@@ -94,6 +104,7 @@ class Activities:
         self._pending: dict[int, Handle] = {}
         self._sequence = 0
         self._local_pending = 0
+        self.local: set[int] = set()
 
     def start(self, input: StartActivityInput) -> Handle:
         """Schedule an activity.
@@ -129,11 +140,15 @@ class Activities:
         """Schedule a local activity.
 
         Raises:
-            ValueError: It has neither of the two timeouts of which one is required.
+            ValueError: There is no such activity here, or it has neither of the two timeouts of which one is required.
         """
+        check = self.instance.extern_functions.get(LOCAL_ACTIVITY_CHECK)
+        if check is not None:
+            check(input.activity)
         handle, arguments = self._handle(input, "", is_local=True)
         retry_policy = input.retry_policy
         self._local_pending += 1
+        self.local.add(handle.sequence)
         self._schedule(
             handle,
             ActivityTaskScheduled(
@@ -170,6 +185,12 @@ class Activities:
         handle.ticket = self.instance.commands.add(record)
         self._pending[handle.sequence] = handle
 
+    def scheduled(self, sequence: int, event_id: int) -> None:
+        """Note which event scheduled an activity."""
+        handle = self._pending.get(sequence)
+        if handle is not None:
+            handle.scheduled_event_id = event_id
+
     def cancel(self, handle: Handle) -> None:
         """Ask for cancellation of an activity, and resolve it at once unless its type is to wait."""
         instance = self.instance
@@ -181,8 +202,12 @@ class Activities:
                 instance.commands.add(ActivityTaskCancelRequested(handle.sequence))
             if kind == ActivityCancellationType.WAIT_CANCELLATION_COMPLETED:
                 return
-        cancelled = Failure(info=CanceledFailureInfo())
-        instance.defer(lambda: self._fail(handle.sequence, _CANCELLED, _LOCAL_CANCELLED, cancelled))
+        cancelled = ActivityTaskCanceled(
+            instance.activation.time, "", handle.sequence, 0, 0, "", Failure(info=CanceledFailureInfo())
+        )
+        if handle.sequence in self.local:
+            cancelled.failure.message = "Activity cancelled"
+        instance.defer(lambda: self._fail(cancelled, RetryState.CANCEL_REQUESTED))
 
     def is_local(self, outcome: object) -> bool:
         """Whether an input is the outcome of a local activity."""
@@ -203,14 +228,10 @@ class Activities:
         elif isinstance(outcome, ActivityTaskCompleted):
             handle = self._pop(outcome.sequence)
             handle.outcome.set_result(handle.converters.decode_one(outcome.result, handle.input.ret_type))
-        elif isinstance(outcome, ActivityTaskFailed):
-            self._fail(outcome.sequence, _FAILED, _FAILED, outcome.failure, outcome.retry_state, outcome.identity)
-        elif isinstance(outcome, ActivityTaskTimedOut):
-            self._fail(
-                outcome.sequence, _TIMED_OUT, _LOCAL_TIMED_OUT, outcome.failure, outcome.retry_state, outcome.identity
-            )
         elif isinstance(outcome, ActivityTaskCanceled):
-            self._fail(outcome.sequence, _CANCELLED, _LOCAL_CANCELLED, outcome.failure, 0, outcome.identity)
+            self._fail(outcome, RetryState.CANCEL_REQUESTED)
+        elif isinstance(outcome, ActivityTaskFailed | ActivityTaskTimedOut):
+            self._fail(outcome, outcome.retry_state)
 
     def _pop(self, sequence: int) -> Handle:
         handle = self._pending.pop(sequence)
@@ -219,20 +240,29 @@ class Activities:
         return handle
 
     def _fail(
-        self, sequence: int, message: str, local_message: str, cause: Failure, retry_state: int = 0, identity: str = ""
+        self, outcome: ActivityTaskFailed | ActivityTaskTimedOut | ActivityTaskCanceled, retry_state: int
     ) -> None:
-        if sequence not in self._pending:
+        if outcome.sequence not in self._pending:
             return
-        handle = self._pop(sequence)
+        handle = self._pop(outcome.sequence)
         input = handle.input
-        failure = Failure(
-            message=local_message if isinstance(input, StartLocalActivityInput) else message,
-            cause=cause,
-            info=ActivityFailureInfo(
-                identity=identity,
-                activity_type=input.activity,
-                activity_id=input.activity_id or str(sequence),
-                retry_state=retry_state,
-            ),
-        )
+        is_local = isinstance(input, StartLocalActivityInput)
+        failure = outcome.failure
+        if is_local:
+            # Temporal's core says so of every local activity that timed out, too.
+            retry_state = RetryState.CANCEL_REQUESTED
+        if not (is_local and isinstance(outcome, ActivityTaskFailed)):  # then it is raised as it is
+            failure = Failure(
+                message=(_LOCAL_MESSAGES if is_local else _MESSAGES)[type(outcome)],
+                cause=failure,
+                info=ActivityFailureInfo(
+                    # Temporal's does not tell of an activity that is no longer waited for.
+                    scheduled_event_id=handle.scheduled_event_id if outcome.attempt else 0,
+                    started_event_id=self.instance.event_id_of(outcome) if outcome.started and not is_local else 0,
+                    identity=outcome.identity,
+                    activity_type=input.activity,
+                    activity_id=input.activity_id or str(outcome.sequence),
+                    retry_state=int(retry_state),
+                ),
+            )
         handle.fail(handle.converters.from_failure(failure))

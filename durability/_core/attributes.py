@@ -55,18 +55,25 @@ class Memo:
 
     def upsert(self, updates: Mapping[str, Any]) -> None:
         """Set values; None removes one."""
-        self._instance.loop.refuse_changes("upsert memo")
+        self._instance.loop.refuse_changes("add command")
         encode = self._instance.converters.encode_one
         payloads = {key: None if value is None else encode(value) for key, value in updates.items()}
         if not payloads:
             return
         self._instance.commands.add(WorkflowPropertiesModified(payloads))
-        self._decoded = None
         for key, payload in payloads.items():
             if payload is None:
                 self._raw.pop(key, None)
             else:
                 self._raw[key] = payload
+        if self._decoded is not None:
+            # In place: as in the reference, a mapping that was handed out before shows the change.
+            converter = self._instance.converters.payloads
+            for key, payload in payloads.items():
+                if payload is None:
+                    self._decoded.pop(key, None)
+                else:
+                    self._decoded[key] = converter.from_payload(payload)
 
 
 class SearchAttributesOfRun:

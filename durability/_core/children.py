@@ -31,11 +31,17 @@ if TYPE_CHECKING:
 # The texts of Temporal's core (child_workflow_state_machine.rs).
 _FAILED: Final = "Child Workflow execution failed"
 _TIMED_OUT: Final = "Child Workflow execution timed out"
+_TIMED_OUT_CAUSE: Final = "Timed out"
 _TERMINATED: Final = "Child Workflow execution terminated"
 _CANCELLED: Final = "Child Workflow execution cancelled"
-_NEVER_SCHEDULED: Final = "Child Workflow Execution cancelled before scheduled"
+_NEVER_SCHEDULED: Final = "Child Workflow Execution cancelled before scheduled: "
 
 _ALREADY_EXISTS: Final = 1
+# Temporal's core waits for the child's end with both.
+_WAITING: Final = (
+    ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+    ChildWorkflowCancellationType.WAIT_CANCELLATION_REQUESTED,
+)
 _ENDS: Final = (
     history.StartChildWorkflowExecutionFailed,
     history.ChildWorkflowExecutionCompleted,
@@ -56,6 +62,8 @@ class Handle(ChildWorkflowHandle[Any, Any]):
         self.sequence = sequence
         self.converters = converters
         self.ticket = -1
+        self.initiated_event_id = 0
+        self.started_event_id = 0
         self.run_id = "<unknown>"
         self._children = children
         self._cancel_requested = False
@@ -152,25 +160,31 @@ class Children:
         handle.ticket = instance.commands.add(record)
         self._pending[handle.sequence] = handle
         self._by_id[input.id] = handle.sequence
-        await await_operation(instance, handle.started, handle.request_cancel, give_up_with_workflow=True)
+        await await_operation(instance, handle.started, handle.request_cancel, is_start=True)
         return handle
+
+    def initiated(self, sequence: int, event_id: int) -> None:
+        """Note which event initiated a child."""
+        handle = self._pending.get(sequence)
+        if handle is not None:
+            handle.initiated_event_id = event_id
 
     def cancel(self, handle: Handle, reason: str) -> None:
         """Ask for cancellation of a child, and resolve it at once unless its type is to wait."""
         instance = self.instance
         kind = handle.input.cancellation_type
         message = _CANCELLED
-        if instance.is_over(_ENDS, handle.sequence):
+        if handle.sequence not in self._pending or instance.is_over(_ENDS, handle.sequence):
             return
         if instance.commands.withdraw(handle.ticket):
             message = _NEVER_SCHEDULED
         else:
             if kind != ChildWorkflowCancellationType.ABANDON:
                 instance.commands.add(history.CancelChildWorkflowExecutionRequested(handle.sequence, reason))
-            if kind == ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED:
+            if kind in _WAITING:
                 return
         cancelled = Failure(info=CanceledFailureInfo())
-        instance.defer(lambda: self._fail(handle.sequence, message, cancelled))
+        instance.defer(lambda: self._fail(handle.sequence, message, cancelled, RetryState.NON_RETRYABLE_FAILURE))
 
     def resolve(self, outcome: Any) -> None:
         """Hand what became of a child to whoever waits for it; too late, it is dropped.
@@ -187,6 +201,7 @@ class Children:
         match outcome:
             case history.ChildWorkflowExecutionStarted(run_id=run_id):
                 handle.run_id = run_id
+                handle.started_event_id = self.instance.event_id_of(outcome)
                 handle.started.set_result(None)
             case history.StartChildWorkflowExecutionFailed(cause=cause):
                 del self._pending[sequence]
@@ -197,13 +212,13 @@ class Children:
             case history.ChildWorkflowExecutionFailed(failure=failure, retry_state=retry_state):
                 self._fail(sequence, _FAILED, failure, retry_state)
             case history.ChildWorkflowExecutionCanceled(failure=failure):
-                self._fail(sequence, _CANCELLED, failure)
+                self._fail(sequence, _CANCELLED, failure, RetryState.NON_RETRYABLE_FAILURE)
             case history.ChildWorkflowExecutionTimedOut(retry_state=retry_state):
                 timeout = TimeoutFailureInfo(timeout_type=int(TimeoutType.START_TO_CLOSE))
-                self._fail(sequence, _TIMED_OUT, Failure(message=_TIMED_OUT, info=timeout), retry_state)
+                self._fail(sequence, _TIMED_OUT, Failure(message=_TIMED_OUT_CAUSE, info=timeout), retry_state)
             case history.ChildWorkflowExecutionTerminated():
                 terminated = Failure(message="Terminated", info=TerminatedFailureInfo())
-                self._fail(sequence, _TERMINATED, terminated, int(RetryState.NON_RETRYABLE_FAILURE))
+                self._fail(sequence, _TERMINATED, terminated, RetryState.NON_RETRYABLE_FAILURE)
 
     def _fail(self, sequence: int, message: str, cause: Failure, retry_state: int = 0) -> None:
         handle = self._pending.pop(sequence, None)
@@ -217,7 +232,9 @@ class Children:
                 workflow_id=handle.input.id,
                 run_id=handle.run_id if handle.started.done() else "",
                 workflow_type=handle.input.workflow,
-                retry_state=retry_state,
+                initiated_event_id=handle.initiated_event_id,
+                started_event_id=handle.started_event_id,
+                retry_state=int(retry_state),
             ),
         )
         handle.fail(handle.converters.from_failure(failure))

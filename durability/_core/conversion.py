@@ -65,13 +65,13 @@ class Converters:
         return self.payloads.to_payload(text) if text else None
 
     def decode(self, payloads: Sequence[Payload], types: Sequence[type] | None) -> list[Any]:
-        """Payloads as values; types only count if there is one for each.
+        """Payloads as values; types only count if there is one for each. What takes no arguments is given none.
 
         Raises:
             FailureError: The converter says that the workflow has failed.
             RuntimeError: The payloads do not fit.
         """
-        if not payloads:
+        if not payloads or (types is not None and not types):
             return []
         hints = list(types) if types is not None and len(types) == len(payloads) else None
         try:

@@ -73,8 +73,9 @@ class DeadlockDetector:
 
     def _message(self, what: str, place: str) -> str:
         return (
-            f"[TMPRL1101] Potential deadlock: workflow {what!r} did not yield within {self._limit:g} seconds. "
-            f"Workflow code must not block or compute at length; do that in an activity. It was here:\n{place}"
+            f"[TMPRL1101] Potential deadlock detected: workflow didn't yield within {self._limit:g} second(s). "
+            f"Code of workflow {what!r} must not block or compute at length; do that in an activity. "
+            f"It was here:\n{place}"
         )
 
     def _begin(self, thread: int) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 from durability._core.enums import enum_number
 from durability._core.failure import CanceledFailureInfo, Failure
 from durability._core.history import ExecutionReference, RetryPolicyRecord
+from durability._core.options import priority_record
 from durability._core.payload import Payload
 from durability._core.temporal_json import duration_from_json, payload_from_json, payloads_from_json
+from durability.common import Priority
 
 
 def number(text: str, otherwise: int) -> int:
@@ -51,6 +53,17 @@ def retry_policy(attributes: Mapping[str, Any]) -> RetryPolicyRecord | None:
         duration(policy, "maximumInterval"),
         int(policy.get("maximumAttempts", 0)),
         tuple(policy.get("nonRetryableErrorTypes", ())),
+    )
+
+
+def priority(attributes: Mapping[str, Any]) -> list[Payload] | None:
+    body = attributes.get("priority") or {}
+    return priority_record(
+        Priority(
+            priority_key=body.get("priorityKey"),
+            fairness_key=body.get("fairnessKey"),
+            fairness_weight=body.get("fairnessWeight"),
+        )
     )
 
 

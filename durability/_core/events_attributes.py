@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from durability._core import history
+from durability._core.event_count import begins_task, has_event, has_task, is_local_outcome, local_outcomes
 from durability._core.history import Command, Delta, Input, RetryPolicyRecord
+from durability._core.options import priority_from
 from durability._core.payload import Payload
 from durability._core.temporal_json import (
     RETRY_STATES,
@@ -20,7 +22,6 @@ from durability._core.temporal_json import (
     time_json,
 )
 
-_CLOSING_INPUTS: Final = (history.WorkflowExecutionTerminated, history.WorkflowExecutionTimedOut)
 _SIGNAL_ENDS: Final = (history.ExternalWorkflowExecutionSignaled, history.SignalExternalWorkflowExecutionFailed)
 _PARENT_CLOSE_POLICIES: Final = ("UNSPECIFIED", "TERMINATE", "ABANDON", "REQUEST_CANCEL")
 _ID_REUSE_POLICIES: Final = (
@@ -30,6 +31,16 @@ _ID_REUSE_POLICIES: Final = (
     "REJECT_DUPLICATE",
     "TERMINATE_IF_RUNNING",
 )
+_SDK_FLAGS: Final = {"coreUsedFlags": [1, 2, 3], "langUsedFlags": [1]}
+"""How Temporal's SDK has to read these histories: operations match by id and type, patches are listed in a search
+attribute, what was decided after the workflow's end comes before it; and a cancellation that arrives with an activity's
+result is raised."""
+_TASK_FAILURES: Final = {
+    0: "WORKFLOW_TASK_FAILED_CAUSE_UNSPECIFIED",
+    14: "WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE",
+    24: "WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR",
+}
+"""``temporal/api/enums/v1/failed_cause.proto``, as far as workers report it."""
 _NOT_FOUND: Final = "EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND"
 
 
@@ -54,14 +65,17 @@ class EventsBuilder:
         self._new_run_id = new_run_id
         self._activities: dict[int, int] = {}
         self._local: dict[int, history.ActivityTaskScheduled] = {}
-        self._local_outcomes: list[history.ActivityOutcome] = []
+        self._completed = 0
         self._timers: dict[int, int] = {}
         self._children: dict[int, tuple[int, history.StartChildWorkflowExecutionInitiated]] = {}
         self._child_starts: dict[int, tuple[int, str]] = {}
         self._signals: dict[int, tuple[int, history.SignalExternalWorkflowExecutionInitiated]] = {}
         self._cancels: dict[int, tuple[int, history.RequestCancelExternalWorkflowExecutionInitiated]] = {}
         self._updates: dict[str, tuple[int, history.WorkflowExecutionUpdateAdmitted]] = {}
+        self._child_cancels: dict[int, int] = {}
         self._accepted: dict[str, int] = {}
+        self._patches: list[str] = []
+        self._flagged = False
 
     @property
     def _next_id(self) -> int:
@@ -73,41 +87,60 @@ class EventsBuilder:
 
     def add(self, delta: Delta) -> None:
         """Append the events of one delta."""
-        activates = False
-        closed = False
         for message in delta.inputs:
-            closed = closed or isinstance(message, _CLOSING_INPUTS)
-            activates = activates or not isinstance(message, history.ActivityRetryScheduled)
-            self._input(message)
-        if activates and not closed and delta.format != history.NOT_WRITTEN:
-            completed = self._workflow_task(delta)
-            for outcome in self._local_outcomes:
-                self._local_marker(outcome, delta.time, completed)
-            for command in delta.commands:
-                self._command(command, delta.time, completed)
-        self._local_outcomes.clear()
+            if not is_local_outcome(message, self._local):
+                self._input(message)
+        if not has_task(delta.inputs):
+            return
+        if delta.format == history.NOT_WRITTEN:
+            if delta.time:
+                self._workflow_task_scheduled(delta.time)
+            return
+        if begins_task(delta.inputs, self._local):
+            self._completed = self._workflow_task(delta)
+        for outcome in local_outcomes(delta.inputs, self._local):
+            self._local_marker(outcome, delta.time, self._completed)
+        for command in delta.commands:
+            if has_event(command, self._local):
+                self._command(command, delta.time, self._completed)
+            elif isinstance(command, history.ActivityTaskScheduled):
+                self._local[command.sequence] = command
+
+    def _workflow_task_scheduled(self, time: int) -> int:
+        queue = {"name": self._task_queue, "kind": "TASK_QUEUE_KIND_NORMAL"}
+        body = {"taskQueue": queue, "startToCloseTimeout": "10s", "attempt": 1}
+        return self._append(time, "WorkflowTaskScheduled", body)
+
+    def _workflow_task_started(self, time: int, identity: str) -> tuple[int, int]:
+        scheduled = self._workflow_task_scheduled(time)
+        body = {
+            "scheduledEventId": str(scheduled),
+            "identity": identity,
+            "requestId": f"{self._run_id}-{scheduled}",
+        }
+        return scheduled, self._append(time, "WorkflowTaskStarted", body)
+
+    def _workflow_task_failed(self, message: history.WorkflowTaskFailed) -> None:
+        scheduled, started = self._workflow_task_started(message.time, message.identity)
+        body = {
+            "scheduledEventId": str(scheduled),
+            "startedEventId": str(started),
+            "cause": _TASK_FAILURES.get(message.cause, _TASK_FAILURES[0]),
+            "failure": failure_json(message.failure),
+            "identity": message.identity,
+        }
+        self._append(message.time, "WorkflowTaskFailed", body)
 
     def _workflow_task(self, delta: Delta) -> int:
-        queue = {"name": self._task_queue, "kind": "TASK_QUEUE_KIND_NORMAL"}
-        scheduled = self._append(
-            delta.time,
-            "WorkflowTaskScheduled",
-            {"taskQueue": queue, "startToCloseTimeout": "10s", "attempt": 1},
-        )
-        started = self._append(
-            delta.time,
-            "WorkflowTaskStarted",
-            {
-                "scheduledEventId": str(scheduled),
-                "identity": delta.identity,
-                "requestId": f"{self._run_id}-{scheduled}",
-            },
-        )
+        scheduled, started = self._workflow_task_started(delta.time, delta.identity)
         attributes: dict[str, Any] = {
             "scheduledEventId": str(scheduled),
             "startedEventId": str(started),
             "identity": delta.identity,
         }
+        if not self._flagged:
+            self._flagged = True
+            attributes["sdkMetadata"] = _SDK_FLAGS
         if delta.build:
             attributes["workerVersion"] = {"buildId": delta.build}
         return self._append(delta.time, "WorkflowTaskCompleted", attributes)
@@ -140,6 +173,8 @@ class EventsBuilder:
                 self._append(message.time, "TimerFired", body)
             case history.ActivityRetryScheduled():
                 pass  # Temporal keeps retries out of the history; the attempt shows in the started event
+            case history.WorkflowTaskFailed():
+                self._workflow_task_failed(message)
             case history.ActivityOutcome():
                 self._activity_outcome(message)
             case _:
@@ -152,24 +187,25 @@ class EventsBuilder:
             "workflowType": {"name": message.workflow_type},
             "taskQueue": {"name": message.task_queue, "kind": "TASK_QUEUE_KIND_NORMAL"},
             "input": payloads_json(message.arguments),
-            "workflowExecutionTimeout": duration_json(message.execution_timeout),
-            "workflowRunTimeout": duration_json(message.run_timeout),
-            "workflowTaskTimeout": duration_json(message.task_timeout or 10_000),
+            **_timeouts(message),
             "originalExecutionRunId": self._run_id,
             "firstExecutionRunId": message.first_run_id or self._run_id,
             "workflowId": self._workflow_id,
             "identity": message.identity,
             "attempt": message.attempt,
-            "cronSchedule": message.cron_schedule,
             "firstWorkflowTaskBackoff": duration_json(message.start_delay),
             "header": {"fields": payload_map_json(message.headers)},
         }
+        if message.cron_schedule:
+            body["cronSchedule"] = message.cron_schedule
         if message.memo:
             body["memo"] = {"fields": payload_map_json(message.memo)}
         if message.search_attributes:
             body["searchAttributes"] = {"indexedFields": payload_map_json(message.search_attributes)}
         if message.retry_policy:
             body["retryPolicy"] = _retry_policy(message.retry_policy)
+        if message.priority:
+            body["priority"] = _priority(message.priority)
         if message.continued_run_id:
             body["continuedExecutionRunId"] = message.continued_run_id
         if message.last_completion_result:
@@ -187,9 +223,6 @@ class EventsBuilder:
         self._append(message.time, "WorkflowExecutionStarted", body, metadata)
 
     def _activity_outcome(self, message: history.ActivityOutcome) -> None:
-        if message.sequence in self._local:
-            self._local_outcomes.append(message)
-            return
         scheduled = str(self._activities.get(message.sequence, 0))
         refers: dict[str, Any] = {"scheduledEventId": scheduled, "identity": message.identity}
         if message.started:
@@ -230,6 +263,9 @@ class EventsBuilder:
             initiated, cancel = self._cancels[message.sequence]
             self._append(message.time, name, self._external(message, initiated, cancel))
             return
+        if isinstance(message, history.ChildWorkflowCancelDelivered):
+            self._child_cancel_delivered(message)
+            return
         initiated, child = self._children[message.sequence]
         started, run_id = self._child_starts.get(message.sequence, (0, ""))
         body: dict[str, Any] = {
@@ -261,6 +297,18 @@ class EventsBuilder:
         body |= {"workflowExecution": _execution(child.workflow_id, run_id), "startedEventId": str(started)}
         self._append(message.time, name, body)
 
+    def _child_cancel_delivered(self, message: history.ChildWorkflowCancelDelivered) -> None:
+        body: dict[str, Any] = {
+            "initiatedEventId": str(self._child_cancels[message.sequence]),
+            "namespace": self._namespace,
+            "workflowExecution": _execution(self._children[message.sequence][1].workflow_id, ""),
+        }
+        if message.cause:
+            body["cause"] = f"CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_{_NOT_FOUND}"
+            self._append(message.time, "RequestCancelExternalWorkflowExecutionFailed", body)
+        else:
+            self._append(message.time, "ExternalWorkflowExecutionCancelRequested", body)
+
     def _external(self, message: Any, initiated: int, target: Any) -> dict[str, Any]:
         body: dict[str, Any] = {"initiatedEventId": str(initiated), **self._target(target)}
         if isinstance(message, history.SignalExternalWorkflowExecutionFailed):
@@ -278,6 +326,15 @@ class EventsBuilder:
             }
         return {"namespace": target.namespace, "workflowExecution": _execution(target.workflow_id, target.run_id)}
 
+    def _change_version(self, completed: int) -> dict[str, Any]:
+        """The search attribute in which Temporal's core lists the patches of a run."""
+        versions = _json_payload(self._patches)
+        versions.metadata["type"] = b"KeywordList"
+        return {
+            "workflowTaskCompletedEventId": str(completed),
+            "searchAttributes": {"indexedFields": payload_map_json({"TemporalChangeVersion": versions})},
+        }
+
     # --- commands ---------------------------------------------------------------------------------------------------
 
     def _command(self, command: Command, time: int, completed: int) -> None:
@@ -293,15 +350,10 @@ class EventsBuilder:
                 body["timerId"] = str(command.sequence)
                 body["startedEventId"] = str(self._timers.get(command.sequence, 0))
             case history.ActivityTaskScheduled():
-                if command.local:
-                    self._local[command.sequence] = command
-                    return
                 self._activities[command.sequence] = self._next_id
                 body |= self._scheduled(command)
                 metadata = _metadata(command.summary, None)
             case history.ActivityTaskCancelRequested():
-                if command.sequence in self._local:
-                    return
                 body["scheduledEventId"] = str(self._activities.get(command.sequence, 0))
             case history.StartChildWorkflowExecutionInitiated():
                 self._children[command.sequence] = (self._next_id, command)
@@ -309,6 +361,7 @@ class EventsBuilder:
                 metadata = _metadata(command.static_summary, command.static_details)
             case history.CancelChildWorkflowExecutionRequested():
                 name = "RequestCancelExternalWorkflowExecutionInitiated"
+                self._child_cancels[command.sequence] = self._next_id
                 child = self._children[command.sequence][1]
                 body |= {
                     "namespace": self._namespace,
@@ -324,8 +377,6 @@ class EventsBuilder:
                     **self._target(command),
                     **_input_and_header(command),
                 }
-            case history.SignalExternalWorkflowExecutionCanceled():
-                return  # Temporal has no event for it
             case history.RequestCancelExternalWorkflowExecutionInitiated():
                 self._cancels[command.sequence] = (self._next_id, command)
                 body |= {**self._target(command), "childWorkflowOnly": False, "reason": command.reason}
@@ -333,6 +384,9 @@ class EventsBuilder:
                 name = "MarkerRecorded"
                 data = {"id": command.patch_id, "deprecated": command.deprecated}
                 body |= {"markerName": "core_patch", "details": {"patch-data": payloads_json([_json_payload(data)])}}
+                self._append(time, name, body)
+                self._patches.append(command.patch_id)
+                name, body = "UpsertWorkflowSearchAttributes", self._change_version(completed)
             case history.SearchAttributesUpserted():
                 name = "UpsertWorkflowSearchAttributes"
                 body["searchAttributes"] = {"indexedFields": payload_map_json(command.search_attributes)}
@@ -343,8 +397,6 @@ class EventsBuilder:
             case history.WorkflowExecutionUpdateAccepted():
                 self._accepted[command.key] = self._next_id
                 body = self._update_accepted(command)
-            case history.WorkflowExecutionUpdateRejected():
-                return  # a rejected update leaves no history
             case history.WorkflowExecutionUpdateCompleted():
                 body = self._update_completed(command)
             case history.WorkflowExecutionCompleted():
@@ -375,6 +427,8 @@ class EventsBuilder:
         }
         if command.retry_policy:
             body["retryPolicy"] = _retry_policy(command.retry_policy)
+        if command.priority:
+            body["priority"] = _priority(command.priority)
         return body
 
     def _initiated(self, command: history.StartChildWorkflowExecutionInitiated) -> dict[str, Any]:
@@ -384,15 +438,16 @@ class EventsBuilder:
             "workflowType": {"name": command.workflow_type},
             "taskQueue": {"name": command.task_queue or self._task_queue, "kind": "TASK_QUEUE_KIND_NORMAL"},
             **_input_and_header(command),
-            "workflowExecutionTimeout": duration_json(command.execution_timeout),
-            "workflowRunTimeout": duration_json(command.run_timeout),
-            "workflowTaskTimeout": duration_json(command.task_timeout or 10_000),
+            **_timeouts(command),
             "parentClosePolicy": enum_json("PARENT_CLOSE_POLICY", _PARENT_CLOSE_POLICIES, command.parent_close_policy),
             "workflowIdReusePolicy": enum_json("WORKFLOW_ID_REUSE_POLICY", _ID_REUSE_POLICIES, command.id_reuse_policy),
-            "cronSchedule": command.cron_schedule,
         }
+        if command.cron_schedule:
+            body["cronSchedule"] = command.cron_schedule
         if command.retry_policy:
             body["retryPolicy"] = _retry_policy(command.retry_policy)
+        if command.priority:
+            body["priority"] = _priority(command.priority)
         if command.memo:
             body["memo"] = {"fields": payload_map_json(command.memo)}
         if command.search_attributes:
@@ -446,7 +501,7 @@ class EventsBuilder:
         }
 
     def _local_marker(self, outcome: history.ActivityOutcome, time: int, completed: int) -> None:
-        command = self._local.pop(outcome.sequence)
+        command = self._local[outcome.sequence]
         data = {
             "seq": outcome.sequence,
             "attempt": outcome.attempt,
@@ -482,6 +537,13 @@ def _input_and_header(record: Any) -> dict[str, Any]:
     return {"input": payloads_json(record.arguments), "header": {"fields": payload_map_json(record.headers)}}
 
 
+def _timeouts(record: Any) -> dict[str, str]:
+    """Timeouts of a workflow; those that are not set are left out, as zero is read as a timeout of zero."""
+    timeouts = {"workflowExecutionTimeout": record.execution_timeout, "workflowRunTimeout": record.run_timeout}
+    given = {name: duration_json(timeout) for name, timeout in timeouts.items() if timeout}
+    return given | {"workflowTaskTimeout": duration_json(record.task_timeout or 10_000)}
+
+
 def _metadata(summary: Payload | None, details: Payload | None) -> dict[str, Any]:
     given: Mapping[str, Payload | None] = {"summary": summary, "details": details}
     return {name: payload_json(payload) for name, payload in given.items() if payload is not None}
@@ -497,6 +559,16 @@ def _retry_policy(policy: RetryPolicyRecord) -> dict[str, Any]:
     if policy.non_retryable_error_types:
         body["nonRetryableErrorTypes"] = list(policy.non_retryable_error_types)
     return body
+
+
+def _priority(record: list[Payload]) -> dict[str, Any]:
+    priority = priority_from(record)
+    body = {
+        "priorityKey": priority.priority_key,
+        "fairnessKey": priority.fairness_key,
+        "fairnessWeight": priority.fairness_weight,
+    }
+    return {name: value for name, value in body.items() if value is not None}
 
 
 def _timestamp(milliseconds: int) -> dict[str, int]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from durability._core.events_attributes import EventsBuilder
-from durability._core.history import Delta
+from durability._core.history import Delta, standing
 from durability._core.message_view import Message, Timestamp
 from durability._core.temporal_json import time_json
 
@@ -27,6 +27,8 @@ EVENT_TYPES: Final[Mapping[str, int]] = {
     "WorkflowTaskScheduled": 5,
     "WorkflowTaskStarted": 6,
     "WorkflowTaskCompleted": 7,
+    "WorkflowTaskTimedOut": 8,
+    "WorkflowTaskFailed": 9,
     "ActivityTaskScheduled": 10,
     "ActivityTaskStarted": 11,
     "ActivityTaskCompleted": 12,
@@ -167,13 +169,8 @@ def to_events(
         The events, numbered from 1.
     """
     builder = EventsBuilder(workflow_id, run_id, namespace, task_queue, new_run_id)
-    held: Delta | None = None
-    for delta in deltas:
-        if held is not None and not delta.supersedes:
-            builder.add(held)
-        held = delta
-    if held is not None:
-        builder.add(held)
+    for delta in standing(deltas):
+        builder.add(delta)
     return [
         HistoryEvent(number, event.time, event.name, Message(event.attributes), Message(event.user_metadata))
         for number, event in enumerate(builder.events, 1)

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from durability._core.instance import Instance
 
 _NOT_FOUND = 1
+_NOT_FOUND_TYPE = "ExternalWorkflowExecutionNotFound"
+# The texts of Temporal's core, the difference between them included (cancel_external_state_machine.rs).
+_NOT_FOUND_MESSAGES = {
+    "signal": "Unable to signal external workflow because it was not found",
+    "cancel": "Unable to cancel external workflow because not found",
+}
 
 
 class ExternalWorkflows:
@@ -140,5 +146,8 @@ class ExternalWorkflows:
 
 
 def _refused(action: str, cause: int) -> Failure:
-    reason = "it was not found" if cause == _NOT_FOUND else f"of cause {cause}"
-    return Failure(message=f"Unable to {action} external workflow because {reason}", info=ApplicationFailureInfo())
+    if cause == _NOT_FOUND:
+        return Failure(message=_NOT_FOUND_MESSAGES[action], info=ApplicationFailureInfo(type=_NOT_FOUND_TYPE))
+    return Failure(
+        message=f"Unable to {action} external workflow because of cause {cause}", info=ApplicationFailureInfo()
+    )

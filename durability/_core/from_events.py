@@ -21,6 +21,7 @@ from durability._core.event_fields import (
     json_value,
     number,
     payload_map,
+    priority,
     reference,
     retry_policy,
     retry_state,
@@ -96,7 +97,7 @@ class _Reader:
         self._children_by_id: dict[str, int] = {}
         self._signals: dict[int, int] = {}
         self._cancels: dict[int, int] = {}
-        self._child_cancels: set[int] = set()
+        self._child_cancels: dict[int, int] = {}
 
     def read(self, event: HistoryEvent) -> None:
         """Take one event in."""
@@ -154,6 +155,7 @@ class _Reader:
             run_timeout=duration(of, "workflowRunTimeout"),
             task_timeout=duration(of, "workflowTaskTimeout"),
             retry_policy=retry_policy(of),
+            priority=priority(of),
             attempt=int(of.get("attempt", 1)),
             cron_schedule=of.get("cronSchedule", ""),
             start_delay=duration(of, "firstWorkflowTaskBackoff"),
@@ -238,11 +240,12 @@ class _Reader:
                 return history.ChildWorkflowExecutionTimedOut(*common, retry_state(of))
         return history.ChildWorkflowExecutionTerminated(*common)
 
-    def _external_event(self, event: HistoryEvent) -> history.Input | None:
+    def _external_event(self, event: HistoryEvent) -> history.Input:
         initiated = int(event.attributes["initiatedEventId"])
-        if initiated in self._child_cancels:
-            return None
         key = f"event:{event.event_id}"
+        if initiated in self._child_cancels:
+            cause = int(event.name == "RequestCancelExternalWorkflowExecutionFailed")
+            return history.ChildWorkflowCancelDelivered(event.time, key, self._child_cancels[initiated], cause)
         match event.name:
             case "ExternalWorkflowExecutionSignaled":
                 return history.ExternalWorkflowExecutionSignaled(event.time, key, self._signals[initiated])
@@ -279,6 +282,7 @@ class _Reader:
             start_to_close_timeout=duration(of, "startToCloseTimeout"),
             heartbeat_timeout=duration(of, "heartbeatTimeout"),
             retry_policy=retry_policy(of),
+            priority=priority(of),
         )
 
     def _activity_cancel_requested(self, event: HistoryEvent) -> history.Command:
@@ -303,6 +307,7 @@ class _Reader:
             task_timeout=duration(of, "workflowTaskTimeout"),
             parent_close_policy=_PARENT_CLOSE_POLICIES.get(policy, 1),
             retry_policy=retry_policy(of),
+            priority=priority(of),
             cron_schedule=of.get("cronSchedule", ""),
         )
 
@@ -310,9 +315,7 @@ class _Reader:
         of = event.attributes
         execution = of["workflowExecution"]
         if of.get("childWorkflowOnly"):
-            # The child's end is what the workflow gets to see, not that its cancellation was delivered.
-            self._child_cancels.add(event.event_id)
-            sequence = self._children_by_id[execution["workflowId"]]
+            sequence = self._child_cancels[event.event_id] = self._children_by_id[execution["workflowId"]]
             return history.CancelChildWorkflowExecutionRequested(sequence, of.get("reason", ""))
         sequence = self._cancels[event.event_id] = len(self._cancels) + 1
         return history.RequestCancelExternalWorkflowExecutionInitiated(

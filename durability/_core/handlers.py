@@ -207,7 +207,7 @@ def warn_unfinished(signals: Signals, updates: Updates) -> None:
     if unfinished:
         names: Any = [{"name": execution.name, "id": execution.id} for execution in unfinished]
         warnings.warn(
-            "[TMPRL1102] The workflow ended while update handlers were still running. What they were doing is "
+            "[TMPRL1102] Workflow finished while update handlers are still running. What they were doing is "
             "interrupted, and their callers get an error instead of a result. " + _remedy("update", names),
             UnfinishedUpdateHandlersWarning,
             stacklevel=3,
@@ -217,7 +217,7 @@ def warn_unfinished(signals: Signals, updates: Updates) -> None:
         counts = Counter(execution.name for execution in unfinished)
         names = [{"name": name, "count": count} for name, count in counts.most_common()]
         warnings.warn(
-            "[TMPRL1102] The workflow ended while signal handlers were still running. What they were doing is "
+            "[TMPRL1102] Workflow finished while signal handlers are still running. What they were doing is "
             "interrupted. " + _remedy("signal", names),
             UnfinishedSignalHandlersWarning,
             stacklevel=3,

@@ -12,6 +12,8 @@ a name says otherwise. A zero duration means "not set". Records are stored as ar
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import msgspec
 
 from durability._core.failure import Failure
@@ -20,7 +22,10 @@ from durability._core.payload import Payload
 FORMAT = 1
 """The format number written into every delta; a reader refuses numbers that it does not know."""
 NOT_WRITTEN = 0
-"""Format of a delta that is only shown: its inputs have been accepted, and no workflow task has consumed them yet."""
+"""Format of a delta that is only shown: its inputs have been accepted, and no workflow task has consumed them yet.
+
+Its time is since when somebody owes the run a workflow task; 0 if nobody does.
+"""
 
 
 class RetryPolicyRecord(msgspec.Struct, array_like=True, frozen=True):
@@ -241,10 +246,24 @@ class RequestCancelExternalWorkflowExecutionFailed(Record, tag=23):
     cause: int = 1
 
 
+class ChildWorkflowCancelDelivered(Record, tag=203):
+    """Whether the cancellation of a child reached it; ``cause``: 0 if it did, 1 is "not found".
+
+    Gives the workflow nothing to see, as with Temporal, whose history has this as the outcome of a request to an
+    external workflow.
+    """
+
+    time: int
+    key: str
+    sequence: int
+    cause: int = 0
+
+
 class ActivityRetryScheduled(Record, tag=200):
     """An eager attempt failed and the next one is decided. Gives the workflow nothing to see.
 
     ``deadline`` is when the next attempt counts as lost if nothing was heard of it; 0 while nobody has begun it.
+    ``details`` are what the attempt's last heartbeat told, for the next one; None leaves what was known.
     """
 
     time: int
@@ -253,6 +272,18 @@ class ActivityRetryScheduled(Record, tag=200):
     due: int
     deadline: int
     failure: Failure | None
+    details: list[Payload] | None = None
+
+
+class WorkflowTaskFailed(Record, tag=9):
+    """A workflow task failed and is tried again: the first attempt only. Gives the workflow nothing to see."""
+
+    time: int
+    key: str
+    failure: Failure
+    cause: int
+    """Number of Temporal's ``WorkflowTaskFailedCause``."""
+    identity: str = ""
 
 
 Input = (
@@ -278,8 +309,13 @@ Input = (
     | SignalExternalWorkflowExecutionFailed
     | ExternalWorkflowExecutionCancelRequested
     | RequestCancelExternalWorkflowExecutionFailed
+    | ChildWorkflowCancelDelivered
     | ActivityRetryScheduled
+    | WorkflowTaskFailed
 )
+
+UNSEEN_INPUTS = (ActivityRetryScheduled, WorkflowTaskFailed)
+"""Inputs that the workflow does not get to see."""
 
 
 # --- commands: what the workflow decided ------------------------------------------------------------------------------
@@ -492,3 +528,21 @@ class Delta(msgspec.Struct, array_like=True):
     identity: str = ""
     python: str = ""
     supersedes: bool = False
+
+
+def closes(delta: Delta) -> bool:
+    """Whether a delta ends its run."""
+    return any(isinstance(command, CLOSING_COMMANDS) for command in delta.commands) or any(
+        isinstance(message, WorkflowExecutionTerminated | WorkflowExecutionTimedOut) for message in delta.inputs
+    )
+
+
+def standing(deltas: Iterable[Delta]) -> Iterator[Delta]:
+    """Leave out deltas that the next one supersedes; deltas that were left out already make no difference."""
+    held: Delta | None = None
+    for delta in deltas:
+        if held is not None and not (delta.supersedes and closes(held)):
+            yield held
+        held = delta
+    if held is not None:
+        yield held

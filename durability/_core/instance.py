@@ -21,6 +21,7 @@ from durability._core.children import Children
 from durability._core.commands import CommandBuffer
 from durability._core.conversion import RunConverters
 from durability._core.deadlock import DeadlockDetector, DeadlockError
+from durability._core.event_count import count_inputs, has_event
 from durability._core.external import ExternalWorkflows
 from durability._core.handlers import Signals, Updates, warn_unfinished
 from durability._core.history import Command, Input, Record
@@ -29,7 +30,7 @@ from durability._core.interceptors import (
     WorkflowInboundInterceptor,
     WorkflowOutboundInterceptor,
 )
-from durability._core.loop import DeterministicLoop, InstanceClosedError
+from durability._core.loop import DeterministicLoop, _WorkflowBeingEvictedError
 from durability._core.main_task import MainTask
 from durability._core.metrics import ReplaySafeMeter
 from durability._core.payload import Payload
@@ -107,6 +108,7 @@ class Instance:
         info: What ``workflow.info()`` answers.
         cancel_reason: Reason of the request to cancel the workflow; None if there was none.
         is_live: Whether a query or an update validator runs, which replay does not repeat.
+        is_answering: Whether a query runs.
     """
 
     info: Info
@@ -145,6 +147,7 @@ class Instance:
         self.object: Any = None
         self.cancel_reason: str | None = None
         self.is_live = False
+        self.is_answering = False
         self.current_details = ""
         self.converters = RunConverters(
             payload_converter,
@@ -200,7 +203,27 @@ class Instance:
                 self.main.fail(error)
         if self.commands.closed:
             warn_unfinished(self.signals, self.updates)
-        return self.commands.take()
+        commands = self.commands.take()
+        self._number(commands)
+        return commands
+
+    def _number(self, commands: list[Command]) -> None:
+        """Tell those who wait for an activity or a child which event of the history they began with."""
+        local = self.activities.local
+        event_id = self.activation.events_until_commands
+        for command in commands:
+            if has_event(command, local):
+                event_id += 1
+                if isinstance(command, history.ActivityTaskScheduled):
+                    self.activities.scheduled(command.sequence, event_id)
+                elif isinstance(command, history.StartChildWorkflowExecutionInitiated):
+                    self.children.initiated(command.sequence, event_id)
+
+    def event_id_of(self, message: Input) -> int:
+        """The event of an input of this activation; of an activity's outcome, that of the attempt's start, if any."""
+        activation, local = self.activation, self.activities.local
+        before = activation.inputs[: next(n for n, other in enumerate(activation.inputs) if other is message)]
+        return activation.events_before + count_inputs(before, local) + 1
 
     def _apply(self, activation: Activation) -> None:
         first: list[Input] = []
@@ -212,7 +235,7 @@ class Instance:
             elif kind is history.WorkflowExecutionStarted:
                 rest.insert(0, message)
                 self._begin()
-            elif kind is not history.ActivityRetryScheduled:
+            elif kind not in history.UNSEEN_INPUTS:
                 rest.append(message)
         if len(rest) > 1:
             rest.sort(key=self.activities.is_local)
@@ -259,6 +282,8 @@ class Instance:
                 | history.RequestCancelExternalWorkflowExecutionFailed()
             ):
                 self.external.resolve(message)
+            case history.ChildWorkflowCancelDelivered():
+                pass
             case history.WorkflowExecutionTerminated() | history.WorkflowExecutionTimedOut():
                 raise RuntimeError(f"{type(message).__name__} ends a run without its code; it must not get here")
             case _:
@@ -351,7 +376,7 @@ class Instance:
     @property
     def is_replaying(self) -> bool:
         """Whether the history already says what comes of the current activation."""
-        return self.activation.is_replaying or self.loop.closing
+        return self.activation.is_replaying or self.loop.closing or self.is_answering
 
     def is_replaying_history(self) -> bool:
         """As ``is_replaying``, but not in queries and update validators, which are never repeated."""
@@ -404,9 +429,13 @@ class Instance:
             QueryNotFoundError: There is no handler for it.
             Exception: What the handler raised.
         """
-        with self._guard, self._watched():
-            task = self.loop.create_task(self.queries.answer(request), name=f"query: {request.name}")
-            self.loop.run(self._instantiate, _never)
+        self.is_answering = True
+        try:
+            with self._guard, self._watched():
+                task = self.loop.create_task(self.queries.answer(request), name=f"query: {request.name}")
+                self.loop.run(self._instantiate, _never)
+        finally:
+            self.is_answering = False
         if not task.done():
             task.cancel()
             self.loop.run(self._instantiate, _never)
@@ -428,7 +457,7 @@ class Instance:
                 # Tasks that wait for each other in a circle cannot be cancelled: asyncio recurses without end.
                 with suppress(RecursionError):
                     task.cancel()
-            with suppress(Exception, InstanceClosedError):
+            with suppress(Exception, _WorkflowBeingEvictedError):
                 loop.run(_nothing, _never)
 
 

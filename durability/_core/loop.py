@@ -28,8 +28,11 @@ logger = logging.getLogger(__name__)
 _timer_summary: Final[contextvars.ContextVar[Payload | None]] = contextvars.ContextVar("timer_summary", default=None)
 
 
-class InstanceClosedError(BaseException):
-    """The instance is being let go of; ends whatever still tries to do something. Not for user code to catch."""
+class _WorkflowBeingEvictedError(BaseException):
+    """The instance is being let go of; ends whatever still tries to do something. Not for user code to catch.
+
+    The reference's name: where code catches everything, as it must not, this is what it finds.
+    """
 
 
 class WorkflowFuture(asyncio.Future[_T]):
@@ -168,10 +171,10 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
 
         Raises:
             ReadOnlyContextError: A query or an update validator is running.
-            InstanceClosedError: The instance is being let go of.
+            _WorkflowBeingEvictedError: The instance is being let go of.
         """
         if self.closing:
-            raise InstanceClosedError(action)
+            raise _WorkflowBeingEvictedError(action)
         if self.read_only:
             raise ReadOnlyContextError(f"While in read-only function, action attempted: {action}")
 
@@ -241,7 +244,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
             _timer_summary.reset(token)
 
     def _timer_handle_cancelled(self, handle: TimerHandle) -> None:
-        if self.closing or self._timers.pop(handle.sequence, None) is None:
+        if self._timers.pop(handle.sequence, None) is None:
             return
         self.refuse_changes("cancel timer")
         if not self._commands.withdraw(handle.ticket) and not self._is_over(handle.sequence):
@@ -249,7 +252,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
 
     def time(self) -> float:
         """Seconds since the epoch, as of the activation."""
-        return self.now / 1000
+        return self.now * 1_000_000 / 1e9  # rounded as ``workflow.time()`` is: the two are compared
 
     def create_future(self) -> asyncio.Future[Any]:
         """Return a future of this loop."""
@@ -270,7 +273,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         """Run a coroutine as a task of the workflow."""
         if self.read_only or self.closing:
             coro.close()
-            self.refuse_changes("create task")
+            self.refuse_changes("schedule task")
         task = WorkflowTask(self.next_number(), coro, self, name, context)
         self.adopt(task)
         return task

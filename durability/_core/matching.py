@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 from durability._core import history
-from durability._core.errors import NondeterminismError
+from durability._core.errors import NONDETERMINISM, NondeterminismError
 from durability._core.history import Command
 
 _IDENTITY: Final[dict[type, Callable[[Any], object]]] = {
@@ -67,7 +67,8 @@ def _match_leniently(decided: list[Command], recorded: list[Command], sequence: 
         right = theirs[position] if position < len(theirs) else None
         if _describe(left) != _describe(right):
             raise NondeterminismError(
-                f"the workflow code is not the code that wrote this history: in workflow task {sequence}, command "
+                NONDETERMINISM
+                + f"the workflow code is not the code that wrote this history: in workflow task {sequence}, command "
                 f"{position + 1}, the history has {_text(right)}, but the code now gives {_text(left)}. "
                 "Deploy the code that started the run, or guard the change with workflow.patched()"
             )
@@ -79,8 +80,9 @@ def _match_leniently(decided: list[Command], recorded: list[Command], sequence: 
             and command.patch_id not in known
         ):
             raise NondeterminismError(
-                f"the history has a marker of patch {command.patch_id!r} in workflow task {sequence}, but the code no "
-                "longer asks for it. Keep workflow.patched() or workflow.deprecate_patch() until such runs have ended"
+                NONDETERMINISM
+                + f"the history has a marker of patch {command.patch_id!r} in workflow task {sequence}, but the code "
+                "no longer asks for it. Keep workflow.patched() or workflow.deprecate_patch() until such runs end"
             )
 
 

@@ -82,6 +82,14 @@ class Timestamp(datetime):
         """Milliseconds since the epoch."""
         return (self.ToDatetime(UTC) - _EPOCH) // timedelta(milliseconds=1)
 
+    def ToMicroseconds(self) -> int:
+        """Microseconds since the epoch."""
+        return (self.ToDatetime(UTC) - _EPOCH) // timedelta(microseconds=1)
+
+    def ToNanoseconds(self) -> int:
+        """Nanoseconds since the epoch; histories here are exact to the millisecond."""
+        return self.ToMicroseconds() * 1000
+
 
 class Duration(timedelta):
     """A duration that can be read like a protobuf duration."""
@@ -97,6 +105,14 @@ class Duration(timedelta):
     def ToMilliseconds(self) -> int:
         """Milliseconds."""
         return self // timedelta(milliseconds=1)
+
+    def ToMicroseconds(self) -> int:
+        """Microseconds."""
+        return self // timedelta(microseconds=1)
+
+    def ToNanoseconds(self) -> int:
+        """Nanoseconds."""
+        return self.ToMicroseconds() * 1000
 
 
 def _time(value: str) -> Timestamp:

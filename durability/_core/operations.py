@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from durability._core.errors import NondeterminismError
+from durability._core.errors import NONDETERMINISM, NondeterminismError
 
 if TYPE_CHECKING:
     from durability._core.instance import Instance
@@ -19,7 +19,7 @@ async def await_operation(
     outcome: asyncio.Future[_T],
     on_cancel: Callable[[asyncio.CancelledError], None],
     *,
-    give_up_with_workflow: bool = False,
+    is_start: bool = False,
 ) -> _T:
     """Wait for an outcome; a cancellation of the waiting task is passed on as a request, and waiting goes on.
 
@@ -27,14 +27,15 @@ async def await_operation(
         instance: The workflow instance.
         outcome: Resolved by the instance; never cancelled.
         on_cancel: Called with every cancellation of the task.
-        give_up_with_workflow: Whether to stop waiting when it is the workflow that was cancelled.
+        is_start: Whether what is waited for is that something begins. Then waiting stops when it is the workflow that
+            was cancelled, and a cancellation that comes together with the outcome is passed on to what has begun.
 
     Returns:
         The outcome.
 
     Raises:
         asyncio.CancelledError: The instance is being closed; the outcome came together with the cancellation, which
-            must not get lost; or the workflow was cancelled and ``give_up_with_workflow`` is set.
+            must not get lost; or the workflow was cancelled while something was to begin.
     """
     loop = instance.loop
     while True:
@@ -55,12 +56,13 @@ async def await_operation(
             if outcome.done():
                 # Looked at, so that asyncio does not report it as an exception that nobody retrieved.
                 outcome.exception()
-                raise
+                if not is_start:
+                    raise
             on_cancel(error)
             task = asyncio.current_task()
             assert task is not None
             task.uncancel()
-            if give_up_with_workflow and instance.cancel_reason is not None:
+            if is_start and instance.cancel_reason is not None:
                 raise
         finally:
             outcome.remove_done_callback(release)
@@ -74,6 +76,7 @@ def check_late(kind: str, sequence: int, issued: int) -> None:
     """
     if sequence > issued:
         raise NondeterminismError(
-            f"the history has an outcome of {kind} {sequence}, but the workflow code has asked for {issued} only: it "
+            NONDETERMINISM
+            + f"the history has an outcome of {kind} {sequence}, but the workflow code has asked for {issued} only: it "
             "is not the code that wrote this history. Deploy that code, or guard the change with workflow.patched()"
         )

@@ -63,6 +63,10 @@ class Payload(msgspec.Struct, array_like=True, kw_only=False):
         """Length in bytes of the protobuf message."""
         return len(self.SerializeToString())
 
+    def __deepcopy__(self, memo: object = None) -> Payload:
+        """A copy that shares nothing that can change. As with protobuf's messages, called by people too."""
+        return Payload(dict(self.metadata), self.data)
+
 
 class Payloads(msgspec.Struct):
     """Several payloads, such as the arguments of a call: ``temporal.api.common.v1.Payloads``."""

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from durability import __version__
+from durability._core import messages
 from durability._core.activation import QueryRequest
 from durability._core.handlers import Registry, decode_arguments
 from durability._core.interceptors import HandleQueryInput
@@ -86,9 +88,9 @@ class Queries:
         asking = asyncio.current_task(loop)
         return [task for task in loop.tasks if task is not asking]
 
-    def _enhanced_stack_trace(self) -> dict[str, Any]:
-        """The same for tools, in the JSON form of Temporal's ``EnhancedStackTrace``."""
-        sources: dict[str, dict[str, Any]] = {}
+    def _enhanced_stack_trace(self) -> messages.EnhancedStackTrace:
+        """The same for tools."""
+        sources: dict[str, messages.StackTraceFileSlice] = {}
         stacks = []
         for task in self._tasks():
             locations = []
@@ -96,23 +98,28 @@ class Queries:
                 code = frame.f_code
                 if code.co_filename not in sources:
                     text = "".join(linecache.getlines(code.co_filename))
-                    sources[code.co_filename] = {"lineOffset": 0, "content": text}
-                locations.append({"filePath": code.co_filename, "line": frame.f_lineno, "functionName": code.co_name})
-            stacks.append({"locations": locations})
-        return {"sdk": {"name": "durability"}, "sources": sources, "stacks": stacks}
+                    sources[code.co_filename] = messages.StackTraceFileSlice(content=text)
+                locations.append(
+                    messages.StackTraceFileLocation(
+                        file_path=code.co_filename, line=frame.f_lineno, function_name=code.co_name
+                    )
+                )
+            stacks.append(messages.StackTrace(locations))
+        sdk = messages.StackTraceSDKInfo("durability", __version__)
+        return messages.EnhancedStackTrace(sdk, sources, stacks)
 
-    def _metadata(self) -> dict[str, Any]:
-        """What the workflow can be asked and told, in the JSON form of Temporal's ``WorkflowMetadata``."""
+    def _metadata(self) -> messages.WorkflowMetadata:
+        """What the workflow can be asked and told."""
         instance = self._instance
-        return {
-            "definition": {
-                "type": instance.details.started.workflow_type,
-                "queryDefinitions": _describe(self.handlers),
-                "signalDefinitions": _describe(instance.signals.handlers),
-                "updateDefinitions": _describe(instance.updates.handlers),
-            },
-            "currentDetails": instance.current_details,
-        }
+        return messages.WorkflowMetadata(
+            messages.WorkflowDefinition(
+                type=instance.details.started.workflow_type,
+                query_definitions=_describe(self.handlers),
+                signal_definitions=_describe(instance.signals.handlers),
+                update_definitions=_describe(instance.updates.handlers),
+            ),
+            instance.current_details,
+        )
 
 
 def _frames(task: asyncio.Task[Any]) -> list[FrameType]:
@@ -125,8 +132,9 @@ def _frames(task: asyncio.Task[Any]) -> list[FrameType]:
     return frames
 
 
-def _describe(handlers: Mapping[str | None, _HandlerDefinition]) -> list[dict[str, str]]:
+def _describe(handlers: Mapping[str | None, _HandlerDefinition]) -> list[messages.WorkflowInteractionDefinition]:
     described = [
-        {"name": definition.name or "", "description": definition.description or ""} for definition in handlers.values()
+        messages.WorkflowInteractionDefinition(definition.name or "", definition.description or "")
+        for definition in handlers.values()
     ]
-    return sorted(described, key=lambda entry: entry["name"])
+    return sorted(described, key=lambda entry: entry.name)

@@ -21,6 +21,7 @@ from durability._core.history import RetryPolicyRecord
 from durability.exceptions import RetryState, TimeoutType
 
 _RETRYABLE_TIMEOUTS = (TimeoutType.START_TO_CLOSE, TimeoutType.HEARTBEAT)
+_FINAL_TIMEOUTS = (TimeoutType.SCHEDULE_TO_START, TimeoutType.SCHEDULE_TO_CLOSE)
 _TIMEOUT_TYPE_PREFIX = "TemporalTimeout:"
 """Retry policies name timeouts as ``TemporalTimeout:StartToClose`` and ``TemporalTimeout:Heartbeat``."""
 
@@ -50,6 +51,8 @@ def next_retry(
         scheduled: When the first attempt was scheduled, in milliseconds since the epoch.
         schedule_to_close: Milliseconds that all attempts together may take; 0 for no limit.
     """
+    if isinstance(failure.info, TimeoutFailureInfo) and failure.info.timeout_type in _FINAL_TIMEOUTS:
+        return RetryDecision(None, RetryState.TIMEOUT)
     if not is_retryable(failure, policy):
         return RetryDecision(None, RetryState.NON_RETRYABLE_FAILURE)
     if policy.maximum_attempts and attempt >= policy.maximum_attempts:

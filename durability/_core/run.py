@@ -6,7 +6,7 @@ Pure: time and messages come in as arguments, deltas come out. The runtime makes
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Final
 
@@ -14,6 +14,7 @@ import msgspec
 
 from durability._core import history
 from durability._core.activation import Activation, QueryRequest, RunDetails, WorkflowInstance
+from durability._core.event_count import CLOSING_INPUTS, EventCounter, activates, begins_task, count_inputs, count_task
 from durability._core.failure import Failure
 from durability._core.history import Command, Delta, Input
 from durability._core.matching import match_commands
@@ -23,6 +24,14 @@ SUGGEST_CONTINUE_AS_NEW_EVENTS: Final = 4096
 """Temporal's default ``limit.historyCount.suggestContinueAsNew``."""
 SUGGEST_CONTINUE_AS_NEW_BYTES: Final = 4 * 1024 * 1024
 """Temporal's default ``limit.historySize.suggestContinueAsNew``."""
+
+_NOTHING: Final = (b"", b"null", b"[]")
+
+EVENT_BYTES: Final = 48
+"""Added to the size of a history for each event: what an id, a time and a type take that deltas do not store.
+
+It is what the size is before anything was stored, too, so that a workflow never sees a history without one.
+"""
 
 PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -39,6 +48,7 @@ class OpenActivity(msgspec.Struct):
         due: When that attempt may begin.
         deadline: When it counts as lost if nothing was heard of it; 0 while nobody has begun it.
         failure: How the attempt before it failed.
+        details: What the last heartbeat told, as far as the history knows (eager attempts only).
         eager: Whether attempts run inside workflow tasks, with retries in the history, or on the activity queue.
         cancel_requested: Whether the workflow asked for cancellation.
     """
@@ -50,11 +60,15 @@ class OpenActivity(msgspec.Struct):
     deadline: int
     eager: bool
     failure: Failure | None = None
+    details: list[Payload] | None = None
     cancel_requested: bool = False
 
 
 class Run:
-    """A run as one process holds it: replayed up to delta ``last`` and ready to advance."""
+    """A run as one process holds it: replayed up to delta ``last`` and ready to advance.
+
+    Whoever holds it notes in ``dispatched`` up to which delta it has itself carried out what was decided.
+    """
 
     def __init__(self, namespace: str, workflow_id: str, run_id: str, factory: InstanceFactory) -> None:
         self.namespace: Final = namespace
@@ -65,12 +79,12 @@ class Run:
         self.started: history.WorkflowExecutionStarted | None = None
         self.last = 0
         self.time = 0
-        self.history_length = 0
         self.history_size = 0
         self.activities: dict[int, OpenActivity] = {}
         self.timers: dict[int, int] = {}
         self.children: dict[int, history.StartChildWorkflowExecutionInitiated] = {}
         self.child_runs: dict[int, str] = {}
+        self.child_cancels: set[int] = set()
         self.signals_out: dict[int, history.SignalExternalWorkflowExecutionInitiated] = {}
         self.cancels_out: dict[int, history.RequestCancelExternalWorkflowExecutionInitiated] = {}
         self.search_attributes: dict[str, Payload] = {}
@@ -78,7 +92,15 @@ class Run:
         self.closing: Command | Input | None = None
         self.rejections: dict[str, Failure] = {}
         self.last_effect = 0
+        self.dispatched = 0
         self._keys: dict[str, int] = {}
+        self._events = EventCounter()
+        self._task_started_event = 0
+
+    @property
+    def history_length(self) -> int:
+        """Events in the history, counted as Temporal counts them."""
+        return self._events.length
 
     @property
     def closed(self) -> bool:
@@ -107,7 +129,7 @@ class Run:
         for sequence, delta, size in effective(deltas):
             self._absorb_inputs(delta.inputs, delta.time)
             # Time alone may have moved the workflow on when the only input was an update that it rejected.
-            if _activates(delta.inputs) or delta.commands:
+            if activates(delta.inputs) or delta.commands:
                 patches = tuple(c.patch_id for c in delta.commands if isinstance(c, history.PatchMarkerRecorded))
                 commands = self._activate(delta.inputs, delta.time, True, patches, delta.build)
                 match_commands(commands, delta.commands, sequence)
@@ -127,11 +149,11 @@ class Run:
             Exception: What user code raised; the run must be dropped and its workflow task failed.
         """
         time = max(now, self.time)
-        if any(isinstance(message, _CLOSING_INPUTS) for message in inputs):
+        if any(isinstance(message, CLOSING_INPUTS) for message in inputs):
             # Nobody accepts an update any more.
             inputs = [m for m in inputs if not isinstance(m, history.WorkflowExecutionUpdateAdmitted)]
         self._absorb_inputs(inputs, time)
-        commands = self._activate(inputs, time, False, (), build) if _activates(inputs) else []
+        commands = self._activate(inputs, time, False, (), build) if activates(inputs) else []
         rejected = {c.key: c.failure for c in commands if isinstance(c, history.WorkflowExecutionUpdateRejected)}
         self.rejections = rejected
         if rejected:
@@ -154,7 +176,25 @@ class Run:
         self.history_size += size
         if not is_self_contained(delta):
             self.last_effect = sequence
-        self.history_length += count_events(delta)
+        self._events.add(delta)
+
+    def absorb(self, deltas: Iterable[tuple[int, Delta, int]]) -> None:
+        """Apply recorded deltas as ``replay`` does, but without the workflow's code: only to end the run."""
+        for sequence, delta, size in effective(deltas):
+            self._absorb_inputs(delta.inputs, delta.time)
+            self._absorb_commands(delta.commands, delta.time)
+            self.committed(sequence, delta, size)
+
+    def end(self, inputs: list[Input], command: Command, now: int, *, build: str, identity: str) -> Delta:
+        """Consume inputs and end with a command without asking the workflow's code. Otherwise as ``advance``."""
+        time = max(now, self.time)
+        self._absorb_inputs(inputs, time)
+        self._absorb_commands([command], time)
+        return Delta(history.FORMAT, time, inputs, [command], build, identity, PYTHON)
+
+    def is_failure_exception(self, error: BaseException) -> bool:
+        """Whether an exception that the workflow's code met fails the workflow, and not just its workflow task."""
+        return self._instance is not None and self._instance.is_failure_exception(error)
 
     def query(self, request: QueryRequest) -> Payload | None:
         """Answer a query from the instance's state."""
@@ -175,15 +215,21 @@ class Run:
             if self.started is None:
                 raise RuntimeError(f"run {self.run_id}: its first delta does not start it")
             self._instance = self._factory(RunDetails(self.namespace, self.workflow_id, self.run_id, self.started))
-        length = self.history_length + _count_inputs(inputs) + 2  # with the task's own scheduled and started events
+        before, local = self._events.length, self._events.local
+        until_task = before + count_inputs(inputs, local)
+        if begins_task(inputs, local):
+            self._task_started_event = until_task + 2  # with the event of its being scheduled
+        length = self._task_started_event
         return self._instance.activate(
             Activation(
                 time=time,
                 inputs=inputs,
                 is_replaying=replaying,
                 patches=patches,
+                events_before=before,
+                events_until_commands=until_task + count_task(inputs, local),
                 history_length=length,
-                history_size=self.history_size,
+                history_size=self.history_size + length * EVENT_BYTES,
                 continue_as_new_suggested=length >= SUGGEST_CONTINUE_AS_NEW_EVENTS
                 or self.history_size >= SUGGEST_CONTINUE_AS_NEW_BYTES,
                 build=build,
@@ -225,6 +271,8 @@ class Run:
                 | history.RequestCancelExternalWorkflowExecutionFailed()
             ):
                 return message.sequence in self.cancels_out
+            case history.ChildWorkflowCancelDelivered(sequence=sequence):
+                return sequence in self.child_cancels
             case _:
                 return message.key not in self._keys
 
@@ -286,7 +334,9 @@ class Run:
                 self.signals_out.pop(message.sequence, None)
             elif isinstance(message, _CANCEL_ENDS):
                 self.cancels_out.pop(message.sequence, None)
-            elif isinstance(message, _CLOSING_INPUTS):
+            elif isinstance(message, history.ChildWorkflowCancelDelivered):
+                self.child_cancels.discard(message.sequence)
+            elif isinstance(message, CLOSING_INPUTS):
                 self.closing = message
 
     def _absorb_retry(self, retry: history.ActivityRetryScheduled) -> None:
@@ -296,6 +346,7 @@ class Run:
             activity.due = retry.due
             activity.deadline = retry.deadline
             activity.failure = retry.failure
+            activity.details = activity.details if retry.details is None else retry.details
 
     def _absorb_commands(self, commands: Sequence[Command], time: int) -> None:
         for command in commands:
@@ -313,6 +364,8 @@ class Run:
                     activity.cancel_requested = True
             elif isinstance(command, history.StartChildWorkflowExecutionInitiated):
                 self.children[command.sequence] = command
+            elif isinstance(command, history.CancelChildWorkflowExecutionRequested):
+                self.child_cancels.add(command.sequence)
             elif isinstance(command, history.SignalExternalWorkflowExecutionInitiated):
                 self.signals_out[command.sequence] = command
             elif isinstance(command, history.SignalExternalWorkflowExecutionCanceled):
@@ -320,7 +373,7 @@ class Run:
             elif isinstance(command, history.RequestCancelExternalWorkflowExecutionInitiated):
                 self.cancels_out[command.sequence] = command
             elif isinstance(command, history.SearchAttributesUpserted):
-                self.search_attributes.update(command.search_attributes)
+                upsert(self.search_attributes, command.search_attributes)
             elif isinstance(command, history.WorkflowPropertiesModified):
                 for key, value in command.memo.items():
                     if value is None:
@@ -338,36 +391,20 @@ class Run:
             activity.deadline = record.eager_deadline
 
 
+def upsert(attributes: dict[str, Payload], changes: Mapping[str, Payload]) -> None:
+    """Change search attributes; null and an empty list remove one, as in Temporal."""
+    for name, value in changes.items():
+        if value.data in _NOTHING:
+            attributes.pop(name, None)
+        else:
+            attributes[name] = value
+
+
 def is_self_contained(delta: Delta) -> bool:
     """Whether a delta leaves nothing to be done outside of the history: updates that changed the workflow's state."""
     return all(isinstance(message, history.WorkflowExecutionUpdateAdmitted) for message in delta.inputs) and all(
         isinstance(command, _SELF_CONTAINED) for command in delta.commands
     )
-
-
-def count_events(delta: Delta) -> int:
-    """Events that Temporal's history would have for a delta: started events and workflow task events included."""
-    return _count_inputs(delta.inputs) + len(delta.commands) + (3 if _activates(delta.inputs) else 0)
-
-
-def _count_inputs(inputs: Iterable[Input]) -> int:
-    events = 0
-    for message in inputs:
-        if isinstance(message, history.ActivityOutcome):
-            events += 2
-        elif message.__class__ not in _WITHOUT_EVENT:
-            events += 1
-    return events
-
-
-def _activates(inputs: list[Input]) -> bool:
-    """Whether the workflow gets to see any of the inputs."""
-    seen = False
-    for message in inputs:
-        if isinstance(message, _CLOSING_INPUTS):
-            return False
-        seen = seen or message.__class__ is not history.ActivityRetryScheduled
-    return seen
 
 
 def effective(deltas: Iterable[tuple[int, Delta, int]]) -> Iterator[tuple[int, Delta, int]]:
@@ -381,8 +418,6 @@ def effective(deltas: Iterable[tuple[int, Delta, int]]) -> Iterator[tuple[int, D
         yield held
 
 
-_WITHOUT_EVENT = (history.ActivityRetryScheduled, history.WorkflowExecutionUpdateAdmitted)
-"""Inputs that Temporal's history does not show: the event of an accepted update holds its request."""
 _SELF_CONTAINED = (
     history.WorkflowExecutionUpdateAccepted,
     history.WorkflowExecutionUpdateCompleted,
@@ -392,12 +427,12 @@ _KEYED = (
     history.WorkflowExecutionSignaled,
     history.WorkflowExecutionCancelRequested,
     history.WorkflowExecutionUpdateAdmitted,
+    history.WorkflowTaskFailed,
 )
 _REPEATED = ("s:", "signal:", "cancel:")
 _REPEATED_WITHIN = 900_000
 """Milliseconds."""
 _REPEATED_AT_MOST = 64
-_CLOSING_INPUTS = (history.WorkflowExecutionTerminated, history.WorkflowExecutionTimedOut)
 _CHILD_ENDS = (
     history.StartChildWorkflowExecutionFailed,
     history.ChildWorkflowExecutionCompleted,

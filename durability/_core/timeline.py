@@ -38,13 +38,8 @@ def render_timeline(deltas: Iterable[Delta], *, workflow_id: str = "", show: Sho
         The text, without a line break at its end.
     """
     timeline = _Timeline(show)
-    held: Delta | None = None
-    for delta in deltas:
-        if held is not None and not delta.supersedes:
-            timeline.add(held)
-        held = delta
-    if held is not None:
-        timeline.add(held)
+    for delta in history.standing(deltas):
+        timeline.add(delta)
     return timeline.text(workflow_id, now)
 
 
@@ -151,6 +146,8 @@ class _Timeline:
                 self._say(message.time, f"slept {duration_text(timer.duration)}{self._summary(timer.summary)}")
             case history.ActivityRetryScheduled():
                 self._retry(message)
+            case history.WorkflowTaskFailed():
+                self._say(message.time, f"workflow task failed: {message.failure.message}")
             case history.ActivityOutcome():
                 self._activity_ended(message)
             case history.ExternalWorkflowExecutionSignaled() | history.SignalExternalWorkflowExecutionFailed():

@@ -25,7 +25,7 @@ def http_handler(application: Application) -> Callable[[Any, Any], Any]:
     app = create_app(
         _connect,
         namespace=os.environ.get("DURABILITY_NAMESPACE", "default"),
-        task_queue="default",
+        task_queue=os.environ.get("DURABILITY_TASK_QUEUE", "default"),
         workflow_types=application.workflows,
         data_converter=application.data_converter,
         webhooks=application.webhooks,

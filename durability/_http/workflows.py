@@ -61,7 +61,7 @@ class Workflows:
         if body.wait or started.existing:
             outcome = await frontend.outcome(started.workflow_id, started.run_id, wait=body.wait)
         answer = await self._outcome(started.workflow_id, started.run_id, outcome, as_payload)
-        answer.existing = started.existing
+        answer.existing, answer.first_run_id = started.existing, started.first_run_id
         location = f"/workflows/{wire.encode_segment(started.workflow_id)}?run_id={started.run_id}"
         status = 202 if body.wait and outcome is None else 200 if body.wait or started.existing else 201
         return respond(answer, status, location=location)
@@ -247,7 +247,8 @@ class Workflows:
 
     async def _update_state(self, state: UpdateState, wanted: UpdateStage, as_payload: bool) -> Response:
         stage: Any = state.stage.name.lower()
-        answer = wire.UpdateStateBody(state.workflow_id, state.run_id, state.update_id, stage, existing=state.existing)
+        answer = wire.UpdateStateBody(state.workflow_id, state.run_id, state.update_id, stage)
+        answer.existing, answer.first_run_id = state.existing, state.first_run_id
         if state.failure is not None:
             answer.failure = failure_json(state.failure)
         elif state.stage == UpdateStage.COMPLETED:
@@ -256,14 +257,14 @@ class Workflows:
 
     async def cancel(self, request: ApiRequest) -> Response:
         body = await request.body(wire.CancelBody)
-        await (await self._frontend()).cancel(
+        accepted = await (await self._frontend()).cancel(
             request.parameters["workflow_id"],
             request.run_id,
             request_id=request.header("idempotency-key") or body.request_id or str(uuid.uuid4()),
             reason=body.reason,
             identity=body.identity or "http",
         )
-        return respond(wire.AcceptedBody(True), 202)
+        return respond(wire.AcceptedBody(accepted), 202)
 
     async def terminate(self, request: ApiRequest) -> Response:
         body = await request.body(wire.TerminateBody)

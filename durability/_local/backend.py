@@ -249,7 +249,8 @@ async def _serve() -> None:
         sys.stdout.flush()
 
     backend = Backend(publish)
-    server = HttpServer(backend.handle)
+    # Who breaks off a long poll must not be given a message.
+    server = HttpServer(backend.handle, cancel_on_disconnect=True)
     await server.start()
     publish({"listening": server.port})
     await asyncio.Event().wait()

@@ -23,7 +23,7 @@ from durability._local.identity import REGION, Principals
 from durability._local.invocation import Result
 from durability._local.lambda_api import LambdaApi
 from durability._local.naming import api_id
-from durability._local.permissions import Access, allows
+from durability._local.permissions import Access, allows, document_statements
 from durability._local.poller import Poller
 from durability._local.scheduler import Schedule, Scheduler
 from durability._local.specs import FunctionSpec
@@ -34,6 +34,7 @@ T = TypeVar("T")
 _API_ADDRESS = re.compile(r"https://([a-z0-9]{10})\.execute-api\.[a-z0-9-]+\.amazonaws\.com")
 _IDLE_INTERVAL = 0.005
 _API = "AWS::ApiGatewayV2::Api"
+_MANAGED_POLICY = "AWS::IAM::ManagedPolicy"
 
 
 class FunctionError(Exception):
@@ -184,6 +185,26 @@ class LocalCloud:
             "AWS_DEFAULT_REGION": REGION,
             **self._client.environment(),
         }
+
+    def environment_under(self, policy: str) -> dict[str, str]:
+        """Environment variables for a process that may do what a managed policy of the template allows.
+
+        Besides what AWS libraries need, they hold the variables that all functions of the template have alike.
+
+        Args:
+            policy: its logical id.
+
+        Raises:
+            KeyError: there is no such policy.
+        """
+        if self.resources[policy].type != _MANAGED_POLICY:
+            raise KeyError(f"{policy} is not a managed policy of the template")
+        return {**self.shared_variables, **self.environment, **self._principals.issue(policy).environment()}
+
+    @property
+    def shared_variables(self) -> dict[str, str]:
+        """The environment variables that all functions of the template have alike."""
+        return dict(set.intersection(*({*each.spec.environment.items()} for each in self.functions.values())))
 
     def client(self, service: str) -> Any:
         """A boto3 client of the local cloud.
@@ -387,6 +408,10 @@ class LocalCloud:
             statements = stack.statements(spec)
             if statements is not None:
                 policies[self._principals.issue(spec.logical_id, role=True).access_key_id] = statements
+        for resource in stack.resources.values():
+            if resource.type == _MANAGED_POLICY:
+                access_key = self._principals.issue(resource.logical_id).access_key_id
+                policies[access_key] = document_statements(resource.properties["PolicyDocument"])
         for mapping in stack.mappings:
             statements = stack.statements(stack.functions[mapping.function])
             for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"):

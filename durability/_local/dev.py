@@ -49,6 +49,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="environment variable of every function; may be given several times",
     )
     parser.add_argument("--port", type=int, default=0, help="port of the HTTP API (default: a free one)")
+    parser.add_argument(
+        "--env-file", metavar="FILE", help="write the variables for workers and clients in other processes to a file"
+    )
     parser.add_argument("--stack-name", default="local", metavar="NAME", help="stack name (default: %(default)s)")
     parser.add_argument(
         "--no-freeze", action="store_true", help="do not stop processes between invocations, for debuggers"
@@ -73,6 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
         Exit status.
     """
     from durability._local.cloud import LocalCloud
+    from durability._local.identity import REGION
     from durability._local.template import TemplateError
 
     ended = threading.Event()
@@ -92,7 +96,11 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"durability dev: {error}", file=sys.stderr)
         return 1
     try:
-        _describe(cloud)
+        # Requests to the HTTP API are signed for the region, as those to API Gateway are.
+        variables = cloud.shared_variables | cloud.environment | {"DURABILITY_HTTP_SIGNING_REGION": REGION}
+        if arguments.env_file:
+            Path(arguments.env_file).write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
+        _describe(cloud, variables)
         logs = threading.Thread(target=_stream_logs, args=(cloud, ended, arguments.verbose), daemon=True)
         logs.start()
         if not arguments.no_reload:
@@ -116,12 +124,12 @@ def _named_values(option: str, texts: list[str]) -> Mapping[str, str]:
     return values
 
 
-def _describe(cloud: LocalCloud) -> None:
+def _describe(cloud: LocalCloud, variables: Mapping[str, str]) -> None:
     print("Ready. Ctrl-C ends it; nothing is kept.\n")
     for name, value in sorted(cloud.outputs.items()):
         print(f"  {name:<28} {value}")
-    print("\nFor clients in another terminal:\n")
-    for name, value in cloud.environment.items():
+    print("\nFor workers and clients in another terminal (--env-file writes them to a file):\n")
+    for name, value in sorted(variables.items()):
         print(f"  export {name}={value}")
     print(flush=True)
 

@@ -19,10 +19,14 @@ class HttpServer:
     Args:
         handler: answers one request.
         maximum_body: bytes of a request's body that are read at most; more raises `HTTPRequestEntityTooLarge` on read.
+        cancel_on_disconnect: whether the handler is cancelled where it waits when its client goes away.
     """
 
-    def __init__(self, handler: Handler, *, maximum_body: int = 64 * _MEGABYTE) -> None:
+    def __init__(
+        self, handler: Handler, *, maximum_body: int = 64 * _MEGABYTE, cancel_on_disconnect: bool = False
+    ) -> None:
         self._handler = handler
+        self._cancel_on_disconnect = cancel_on_disconnect
         self._maximum_body = maximum_body
         self._server: web.Server | None = None
         self._listener: asyncio.Server | None = None
@@ -45,7 +49,11 @@ class HttpServer:
             return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=self._maximum_body)
 
         self._server = web.Server(
-            self._handler, request_factory=make_request, access_log=None, keepalive_timeout=_KEEP_ALIVE
+            self._handler,
+            request_factory=make_request,
+            access_log=None,
+            keepalive_timeout=_KEEP_ALIVE,
+            handler_cancellation=self._cancel_on_disconnect,
         )
         self._listener = await loop.create_server(self._server, "127.0.0.1", port, backlog=512)
         self.port = self._listener.sockets[0].getsockname()[1]

@@ -73,7 +73,7 @@ def refusal(access: Access) -> str:
         access: what was asked for.
     """
     return (
-        f"The function's role is not authorized to perform: {access.action} on resource: {access.resource or '*'} "
+        f"The caller is not authorized to perform: {access.action} on resource: {access.resource or '*'} "
         f"because no identity-based policy of the template allows the {access.action} action"
     )
 
@@ -91,14 +91,19 @@ def statements_of(role: Mapping[str, Any], attached: Iterable[Mapping[str, Any]]
     statements: list[Statement] = []
     documents = [policy["PolicyDocument"] for policy in role.get("Policies") or []]
     for document in [*documents, *attached]:
-        content = document["Statement"]
-        statements += content if isinstance(content, list) else [content]
+        statements += document_statements(document)
     for arn in role.get("ManagedPolicyArns") or []:
         actions = _MANAGED.get(str(arn).rsplit("/", 1)[-1])
         if actions is None:
             return None
         statements.append({"Effect": "Allow", "Action": actions, "Resource": "*"})
     return statements
+
+
+def document_statements(document: Mapping[str, Any]) -> list[Statement]:
+    """The statements of a policy document."""
+    content = document["Statement"]
+    return list(content) if isinstance(content, list) else [content]
 
 
 def accesses(service: str, operation: str, path: str, body: bytes) -> list[Access]:
@@ -113,7 +118,8 @@ def accesses(service: str, operation: str, path: str, body: bytes) -> list[Acces
     if service == "dynamodb":
         return list(_dynamodb(operation, json.loads(body or b"{}")))
     if service == "sqs":
-        queue = str(json.loads(body or b"{}").get("QueueUrl", "")).rsplit("/", 1)[-1]
+        parameters = json.loads(body or b"{}")
+        queue = str(parameters.get("QueueUrl") or parameters.get("QueueName", "")).rsplit("/", 1)[-1]
         resource = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}" if queue else "*"
         return [Access(f"sqs:{operation.removesuffix('Batch')}", resource)]
     if service == "scheduler":

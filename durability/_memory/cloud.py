@@ -112,6 +112,10 @@ class MemoryCloud:
         for attempt in attempts:
             self._later(-(-delay // 1000), self._deliver(attempt, 1))
 
+    async def has_backlog(self, task_queue: str) -> bool:
+        """See ``TaskQueue.has_backlog``: there are no workers."""
+        return False
+
     async def schedule(self, key: WorkflowKey, wake_up: WakeUp, at: int) -> None:
         """See ``TimerService.schedule``. Fires within the minute, late rather than early, as the real one."""
         if (key, wake_up) in self.schedules:
@@ -119,7 +123,7 @@ class MemoryCloud:
         self.schedules[key, wake_up] = at
         self._later(max(0.0, (at - self._clock()) / 1000) + 59.0, self._deliver(wake_up, 1))
 
-    async def invoke(self, request: bytes) -> bytes:
+    async def invoke(self, request: bytes, workflow_id: str) -> bytes:
         """See ``WorkflowInvoker.invoke``."""
         self.invocations += 1
         deadline = self._clock() + int(self._timeout * 1000)

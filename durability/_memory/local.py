@@ -13,9 +13,11 @@ import contextvars
 import itertools
 import json
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
+from weakref import WeakValueDictionary
 
 from durability._core.activation import RunDetails
 from durability._core.encoding import decode_command, decode_delta
@@ -24,18 +26,20 @@ from durability._core.history import ActivityOutcome, ActivityRetryScheduled, Ac
 from durability._core.payload import Payload
 from durability._memory.clock import EnvironmentClock, Relevance
 from durability._memory.store import MemoryStore
-from durability._runtime import activity_task, direct, queries, updates
+from durability._runtime import activity_task, direct, updates
 from durability._runtime.attempts import TaskToken
 from durability._runtime.engine import Engine
 from durability._runtime.frontend import Outcome, UpdateStage, UpdateState
 from durability._runtime.gateway import Gateway, waiting_messages
 from durability._runtime.hosting import WorkerSpecification
-from durability._runtime.ports import ActivityAttempt, Head, Settlement, WakeUp, WorkflowKey
+from durability._runtime.pace import Pace
+from durability._runtime.ports import ActivityAttempt, Delivery, Head, Settlement, WakeUp, WorkflowKey
 from durability._runtime.sessions import Sessions
 from durability._runtime.settings import Settings
+from durability._runtime.validation import workflow_not_found
 from durability._runtime.workflow_task import WorkflowTask
 from durability.activity._runner import ActivityRunner, ActivityTask
-from durability.service import RPCError, RPCStatusCode
+from durability.service import ConnectConfig, RPCError, RPCStatusCode
 
 logger = logging.getLogger("durability.local")
 
@@ -53,6 +57,8 @@ LOCAL_SETTINGS: Final = Settings(
 TERMINATE: Final = "terminate"
 """Inbox key of a request to terminate a run (``Gateway.terminate``)."""
 _TERMINATED_WITHIN: Final = 5.0
+_CATCHES_UP_WITHIN: Final = 1.0
+_TURNS_OF_A_CALL: Final = 3
 _RECEIPTS: Final = 10
 _REDELIVERY: Final = 1_000
 
@@ -66,6 +72,8 @@ class WatchedStore(MemoryStore):
         super().__init__()
         self._watchers: dict[WorkflowKey, list[asyncio.Future[None]]] = {}
         self._readers: dict[WorkflowKey, asyncio.Future[None]] = {}
+        self.unread: set[WorkflowKey] = set()
+        """Runs that have been sent something since a delta was appended to them last."""
 
     def current(self, key: WorkflowKey) -> Head | None:
         """The head itself, to look at."""
@@ -104,7 +112,27 @@ class WatchedStore(MemoryStore):
         await super().append(key, run_id, sequence, body)
         self._grown(key)
 
+    async def create(self, head: Head) -> Head | None:
+        """See ``HistoryStore.create``."""
+        existing = await super().create(head)
+        if existing is None:
+            self.unread.add(head.key)
+        return existing
+
+    async def deliver(self, key: WorkflowKey, run_id: str | None, message: str, body: bytes, now: int) -> Delivery:
+        """See ``HistoryStore.deliver``."""
+        delivery = await super().deliver(key, run_id, message, body, now)
+        if delivery.accepted:
+            self.unread.add(key)
+        return delivery
+
+    async def fail_task(self, head: Head, failure: str, wake_up: int, *, record: tuple[str, bytes] | None) -> None:
+        """See ``HistoryStore.fail_task``."""
+        await super().fail_task(head, failure, wake_up, record=record)
+        self._grown(head.key)
+
     def _grown(self, key: WorkflowKey) -> None:
+        self.unread.discard(key)
         reader = self._readers.pop(key, None)
         if reader is not None and not reader.done():
             reader.set_result(None)
@@ -134,6 +162,12 @@ class LocalGateway(Gateway):
     """The clients' side of a local cloud: like any other, but told when a run has ended instead of asking again."""
 
     cloud: LocalCloud = field(kw_only=True)
+    config: ConnectConfig = field(kw_only=True)
+
+    @property
+    def starts_eagerly(self) -> bool:
+        """Whether a worker gets the first workflow task without a queue in between."""
+        return True
 
     @property
     def worker_host(self) -> LocalCloud:
@@ -169,6 +203,24 @@ class LocalGateway(Gateway):
                 return state
             await asyncio.wait([growth], timeout=left)
 
+    async def signal(
+        self,
+        workflow_id: str,
+        run_id: str | None,
+        name: str,
+        arguments: list[Payload],
+        *,
+        request_id: str,
+        headers: dict[str, Payload] | None = None,
+        identity: str = "",
+    ) -> None:
+        """See ``Frontend.signal``. An idle worker takes the signal before its sender goes on, as after a real call."""
+        await Gateway.signal(
+            self, workflow_id, run_id, name, arguments, request_id=request_id, headers=headers, identity=identity
+        )
+        for _ in range(_TURNS_OF_A_CALL):
+            await asyncio.sleep(0)
+
     async def terminate(
         self,
         workflow_id: str,
@@ -196,7 +248,10 @@ class _Attached:
     deliveries: dict[asyncio.Task[None], Message] = field(default_factory=dict)
     tasks: list[WorkflowTask] = field(default_factory=list)
     stopped: bool = False
-    _idle: asyncio.Event = field(default_factory=asyncio.Event)
+    pace: Pace = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pace = Pace(self.specification.activities_per_second)
 
     def takes(self, message: Message) -> bool:
         """Whether the worker may be given a message now."""
@@ -207,12 +262,17 @@ class _Attached:
         if isinstance(message, WakeUp):
             return specification.workflows is not None and busy < specification.workflow_slots
         serves = specification.activities is not None and specification.remote_activities
-        return serves and busy < specification.activity_slots
+        paced = max(self.pace.next, self.cloud.pace_of(specification).next) > self.cloud.clock()
+        return serves and busy < specification.activity_slots and not paced
 
     def knows(self, name: str, message: Message) -> bool:
         """Whether the worker has the workflow or activity that a message is about."""
         registered = self.specification.workflows if isinstance(message, WakeUp) else self.specification.activities
         return registered is not None and name in registered.names
+
+    async def failed(self) -> None:
+        """See ``HostedWorker.failed``: nothing here can fail."""
+        await asyncio.Event().wait()
 
     def stop(self) -> None:
         """See ``HostedWorker.stop``. Tasks under way begin no further activities."""
@@ -244,6 +304,8 @@ class LocalCloud:
         gateway: For clients.
     """
 
+    attaches_at_once = True
+
     def __init__(self, *, namespace: str = "default") -> None:
         """Create the cloud.
 
@@ -253,13 +315,23 @@ class LocalCloud:
         self.namespace: Final = namespace
         self.store: Final = WatchedStore()
         self.clock: Final = EnvironmentClock()
-        self.gateway: Final = LocalGateway(namespace, self.store, self, self, self.clock, self.clock.sleep, cloud=self)
+        self.gateway: Final = self._gateway(ConnectConfig(f"memory://{next(_numbers)}"))
+        _clouds[self.gateway.config.target_host] = self
         self._workers: list[_Attached] = []
         self._turns = itertools.count()
         self._waiting: dict[tuple[str, type[Message]], dict[Message, None]] = {}
+        self._served: set[str] = set()
+        self._callers: dict[str, list[asyncio.Future[None]]] = {}
+        self._calls: dict[str, list[asyncio.Future[None]]] = {}
+        self._paces: dict[str, Pace] = {}
         self._closed = False
         self._completed_outside: set[TaskToken] = set()
         self.clock.held = self._awaits_report
+
+    def _gateway(self, config: ConnectConfig) -> LocalGateway:
+        return LocalGateway(
+            self.namespace, self.store, self, self, self.clock, self.clock.sleep, cloud=self, config=config
+        )
 
     def _awaits_report(self) -> bool:
         """Whether there are activities under way of which no worker knows: users complete them in real time."""
@@ -268,10 +340,12 @@ class LocalCloud:
 
     # --- workers ----------------------------------------------------------------------------------------------------
 
-    def attach(self, worker: WorkerSpecification) -> _Attached:
+    async def attach(self, worker: WorkerSpecification) -> _Attached:
         """See ``WorkerHost.attach``."""
         attached = _Attached(self, worker, self._engine(worker), contextvars.copy_context())
+        self._paces.pop(worker.task_queue, None)
         self._workers.append(attached)
+        self._served.add(worker.task_queue)
         if worker.activities is not None:
             worker.activities.on_completes_later = self._completes_outside
         self._hand_out(worker.task_queue)
@@ -293,11 +367,15 @@ class LocalCloud:
             clock=self.clock,
             to_failure=registry.to_failure if registry is not None else _plain_failure,
             sleep=self.clock.sleep,
-            settings=LOCAL_SETTINGS,
+            settings=worker.settings(LOCAL_SETTINGS),
             build=worker.build,
             identity=worker.identity,
             sessions=Sessions(worker.held_runs),
         )
+
+    def pace_of(self, worker: WorkerSpecification) -> Pace:
+        """The pace of a task queue: as the worker that was attached last says."""
+        return self._paces.setdefault(worker.task_queue, Pace(worker.queue_activities_per_second))
 
     def detach(self, worker: _Attached) -> None:
         """Forget a worker."""
@@ -347,36 +425,65 @@ class LocalCloud:
         for attempt in attempts:
             self._send(attempt, delay, lambda: Relevance.NEEDED)
 
+    async def has_backlog(self, task_queue: str) -> bool:
+        """See ``TaskQueue.has_backlog``."""
+        return bool(self._waiting.get((task_queue, WakeUp)))
+
     async def schedule(self, key: WorkflowKey, wake_up: WakeUp, at: int) -> None:
         """See ``TimerService.schedule``."""
         await self.send_wake_up(wake_up, delay=wake_up.due - self.clock())
 
-    async def invoke(self, request: bytes) -> bytes:
+    async def invoke(self, request: bytes, workflow_id: str) -> bytes:
         """See ``WorkflowInvoker.invoke``."""
         event = json.loads(request)
         update = updates.decode(event) if updates.EVENT_KEY in event else None
-        workflow_id = update.workflow_id if update else queries.decode(event).workflow_id
+        call = update or queries.decode(event)
         head = self.store.current(WorkflowKey(self.namespace, workflow_id))
         if head is not None:
             task_queue, run_id = head.task_queue, head.run_id
         elif update is not None and update.start is not None:
             task_queue, run_id = update.start.task_queue, ""
         else:
-            raise RPCError(f"workflow not found for ID: {workflow_id}", RPCStatusCode.NOT_FOUND, b"")
-        worker = self._worker_for(task_queue, WakeUp(workflow_id, run_id))
-        if worker is None:
-            if update is not None:
-                return json.dumps(updates.encode_answer(updates.UpdateAnswer())).encode()  # a worker may come
+            raise workflow_not_found(workflow_id, call.run_id)
+        if update is None and task_queue not in self._served:
             raise RPCError(
                 f"no poller seen for task queue {task_queue!r}: start a worker that serves it and has the workflow",
                 RPCStatusCode.FAILED_PRECONDITION,
                 b"",
             )
+        if update is None and head is not None:
+            await self._catch_up(head)
+        message = WakeUp(workflow_id, run_id)
+        while (worker := self._worker_for(task_queue, message)) is None:
+            await self._worker_to_come(task_queue)
+        answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        calls = self._calls.setdefault(workflow_id, [])
+        calls.append(answered)
         self.clock.begin_work()
         try:
             return json.dumps(await direct.answer(worker.engine, event, deadline=_NEVER * 100)).encode()
         finally:
+            answered.set_result(None)
+            calls.remove(answered)
+            if not calls:
+                self._calls.pop(workflow_id, None)
             self.clock.end_work()
+
+    async def _catch_up(self, head: Head) -> None:
+        """Let workflow tasks under way record what was accepted before a query, as they do in Temporal.
+
+        The answer would be the same, but effects that the query told of would not have happened yet.
+        """
+        if head.awake and not head.task_attempts and head.key in self.store.unread:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_CATCHES_UP_WITHIN):
+                    await asyncio.shield(self.store.growth(head.key))
+
+    async def _worker_to_come(self, task_queue: str) -> None:
+        """Wait until there may be a worker that has room."""
+        change: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._callers.setdefault(task_queue, []).append(change)
+        await change
 
     # --- delivery ---------------------------------------------------------------------------------------------------
 
@@ -426,6 +533,9 @@ class LocalCloud:
 
     def _hand_out(self, task_queue: str) -> None:
         """Give out what waits for a worker, as far as there is one with room for it."""
+        for caller in self._callers.pop(task_queue, ()):
+            if not caller.done():
+                caller.set_result(None)
         for kind in (WakeUp, ActivityAttempt):
             waiting = self._waiting.get((task_queue, kind))
             while waiting:
@@ -438,6 +548,8 @@ class LocalCloud:
 
     def _start(self, worker: _Attached, message: Message, receipt: int) -> None:
         self.clock.begin_work()
+        if isinstance(message, ActivityAttempt):
+            self._keep_pace(worker)
         delivery = asyncio.get_running_loop().create_task(self._deliver(worker, message), context=worker.context.copy())
         worker.deliveries[delivery] = message
 
@@ -452,11 +564,24 @@ class LocalCloud:
 
         delivery.add_done_callback(ended)
 
+    def _keep_pace(self, worker: _Attached) -> None:
+        """After an activity was begun: look after those that wait when the next one may begin."""
+        paces = (worker.pace, self.pace_of(worker.specification))
+        for pace in paces:
+            pace.take(self.clock())
+        if any(pace.interval for pace in paces):
+            due = math.ceil(max(pace.next for pace in paces))
+            task_queue = worker.specification.task_queue
+            self.clock.at(due, lambda: self._hand_out(task_queue), lambda: Relevance.NEEDED)
+
     async def _deliver(self, worker: _Attached, message: Message) -> None:
         engine = worker.engine
         if isinstance(message, ActivityAttempt):
             await activity_task.execute_attempt(engine, message)
             return
+        # Callers come first: an update that waited for a worker belongs to the first workflow task, as in Temporal.
+        while calls := self._calls.get(message.workflow_id):
+            await asyncio.wait(calls)
         if await engine.wake_ups.put_back(message, engine.clock()):
             return
         task = WorkflowTask(engine, message, _NEVER * 100)
@@ -479,6 +604,23 @@ class LocalCloud:
             await worker.close()
         self._waiting.clear()
         self.clock.close()
+
+
+_clouds: WeakValueDictionary[str, LocalCloud] = WeakValueDictionary()
+"""The environments of this process by what ``Client.connect`` finds them by."""
+_numbers: Final = itertools.count(1)
+
+
+def gateway_at(config: ConnectConfig) -> LocalGateway:
+    """The clients' side of an environment in this process.
+
+    Raises:
+        RuntimeError: There is no such environment, or it was shut down.
+    """
+    cloud = _clouds.get(config.target_host)
+    if cloud is None or cloud._closed:
+        raise RuntimeError(f"Failed client connect: there is no environment at {config.target_host} in this process")
+    return cloud._gateway(config)
 
 
 def _scheduled(attempt: ActivityAttempt) -> ActivityTaskScheduled:

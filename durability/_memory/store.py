@@ -15,6 +15,7 @@ from durability._runtime.ports import (
     Loaded,
     Settlement,
     TaskState,
+    WakeUp,
     WorkflowKey,
 )
 
@@ -132,7 +133,7 @@ class MemoryStore:
             current.inbox.pop(message, None)
         return copy.deepcopy(current)
 
-    async def fail_task(self, head: Head, failure: str, wake_up: int) -> None:
+    async def fail_task(self, head: Head, failure: str, wake_up: int, *, record: tuple[str, bytes] | None) -> None:
         """See ``HistoryStore.fail_task``."""
         await self._request("fail_task")
         current = self._heads[head.key]
@@ -140,6 +141,9 @@ class MemoryStore:
             return
         current.task_attempts += 1
         current.task_failure = failure
+        if record is not None:
+            current.inbox.setdefault(*record)
+            current.counter += 1
         current.awake = 0
         current.wake_up = wake_up
         current.attention = wake_up
@@ -189,11 +193,22 @@ class MemoryStore:
         return dataclasses.replace(self._tasks.get((key, run_id, sequence), TaskState()))
 
     async def heartbeat(
-        self, key: WorkflowKey, run_id: str, sequence: int, attempt: int, details: bytes, now: int
+        self,
+        key: WorkflowKey,
+        run_id: str,
+        sequence: int,
+        attempt: int,
+        details: bytes,
+        now: int,
+        *,
+        eager: bool = False,
     ) -> TaskState | None:
         """See ``HistoryStore.heartbeat``."""
         await self._request("heartbeat")
         state = self._tasks.get((key, run_id, sequence), TaskState())
+        if eager and state.attempt <= attempt:
+            state = self._tasks.setdefault((key, run_id, sequence), state)
+            state.attempt = attempt
         if state.attempt != attempt or state.next_attempt > attempt:
             return None
         state.heartbeat, state.details = now, details
@@ -216,15 +231,16 @@ class MemoryStore:
         state.cancel_requested = True
         return before
 
-    async def overdue(self, namespace: str, before: int, limit: int) -> list[tuple[WorkflowKey, str]]:
+    async def overdue(self, namespace: str, before: int, limit: int) -> list[WakeUp]:
         """See ``HistoryStore.overdue``."""
         await self._request("overdue")
         found = [
-            (head.attention, key, head.run_id)
+            head
             for key, head in self._heads.items()
             if key.namespace == namespace and head.attention and head.attention <= before
         ]
-        return [(key, run_id) for _, key, run_id in sorted(found, key=lambda entry: entry[0])[:limit]]
+        found.sort(key=lambda head: head.attention)
+        return [head.wake_up_at(0) for head in found[:limit]]
 
     async def list_runs(self, namespace: str, filter: ListFilter) -> tuple[list[Head], str]:
         """See ``HistoryStore.list_runs``."""

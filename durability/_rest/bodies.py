@@ -201,6 +201,7 @@ class OutcomeBody(Struct, omit_defaults=True):
     new_run_id: str = ""
     details: list[PayloadBody] = []
     existing: bool = False
+    first_run_id: str = ""
 
 
 class UpdateStateBody(Struct, omit_defaults=True):
@@ -219,6 +220,7 @@ class UpdateStateBody(Struct, omit_defaults=True):
     payload: PayloadBody | None = None
     failure: dict[str, Any] | None = None
     existing: bool = False
+    first_run_id: str = ""
 
 
 class PendingActivityBody(Struct, omit_defaults=True):

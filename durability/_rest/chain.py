@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from durability._runtime.frontend import Frontend
+from durability._runtime.frontend import Frontend, Status
 from durability.service import RPCError, RPCStatusCode
 
 _Result = TypeVar("_Result")
@@ -41,7 +41,11 @@ async def call_in_chain(
             if error.status != RPCStatusCode.NOT_FOUND:
                 raise
             current = await frontend.describe(workflow_id, None)
-            if current.run_id == run_id or (current.first_run_id or current.run_id) != first_run_id:
+            if current.run_id == run_id:
                 raise
+            is_of_chain = (current.first_run_id or current.run_id) == first_run_id
+            if current.status == Status.RUNNING and not is_of_chain:
+                raise RPCError("workflow execution not found", RPCStatusCode.NOT_FOUND, b"") from None
+            # One of another chain that has ended says so.
             # A run may end, and be continued, between the look-up and the call.
             run_id = current.run_id

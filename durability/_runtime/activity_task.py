@@ -8,7 +8,7 @@ the next attempt, the redelivered message finds the decision and sends again.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from durability._core import history
 from durability._core.encoding import decode_command
@@ -24,6 +24,7 @@ from durability._runtime.attempts import (
     start_to_close,
 )
 from durability._runtime.engine import Engine
+from durability._runtime.heartbeats import Heartbeats, interval_of
 from durability._runtime.leftovers import decode_details, encode_details, encode_failure
 from durability._runtime.ports import ActivityAttempt, TaskState, WorkflowKey
 from durability.activity._runner import (
@@ -108,7 +109,14 @@ class _AttemptExecution:
             if now_state is None or now_state.cancel_requested:
                 cancellation.request()
 
-        result = await engine.runner.run(task, heartbeat=heartbeat, cancellation=cancellation)
+        interval = interval_of(record.heartbeat_timeout, engine.settings)
+        heartbeats = Heartbeats(heartbeat, interval, engine.clock, engine.sleep)
+        try:
+            result = await engine.runner.run(task, heartbeat=heartbeats.beat, cancellation=cancellation)
+            if isinstance(result, ActivityFailed | ActivityCompletesLater):
+                await heartbeats.flush()
+        finally:
+            heartbeats.end()
         now = engine.clock()
         common = (
             now,
@@ -142,6 +150,8 @@ class _AttemptExecution:
             if not state.cancel_requested:
                 return
             retry_state = RetryState.CANCEL_REQUESTED
+        elif (await engine.store.task(self.key, attempt.run_id, attempt.sequence)).cancel_requested:
+            retry_state = RetryState.CANCEL_REQUESTED
         await self._report(
             ended_badly(
                 record,
@@ -165,16 +175,7 @@ class _AttemptExecution:
 
     async def _send_next(self, number: int, due: int) -> None:
         attempt = self.attempt
-        following = ActivityAttempt(
-            attempt.workflow_id,
-            attempt.run_id,
-            attempt.workflow_type,
-            attempt.sequence,
-            number,
-            due,
-            attempt.scheduled,
-            attempt.body,
-        )
+        following = replace(attempt, attempt=number, due=due)
         await self._send(following, max(0, due - self.engine.clock()))
 
     async def _send(self, attempt: ActivityAttempt, delay: int) -> None:

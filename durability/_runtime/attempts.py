@@ -12,9 +12,13 @@ from durability._core.history import ActivityTaskScheduled, Input, RetryPolicyRe
 from durability._core.payload import Payload
 from durability._core.retry import RetryDecision, next_retry
 from durability.activity._runner import ActivityTask
-from durability.exceptions import RetryState
+from durability.exceptions import RetryState, TimeoutType
 
 DEFAULT_RETRY_POLICY: Final = RetryPolicyRecord()
+_NO_TIME: Final = "Not enough time to schedule next retry before activity ScheduleToClose timeout, giving up retrying"
+"""The text of Temporal's server (``timer_queue_active_task_executor.go``)."""
+_LOCAL_TIMEOUT: Final = "Activity timed out"
+"""The text of Temporal's core, whichever timeout it was."""
 
 
 class TaskToken(msgspec.Struct, array_like=True, frozen=True):
@@ -40,6 +44,21 @@ def start_to_close(record: ActivityTaskScheduled) -> int:
     """How long one attempt may take, in milliseconds."""
     limits = [limit for limit in (record.start_to_close_timeout, record.schedule_to_close_timeout) if limit]
     return min(limits, default=0)
+
+
+def attempt_limit(record: ActivityTaskScheduled, scheduled: int, start: int) -> int:
+    """How long an attempt that starts at ``start`` may take, in milliseconds; 0 for no limit."""
+    limits = [record.start_to_close_timeout] if record.start_to_close_timeout else []
+    if record.schedule_to_close_timeout:
+        limits.append(max(1, scheduled + record.schedule_to_close_timeout - start))
+    return min(limits, default=0)
+
+
+def timeout_at(record: ActivityTaskScheduled, scheduled: int, deadline: int) -> TimeoutType:
+    """Which timeout an attempt has exceeded that was to end by ``deadline``."""
+    end = scheduled + record.schedule_to_close_timeout
+    in_total = record.schedule_to_close_timeout and deadline >= end
+    return TimeoutType.SCHEDULE_TO_CLOSE if in_total else TimeoutType.START_TO_CLOSE
 
 
 def decide_retry(
@@ -82,11 +101,18 @@ def ended_badly(
 ) -> Input:
     """The outcome of an activity whose last attempt failed or timed out for good."""
     common = (now, outcome_key(record.sequence, attempt), record.sequence, attempt, started, identity)
-    if isinstance(failure.info, TimeoutFailureInfo):
-        if failure.cause is None:
-            failure.cause = last_failure
-        return history.ActivityTaskTimedOut(*common, failure, int(state))
-    return history.ActivityTaskFailed(*common, failure, int(state))
+    timeout = failure.info
+    if not isinstance(timeout, TimeoutFailureInfo):
+        return history.ActivityTaskFailed(*common, failure, int(state))
+    if record.local:
+        failure.message = _LOCAL_TIMEOUT
+    elif state is RetryState.TIMEOUT and timeout.timeout_type != TimeoutType.SCHEDULE_TO_START:
+        # Whichever timeout it was: the schedule-to-close timeout is why there is no other attempt.
+        failure.message = _NO_TIME
+        timeout.timeout_type = int(TimeoutType.SCHEDULE_TO_CLOSE)
+    if failure.cause is None:
+        failure.cause = last_failure
+    return history.ActivityTaskTimedOut(*common, failure, int(state))
 
 
 def outcome_key(sequence: int, attempt: int) -> str:
@@ -130,4 +156,5 @@ def activity_task(
         task_token=TaskToken(namespace, workflow_id, run_id, record.sequence, attempt).encode(),
         is_local=record.local,
         retry_policy=record.retry_policy or DEFAULT_RETRY_POLICY,
+        priority=record.priority,
     )

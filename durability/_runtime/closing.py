@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from durability._core import history
 from durability._core.encoding import decode_delta, encode_delta
-from durability._core.history import FORMAT, Delta, Input
+from durability._core.history import FORMAT, Delta, Input, closes
 from durability._core.run import PYTHON, Run, effective
 from durability._runtime.dispatch import Decision, decisions
 from durability._runtime.frontend import Status
 from durability._runtime.gateway import first_head, waiting_messages
 from durability._runtime.identifiers import successor_run_id
-from durability._runtime.outcomes import closes, report_to_parent, status_of, stored_outcome
+from durability._runtime.outcomes import report_to_parent, status_of, stored_outcome
 from durability._runtime.ports import FencedError, Head, Settlement, WorkflowKey
-from durability._runtime.succession import successor_of
+from durability._runtime.succession import note_retry_state, successor_of
 
 if TYPE_CHECKING:
     from durability._runtime.workflow_task import WorkflowTask
@@ -86,7 +86,7 @@ async def close(task: WorkflowTask, commands: list[Decision]) -> str:
     started = successor_of(run, max(run.time, engine.clock())) if head.open else None
     if started is not None:
         return await _go_on_as(task, started, commands)
-    leaves = task.dispatcher.has_work_at_close(run, commands)
+    leaves = task.dispatcher.has_work_at_close(run, commands, successor=False)
     if head.open:
         settlement = Settlement(
             dispatched=head.dispatched if leaves else run.last,
@@ -110,7 +110,7 @@ async def close(task: WorkflowTask, commands: list[Decision]) -> str:
 
 async def _go_on_as(task: WorkflowTask, started: history.WorkflowExecutionStarted, commands: list[Decision]) -> str:
     run, head, engine = task.run, task.head, task.engine
-    leaves = task.dispatcher.leaves_commands(commands)
+    leaves = task.dispatcher.has_work_at_close(run, commands, successor=True)
     run_id = successor_run_id(run.run_id, run.last, run.time)
     assert run.closing is not None
     successor = first_head(task.key, run_id, started, {"start": started}, started.time)
@@ -164,6 +164,27 @@ async def finish_predecessor(task: WorkflowTask) -> None:
     ]
     await _dispatch_predecessor(task, run, left)
     run.close()
+
+
+async def fail_unseen(task: WorkflowTask, error: Exception) -> bool:
+    """Fail a run whose code does not fit its history, as its workflow asks for. False if it is at its end already."""
+    engine, head = task.engine, task.head
+    bodies = await engine.store.deltas(task.key, head.run_id)
+    deltas = [(sequence, decode_delta(body), len(body)) for sequence, body in bodies]
+    if not head.open or (deltas and closes(deltas[-1][1])):
+        return False
+    run = Run(task.key.namespace, task.key.workflow_id, head.run_id, engine.factory)
+    run.absorb(deltas)
+    inputs = [message for _, message in waiting_messages(head) if run.accepts(message)]
+    command = history.WorkflowExecutionFailed(engine.to_failure(error))
+    delta = run.end(inputs, command, engine.clock(), build=engine.build, identity=engine.identity)
+    note_retry_state(run)
+    body = encode_delta(delta)
+    await engine.store.append(task.key, head.run_id, run.last + 1, body)
+    run.committed(run.last + 1, delta, len(body))
+    task.run.close()
+    task.run, task.undispatched = run, decisions(delta)
+    return True
 
 
 async def end_unseen(task: WorkflowTask, error: Exception) -> bool:

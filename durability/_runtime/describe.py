@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from durability._core import history
 from durability._core.history import Delta
+from durability._core.run import upsert
 from durability._runtime.frontend import Description, PendingActivity
 from durability._runtime.leftovers import decode_details, decode_failure
 from durability._runtime.ports import Head, HistoryStore
@@ -36,6 +37,20 @@ def describe_head(head: Head) -> Description:
         task_failure=head.task_failure,
         next_wake_up=head.wake_up,
     )
+
+
+def note_changes(description: Description, deltas: Iterable[Delta]) -> None:
+    """Bring memo and search attributes up to date: the head learns of changes when the run is released."""
+    memo, search_attributes = dict(description.memo), dict(description.search_attributes)
+    for delta in deltas:
+        for command in delta.commands:
+            if isinstance(command, history.SearchAttributesUpserted):
+                upsert(search_attributes, command.search_attributes)
+            elif isinstance(command, history.WorkflowPropertiesModified):
+                memo.update({name: value for name, value in command.memo.items() if value is not None})
+                for name in [name for name, value in command.memo.items() if value is None]:
+                    memo.pop(name, None)
+    description.memo, description.search_attributes = memo, search_attributes
 
 
 async def pending_activities(store: HistoryStore, head: Head, deltas: Iterable[Delta]) -> list[PendingActivity]:

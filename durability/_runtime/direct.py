@@ -1,15 +1,47 @@
-"""Direct invocations of the workflow function: queries and updates."""
+"""Queries and updates on their way to the process that serves the workflow, and back."""
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import TYPE_CHECKING, Any, Final
 
 from durability._runtime import queries, updates
-from durability._runtime.engine import Engine
+
+if TYPE_CHECKING:
+    from durability._runtime.engine import Engine
+
+ELSEWHERE_KEY: Final = "durability_elsewhere"
+
+
+class ServedElsewhereError(Exception):
+    """The workflow is of a task queue that another process serves."""
+
+    def __init__(self, task_queue: str) -> None:
+        super().__init__(task_queue)
+        self.task_queue = task_queue
 
 
 async def answer(engine: Engine, event: dict[str, Any], *, deadline: int) -> dict[str, str] | None:
     """Answer a direct invocation; None for an event that is none."""
+    try:
+        return await _answer(engine, event, deadline)
+    except ServedElsewhereError as error:
+        return {ELSEWHERE_KEY: error.task_queue}
+
+
+def elsewhere(answer: bytes) -> str | None:
+    """The task queue that an answer points to instead of answering; None if it answers."""
+    decoded = json.loads(answer)
+    return decoded.get(ELSEWHERE_KEY) if isinstance(decoded, dict) else None
+
+
+async def check_here(engine: Engine, task_queue: str) -> None:
+    """Raise ServedElsewhereError for a workflow that is not this process's business."""
+    if await engine.routes.elsewhere(task_queue, "workflow"):
+        raise ServedElsewhereError(task_queue)
+
+
+async def _answer(engine: Engine, event: dict[str, Any], deadline: int) -> dict[str, str] | None:
     if queries.EVENT_KEY in event:
         from durability._runtime.query_task import answer as answer_query
 

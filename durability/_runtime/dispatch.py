@@ -66,7 +66,7 @@ class Dispatcher:
                     if command.sequence in run.children and command.sequence not in run.child_runs:
                         calls.append(self._start_child(run, command))
                 case history.CancelChildWorkflowExecutionRequested():
-                    if command.sequence in run.children:
+                    if command.sequence in run.children and command.sequence in run.child_cancels:
                         calls.append(self._cancel_child(run, command))
                 case history.SignalExternalWorkflowExecutionInitiated():
                     if command.sequence in run.signals_out:
@@ -79,17 +79,13 @@ class Dispatcher:
         news = await asyncio.gather(*calls)
         return [message for message in news if message is not None]
 
-    def has_work_at_close(self, run: Run, commands: Iterable[Decision]) -> bool:
-        """Whether anything is to be dispatched when the run has closed."""
+    def has_work_at_close(self, run: Run, commands: Iterable[Decision], *, successor: bool) -> bool:
+        """Whether anything is to be dispatched when the run has closed; its parent hears of the last of a chain."""
         assert run.started is not None
         if run.children and any(child.parent_close_policy != ABANDON for child in run.children.values()):
             return True
-        if run.started.parent is not None:
+        if run.started.parent is not None and not successor:
             return True
-        return self.leaves_commands(commands)
-
-    def leaves_commands(self, commands: Iterable[Decision]) -> bool:
-        """Whether a closing delta decided anything besides the end."""
         return any(isinstance(command, _LEFT_BEHIND) for command in commands)
 
     async def dispatch_close(self, run: Run, commands: Iterable[Decision], *, successor: bool) -> None:
@@ -100,9 +96,9 @@ class Dispatcher:
                     run.child_runs[sequence] = run_id
                 case history.StartChildWorkflowExecutionFailed(sequence=sequence):
                     del run.children[sequence]
+        await asyncio.gather(*(self._close_child(run, child) for child in run.children.values()))
         if successor:
             return
-        await asyncio.gather(*(self._close_child(run, child) for child in run.children.values()))
         assert run.started is not None
         assert run.closing is not None
         parent = run.started.parent
@@ -153,9 +149,9 @@ class Dispatcher:
             return history.StartChildWorkflowExecutionFailed(now, key, command.sequence, ALREADY_EXISTS)
         return history.ChildWorkflowExecutionStarted(now, key, command.sequence, started.run_id)
 
-    async def _cancel_child(self, run: Run, command: history.CancelChildWorkflowExecutionRequested) -> None:
+    async def _cancel_child(self, run: Run, command: history.CancelChildWorkflowExecutionRequested) -> Input:
         child = run.children[command.sequence]
-        await self._deliver_cancel(
+        done = await self._deliver_cancel(
             run,
             WorkflowKey(run.namespace, child.workflow_id),
             run.child_runs.get(command.sequence),
@@ -163,6 +159,8 @@ class Dispatcher:
             command.reason,
             chain=True,
         )
+        now, name = self.engine.clock(), f"cancel-child:{command.sequence}"
+        return history.ChildWorkflowCancelDelivered(now, name, command.sequence, 0 if done else NOT_FOUND)
 
     async def _deliver_cancel(
         self, run: Run, key: WorkflowKey, run_id: str | None, sequence: int, reason: str, *, chain: bool = False
@@ -182,7 +180,9 @@ class Dispatcher:
         name = f"signal:{run.run_id}:{command.sequence}"
         message = history.WorkflowExecutionSignaled(now, name, command.name, command.arguments, command.headers)
         key = WorkflowKey(command.namespace or run.namespace, workflow_id)
-        if await self.engine.gateway.deliver(key, run_id, name, message, chain=command.child_sequence > 0):
+        if not _is_oneself(run, key, run_id or "") and await self.engine.gateway.deliver(
+            key, run_id, name, message, chain=command.child_sequence > 0
+        ):
             return history.ExternalWorkflowExecutionSignaled(now, name, command.sequence)
         return history.SignalExternalWorkflowExecutionFailed(now, name, command.sequence, NOT_FOUND)
 
@@ -190,21 +190,38 @@ class Dispatcher:
         self, run: Run, command: history.RequestCancelExternalWorkflowExecutionInitiated
     ) -> Input:
         key = WorkflowKey(command.namespace or run.namespace, command.workflow_id)
-        done = await self._deliver_cancel(run, key, command.run_id or None, command.sequence, command.reason)
+        # The text is that of Temporal's core, which puts the caller's reason into it.
+        reason = f"Cancel requested by workflow with run id {run.run_id} with reason: {command.reason}"
+        done = not _is_oneself(run, key, command.run_id) and (
+            await self._deliver_cancel(run, key, command.run_id or None, command.sequence, reason)
+            or await self.engine.gateway.exists(key, command.run_id or None)
+        )
         now = self.engine.clock()
         name = f"cancel-external:{command.sequence}"
         if done:
             return history.ExternalWorkflowExecutionCancelRequested(now, name, command.sequence)
         return history.RequestCancelExternalWorkflowExecutionFailed(now, name, command.sequence, NOT_FOUND)
 
+    async def _exists(self, key: WorkflowKey, run_id: str | None) -> bool:
+        store = self.engine.store
+        head = await store.head(key)
+        if head is not None and run_id and head.run_id != run_id:
+            head = await store.closed_run(key, run_id)
+        return head is not None
+
     async def _close_child(self, run: Run, child: history.StartChildWorkflowExecutionInitiated) -> None:
         key = WorkflowKey(run.namespace, child.workflow_id)
         run_id = run.child_runs.get(child.sequence)
         if child.parent_close_policy == REQUEST_CANCEL:
-            await self._deliver_cancel(run, key, run_id, child.sequence, "parent closed", chain=True)
+            await self._deliver_cancel(run, key, run_id, child.sequence, "", chain=True)
         elif child.parent_close_policy != ABANDON:
             message = history.WorkflowExecutionTerminated(self.engine.clock(), "terminate", "by parent close policy")
             await self.engine.gateway.deliver(key, run_id, message.key, message, chain=True)
+
+
+def _is_oneself(run: Run, key: WorkflowKey, run_id: str) -> bool:
+    """Whether a run sends something to itself: Temporal refuses that as "not found"."""
+    return key == WorkflowKey(run.namespace, run.workflow_id) and run_id in ("", run.run_id)
 
 
 _LEFT_BEHIND = (

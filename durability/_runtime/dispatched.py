@@ -8,6 +8,7 @@ claimed, and declares the attempt timed out or waits on.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 
@@ -20,6 +21,9 @@ from durability._runtime.engine import Engine
 from durability._runtime.leftovers import decode_details, decode_failure, encode_failure
 from durability._runtime.ports import ActivityAttempt, TaskState, WorkflowKey
 from durability.exceptions import RetryState, TimeoutType
+
+LONGEST_RECHECK: Final = 86_400_000
+"""Milliseconds between two looks at an attempt that nobody claims."""
 
 
 @dataclass(slots=True)
@@ -42,6 +46,7 @@ class DispatchedActivities:
             due=due,
             scheduled=activity.scheduled,
             body=encode_command(msgspec.structs.replace(activity.record, task_queue=queue)),
+            task_queue=queue,
         )
 
     def next_due(self, run: Run) -> int:
@@ -86,8 +91,7 @@ class DispatchedActivities:
             return None
         last_failure = decode_failure(state.failure)
         details = decode_details(state.details)
-        cause = last_failure if kind is TimeoutType.SCHEDULE_TO_CLOSE else None
-        failure = timeout_failure(kind, last_heartbeat_details=details, cause=cause)
+        failure = timeout_failure(kind, last_heartbeat_details=details)
         attempt = max(state.attempt, activity.attempt)
         retry_state = RetryState.TIMEOUT
         if kind in (TimeoutType.START_TO_CLOSE, TimeoutType.HEARTBEAT):
@@ -102,9 +106,9 @@ class DispatchedActivities:
             failure,
             retry_state,
             attempt=attempt,
-            started=state.claimed or now,
+            started=0 if _waiting_attempt(state) else state.claimed,
             now=now,
-            identity=self.engine.identity,
+            identity="",
             last_failure=last_failure,
         )
 
@@ -139,9 +143,12 @@ class DispatchedActivities:
         again = 0
         if _waiting_attempt(state):
             since = max(activity.scheduled, state.next_due)
-            again = max(since, now) + self.engine.settings.attempt_recheck
-            if record.schedule_to_start_timeout:
-                limits.append((since + record.schedule_to_start_timeout, TimeoutType.SCHEDULE_TO_START))
+            # Ever more rarely: its worker may be away for days, and its message waits all the while.
+            patience = self.engine.settings.attempt_recheck
+            again = max(since, now) + min(max(patience, now - since), max(patience, LONGEST_RECHECK))
+            to_start = record.schedule_to_start_timeout or record.schedule_to_close_timeout
+            if to_start:
+                limits.append((since + to_start, TimeoutType.SCHEDULE_TO_START))
         else:
             limits.append((state.claimed + start_to_close(record), TimeoutType.START_TO_CLOSE))
             if record.heartbeat_timeout:

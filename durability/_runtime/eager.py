@@ -12,20 +12,23 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from durability._core import history
-from durability._core.failure import Failure, timeout_failure
+from durability._core.failure import Failure, TimeoutFailureInfo, timeout_failure
 from durability._core.history import ActivityTaskScheduled, Input
 from durability._core.payload import Payload
 from durability._core.run import OpenActivity, Run
 from durability._runtime.attempts import (
     activity_task,
+    attempt_limit,
     cancelled,
     decide_retry,
     ended_badly,
     outcome_key,
     start_to_close,
+    timeout_at,
 )
 from durability._runtime.engine import Engine
-from durability._runtime.ports import WorkflowKey
+from durability._runtime.leftovers import decode_details, encode_details
+from durability._runtime.ports import TaskState, WorkflowKey
 from durability.activity._runner import (
     ActivityCancelled,
     ActivityCompleted,
@@ -49,6 +52,7 @@ class EagerActivities:
         handed_over: Whether something was left to the next invocation, because this one's time is running out.
         news: Outcomes that no delta has recorded yet.
         released: Whether the run was let go of, so that others may decide about it.
+        elsewhere: Whether the activities of the run's task queue are others' business.
     """
 
     engine: Engine
@@ -56,8 +60,11 @@ class EagerActivities:
     capacity: int
     handed_over: bool = False
     released: bool = False
+    elsewhere: bool = False
     news: deque[Input] = field(default_factory=deque)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _unwritten: dict[int, tuple[int, list[Payload]]] = field(default_factory=dict)
+    _written: dict[int, int] = field(default_factory=dict)
     _running: dict[int, tuple[int, asyncio.Task[None], Cancellation]] = field(default_factory=dict)
 
     @property
@@ -72,7 +79,7 @@ class EagerActivities:
     def plan(self, record: ActivityTaskScheduled, task_queue: str, now: int) -> int:
         """Decide how an activity is to run: the value for the record's ``eager_deadline``; 0 means "dispatch it"."""
         limit = start_to_close(record)
-        elsewhere = record.task_queue not in ("", task_queue)
+        elsewhere = self.elsewhere or record.task_queue not in ("", task_queue)
         if record.local:
             limit = limit or self.capacity
         elif record.disable_eager_execution or elsewhere or record.heartbeat_timeout:
@@ -119,12 +126,16 @@ class EagerActivities:
                 continue
             if activity.deadline > 0:
                 if activity.deadline <= now:
-                    lost = timeout_failure(TimeoutType.START_TO_CLOSE)
-                    inputs.append(self._after_failure(activity.record, activity, activity.attempt, lost, now, 0))
+                    lost = timeout_failure(timeout_at(activity.record, activity.scheduled, activity.deadline))
+                    inputs.append(
+                        self._after_failure(activity.record, activity, activity.attempt, lost, now, activity.due)
+                    )
             elif activity.cancel_requested:
                 inputs.append(cancelled(sequence, activity.attempt, now))
+            elif (late := _not_begun_in_time(activity, now)) is not None:
+                inputs.append(late)
             elif activity.due <= now:
-                limit = start_to_close(activity.record) or self.capacity
+                limit = attempt_limit(activity.record, activity.scheduled, now) or self.capacity
                 deadline = self.begin_by(limit, now)
                 if deadline:
                     inputs.append(
@@ -146,22 +157,47 @@ class EagerActivities:
         return min(times, default=0)
 
     def _heartbeat(
-        self, run: Run, sequence: int, cancellation: Cancellation
+        self, run: Run, sequence: int, attempt: int, cancellation: Cancellation
     ) -> Callable[[list[Payload]], Awaitable[None]]:
-        """What a sign of life does: once the run is released, it is how the attempt hears that it is cancelled."""
-        key = WorkflowKey(run.namespace, run.workflow_id)
-        asked = 0
+        """What a sign of life does: its details are kept in case this process dies, if the attempt takes long.
 
-        async def heartbeat(_: list[Payload]) -> None:
+        Once the run is released, it is also how the attempt hears that it is cancelled.
+        """
+        key = WorkflowKey(run.namespace, run.workflow_id)
+        store, settings = self.engine.store, self.engine.settings
+        asked = self._written[sequence] = 0
+        write_from = self.engine.clock() + settings.detach_after
+
+        async def heartbeat(details: list[Payload]) -> None:
             nonlocal asked
             now = self.engine.clock()
-            if not self.released or now - asked < self.engine.settings.detach_after:
-                return
-            asked = now
-            if (await self.engine.store.task(key, run.run_id, sequence)).cancel_requested:
+            state: TaskState | None = None
+            if now >= write_from and now - self._written[sequence] >= settings.eager_heartbeat_interval:
+                asked = self._written[sequence] = now
+                self._unwritten.pop(sequence, None)
+                encoded = encode_details(details)
+                state = await store.heartbeat(key, run.run_id, sequence, attempt, encoded, now, eager=True)
+                if state is None:
+                    cancellation.request()  # another attempt has begun
+            else:
+                self._unwritten[sequence] = attempt, details
+                if self.released and now - asked >= settings.detach_after:
+                    asked = now
+                    state = await store.task(key, run.run_id, sequence)
+            if state is not None and state.cancel_requested:
                 cancellation.request()
 
         return heartbeat
+
+    async def keep_details(self, run: Run) -> None:
+        """When the run is released: write down what attempts under way have told, as others may give them up."""
+        key, now = WorkflowKey(run.namespace, run.workflow_id), self.engine.clock()
+        unwritten, self._unwritten = self._unwritten, {}
+        for sequence, (attempt, details) in unwritten.items():
+            if sequence in self._running and self._running[sequence][0] == attempt:
+                self._written[sequence] = now
+                encoded = encode_details(details)
+                await self.engine.store.heartbeat(key, run.run_id, sequence, attempt, encoded, now, eager=True)
 
     async def _attempt(self, run: Run, activity: OpenActivity, attempt: int, cancellation: Cancellation) -> None:
         engine = self.engine
@@ -186,9 +222,10 @@ class EagerActivities:
             scheduled=activity.scheduled,
             started=started,
             current_scheduled=activity.due,
+            heartbeat_details=await self._details(run, activity, attempt),
         )
         result = await engine.runner.run(
-            task, heartbeat=self._heartbeat(run, record.sequence, cancellation), cancellation=cancellation
+            task, heartbeat=self._heartbeat(run, record.sequence, attempt, cancellation), cancellation=cancellation
         )
         now = engine.clock()
         common = (now, outcome_key(record.sequence, attempt), record.sequence, attempt, started, engine.identity)
@@ -198,8 +235,8 @@ class EagerActivities:
                 outcome = history.ActivityTaskCompleted(*common, payload)
             case ActivityCancelled(failure):
                 outcome = history.ActivityTaskCanceled(*common, failure)
-            case ActivityFailed(failure):
-                outcome = self._after_failure(record, activity, attempt, failure, now, started)
+            case ActivityFailed(failure, details):
+                outcome = self._after_failure(record, activity, attempt, failure, now, started, details)
             case ActivityCompletesLater():
                 outcome = None
         if outcome is not None:
@@ -212,6 +249,17 @@ class EagerActivities:
             del self._running[sequence]
         self.changed.set()
 
+    async def _details(self, run: Run, activity: OpenActivity, attempt: int) -> list[Payload] | None:
+        """What the attempts before have told: the history knows it, unless the last one's process died."""
+        last = activity.failure.info if activity.failure is not None else None
+        if attempt == 1 or not isinstance(last, TimeoutFailureInfo):
+            return activity.details
+        if last.last_heartbeat_details:
+            return last.last_heartbeat_details
+        key = WorkflowKey(run.namespace, run.workflow_id)
+        state = await self.engine.store.task(key, run.run_id, activity.record.sequence)
+        return decode_details(state.details) or activity.details
+
     def _after_failure(
         self,
         record: ActivityTaskScheduled,
@@ -220,6 +268,7 @@ class EagerActivities:
         failure: Failure,
         now: int,
         started: int,
+        details: list[Payload] | None = None,
     ) -> Input:
         decision = decide_retry(record, attempt, failure, now=now, scheduled=activity.scheduled)
         if decision.delay_ms is None or activity.cancel_requested:
@@ -228,13 +277,36 @@ class EagerActivities:
                 failure,
                 RetryState.CANCEL_REQUESTED if activity.cancel_requested else decision.retry_state,
                 attempt=attempt,
-                started=started or now,
+                started=started,
                 now=now,
                 identity=self.engine.identity,
                 last_failure=activity.failure,
             )
         due = now + decision.delay_ms
-        limit = start_to_close(record) or self.capacity
+        limit = attempt_limit(record, activity.scheduled, due) or self.capacity
         stay = decision.delay_ms <= self.engine.settings.linger
         deadline = self.begin_by(decision.delay_ms + limit, now) if stay else 0
-        return history.ActivityRetryScheduled(now, record.sequence, attempt + 1, due, deadline, failure)
+        return history.ActivityRetryScheduled(now, record.sequence, attempt + 1, due, deadline, failure, details)
+
+
+def _not_begun_in_time(activity: OpenActivity, now: int) -> Input | None:
+    record = activity.record
+    limits = []
+    if record.schedule_to_close_timeout:
+        limits.append((activity.scheduled + record.schedule_to_close_timeout, TimeoutType.SCHEDULE_TO_CLOSE))
+    to_start = record.schedule_to_start_timeout or record.schedule_to_close_timeout
+    if to_start:
+        limits.append((activity.due + to_start, TimeoutType.SCHEDULE_TO_START))
+    passed = [(when, kind) for when, kind in limits if when <= now]
+    if not passed:
+        return None
+    return ended_badly(
+        record,
+        timeout_failure(min(passed)[1]),
+        RetryState.TIMEOUT,
+        attempt=activity.attempt,
+        started=0,
+        now=now,
+        identity="",
+        last_failure=activity.failure,
+    )

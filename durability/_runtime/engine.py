@@ -9,9 +9,19 @@ from dataclasses import dataclass, field
 from durability._core.failure import Failure
 from durability._core.run import InstanceFactory
 from durability._runtime.gateway import Gateway
-from durability._runtime.ports import Clock, HistoryStore, Sleep, TaskQueue, TimerService, WorkflowInvoker
+from durability._runtime.ports import (
+    Clock,
+    HistoryStore,
+    Sleep,
+    TaskKind,
+    TaskQueue,
+    TaskRoutes,
+    TimerService,
+    WorkflowInvoker,
+)
 from durability._runtime.sessions import Sessions
 from durability._runtime.settings import Settings
+from durability._runtime.turns import Turns
 from durability._runtime.wakeups import WakeUps
 from durability.activity._runner import ActivityRunner
 
@@ -21,6 +31,13 @@ Count = Callable[[str, int], None]
 
 def _count_nothing(metric: str, number: int) -> None:
     """Nobody wants to know."""
+
+
+class _Everything:
+    """Leaves no task to others."""
+
+    async def elsewhere(self, task_queue: str, kind: TaskKind) -> bool:
+        return False
 
 
 @dataclass(slots=True)
@@ -36,6 +53,7 @@ class Engine:
         count: Told how often something happened that an operator wants to know of.
         build: Build id of the code, recorded with every delta.
         identity: Names this process in histories.
+        routes: Says which tasks are to be left to others; none by default.
     """
 
     namespace: str
@@ -52,7 +70,9 @@ class Engine:
     settings: Settings = field(default_factory=Settings)
     build: str = ""
     identity: str = ""
+    routes: TaskRoutes = field(default_factory=_Everything)
     sessions: Sessions = field(default_factory=Sessions)
+    turns: Turns = field(default_factory=Turns)
     gateway: Gateway = field(init=False)
     wake_ups: WakeUps = field(init=False)
 

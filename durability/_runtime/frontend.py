@@ -62,11 +62,15 @@ class StartRequest(msgspec.Struct, kw_only=True):
 
 
 class Started(msgspec.Struct, kw_only=True):
-    """Outcome of a start. ``existing`` tells that the run was there already (same request, or USE_EXISTING)."""
+    """Outcome of a start. ``existing`` tells that the run was there already (same request, or USE_EXISTING).
+
+    ``first_run_id`` is then the first run of the chain that it belongs to.
+    """
 
     workflow_id: str
     run_id: str
     existing: bool = False
+    first_run_id: str = ""
 
 
 class UpdateStage(IntEnum):
@@ -98,7 +102,8 @@ class UpdateRequest(msgspec.Struct, kw_only=True):
 class UpdateState(msgspec.Struct, kw_only=True):
     """What has become of an update: once completed, ``failure`` says whether it failed or was rejected.
 
-    ``existing`` tells whether the workflow was there before the start that the update came with.
+    ``existing`` tells whether the workflow was there before the start that the update came with, and ``first_run_id``
+    is then the first run of its chain.
     """
 
     workflow_id: str
@@ -108,6 +113,7 @@ class UpdateState(msgspec.Struct, kw_only=True):
     result: Payload | None = None
     failure: Failure | None = None
     existing: bool = False
+    first_run_id: str = ""
 
 
 class ActivityReport(msgspec.Struct, kw_only=True):
@@ -227,7 +233,9 @@ class Frontend(Protocol):
 
     async def cancel(
         self, workflow_id: str, run_id: str | None, *, request_id: str, reason: str = "", identity: str = ""
-    ) -> None: ...
+    ) -> bool:
+        """Ask an execution to cancel itself; False if it has ended already. Raises RPCError(NOT_FOUND)."""
+        ...
 
     async def terminate(
         self,

@@ -7,17 +7,19 @@ covered by the reconciler: the mark is set, and a run that stays awake for too l
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from typing import Final
 
 from durability._core import history
 from durability._core.encoding import decode_command, decode_delta, decode_input, encode_input
-from durability._core.history import Delta, Input
+from durability._core.event_count import EventCounter
+from durability._core.history import Delta, Input, closes
 from durability._core.payload import Payload
-from durability._core.run import count_events, effective
+from durability._core.run import effective
 from durability._runtime import queries, updates
-from durability._runtime.describe import describe_head, pending_activities
+from durability._runtime.describe import describe_head, note_changes, pending_activities
 from durability._runtime.frontend import (
     ActivityReport,
     Description,
@@ -32,7 +34,7 @@ from durability._runtime.frontend import (
     UpdateState,
 )
 from durability._runtime.identifiers import new_run_id
-from durability._runtime.outcomes import closes, outcome_of
+from durability._runtime.outcomes import outcome_of
 from durability._runtime.ports import (
     Clock,
     Head,
@@ -41,11 +43,16 @@ from durability._runtime.ports import (
     ItemTooLargeError,
     Sleep,
     TaskQueue,
-    WakeUp,
     WorkflowInvoker,
     WorkflowKey,
 )
-from durability._runtime.validation import check_identifier, check_payloads
+from durability._runtime.validation import (
+    check_identifier,
+    check_payloads,
+    check_run_id,
+    workflow_closed,
+    workflow_not_found,
+)
 from durability.exceptions import WorkflowAlreadyStartedError
 from durability.service import RPCError, RPCStatusCode
 
@@ -55,9 +62,12 @@ TERMINATE_IF_RUNNING: Final = 4
 CONFLICT_USE_EXISTING: Final = 2
 CONFLICT_TERMINATE_EXISTING: Final = 3
 
+_NO_REASON: Final = "terminated by user via frontend"
+"""What Temporal's server notes as the reason of a termination that was given none."""
 _ANSWERS_AT_ONCE: Final = 0.02
 _LONGEST_PAUSE: Final = 1.0
 _LONGEST_PAUSE_OF_UPDATES: Final = 5.0
+"""The reason that Temporal's server records if none is given."""
 _BUSY_ATTEMPTS: Final = 40
 
 
@@ -80,6 +90,7 @@ class Gateway:
         check_identifier("workflow type", request.workflow_type)
         check_identifier("request id", request.request_id)
         check_payloads("the arguments", request.arguments)
+        _check_policies(request)
         return await self.start_as(request, parent=None, root=None, wake=wake)
 
     async def start_as(
@@ -92,8 +103,9 @@ class Gateway:
     ) -> Started:
         """Start a run, as a child of ``parent`` if that is given."""
         start_delay = self._start_delay(request)
+        run_id = new_run_id(self.clock())
         for attempt in range(_BUSY_ATTEMPTS):
-            head = self._first_head(request, parent, root, start_delay)
+            head = self._first_head(request, run_id, parent, root, start_delay)
             try:
                 existing = await self.store.create(head)
             except ItemTooLargeError as error:
@@ -106,8 +118,10 @@ class Gateway:
                 if existing.request_id == request.request_id:
                     await self._wake_again(existing)
                     first_run_id = existing.record.first_run_id or existing.run_id
-                    return Started(workflow_id=request.workflow_id, run_id=first_run_id, existing=True)
-                decision = await self._resolve_conflict(request, existing)
+                    return Started(
+                        workflow_id=request.workflow_id, run_id=first_run_id, existing=True, first_run_id=first_run_id
+                    )
+                decision = await self._resolve_conflict(request, existing, run_id)
                 if decision is not None:
                     return decision
                 if not existing.open and not existing.awake:
@@ -140,12 +154,12 @@ class Gateway:
     def _first_head(
         self,
         request: StartRequest,
+        run_id: str,
         parent: history.ExecutionReference | None,
         root: history.ExecutionReference | None,
         start_delay: int,
     ) -> Head:
         now = self.clock()
-        run_id = new_run_id(now)
         started = history.WorkflowExecutionStarted(
             time=now,
             key=request.request_id,
@@ -153,7 +167,7 @@ class Gateway:
             task_queue=request.task_queue,
             arguments=request.arguments,
             headers=request.headers,
-            memo=request.memo,
+            memo={key: value for key, value in request.memo.items() if not _is_null(value)},
             search_attributes=request.search_attributes,
             execution_timeout=request.execution_timeout,
             run_timeout=request.run_timeout,
@@ -182,7 +196,7 @@ class Gateway:
             )
         return first_head(WorkflowKey(self.namespace, request.workflow_id), run_id, started, messages, now)
 
-    async def _resolve_conflict(self, request: StartRequest, existing: Head) -> Started | None:
+    async def _resolve_conflict(self, request: StartRequest, existing: Head, run_id: str) -> Started | None:
         """Apply the id policies to a head that is there. None: the way is clear, or will be in a moment."""
         if existing.open:
             terminate = (
@@ -190,8 +204,12 @@ class Gateway:
                 or request.id_reuse_policy == TERMINATE_IF_RUNNING
             )
             if terminate:
+                told = json.dumps(f"terminated by new runID: {run_id}").encode()
                 await self.terminate(
-                    request.workflow_id, existing.run_id, reason="TerminateIfRunning WorkflowIdReusePolicy Policy"
+                    request.workflow_id,
+                    existing.run_id,
+                    reason="TerminateIfRunning WorkflowIdReusePolicy",
+                    details=[Payload({"encoding": b"json/plain"}, told)],
                 )
                 return None
             if request.id_conflict_policy == CONFLICT_USE_EXISTING:
@@ -205,7 +223,12 @@ class Gateway:
                         headers=request.headers,
                         identity=request.identity,
                     )
-                return Started(workflow_id=request.workflow_id, run_id=existing.run_id, existing=True)
+                return Started(
+                    workflow_id=request.workflow_id,
+                    run_id=existing.run_id,
+                    existing=True,
+                    first_run_id=existing.record.first_run_id or existing.run_id,
+                )
             raise WorkflowAlreadyStartedError(request.workflow_id, request.workflow_type, run_id=existing.run_id)
         refused = request.id_reuse_policy == REJECT_DUPLICATE or (
             request.id_reuse_policy == ALLOW_DUPLICATE_FAILED_ONLY and existing.status == Status.COMPLETED
@@ -243,13 +266,13 @@ class Gateway:
 
     async def cancel(
         self, workflow_id: str, run_id: str | None, *, request_id: str, reason: str = "", identity: str = ""
-    ) -> None:
-        """Ask a workflow to cancel itself. Raises RPCError(NOT_FOUND)."""
+    ) -> bool:
+        """See ``Frontend.cancel``."""
         check_identifier("request id", request_id)
         message = history.WorkflowExecutionCancelRequested(
             time=self.clock(), key=f"cancel:{request_id}", reason=reason, identity=identity
         )
-        await self._deliver_or_explain(workflow_id, run_id, message.key, message)
+        return await self._deliver_or_explain(workflow_id, run_id, message.key, message, needs_open=False)
 
     async def terminate(
         self,
@@ -262,7 +285,7 @@ class Gateway:
     ) -> None:
         """End a workflow without asking it. Raises RPCError(NOT_FOUND)."""
         message = history.WorkflowExecutionTerminated(
-            time=self.clock(), key="terminate", reason=reason, details=details, identity=identity
+            time=self.clock(), key="terminate", reason=reason or _NO_REASON, details=details, identity=identity
         )
         await self._deliver_or_explain(workflow_id, run_id, message.key, message)
 
@@ -300,8 +323,11 @@ class Gateway:
             for recorded in delta.inputs
         )
 
-    async def _deliver_or_explain(self, workflow_id: str, run_id: str | None, name: str, message: Input) -> None:
+    async def _deliver_or_explain(
+        self, workflow_id: str, run_id: str | None, name: str, message: Input, *, needs_open: bool = True
+    ) -> bool:
         check_identifier("workflow id", workflow_id)
+        check_run_id(run_id)
         key = WorkflowKey(self.namespace, workflow_id)
         try:
             accepted = await self.deliver(key, run_id or None, name, message)
@@ -311,17 +337,14 @@ class Gateway:
                 RPCStatusCode.RESOURCE_EXHAUSTED,
                 b"",
             ) from error
-        if accepted:
-            return
-        head = await self._head(workflow_id, run_id)
-        raise RPCError(
-            f"workflow execution already completed: {workflow_id!r} (run {head.run_id}) is {head.status.name}",
-            RPCStatusCode.NOT_FOUND,
-            b"",
-        )
+        if not accepted:
+            await self._head(workflow_id, run_id)
+            if needs_open:
+                raise workflow_closed()
+        return accepted
 
     async def _wake(self, head: Head) -> None:
-        await self.queue.send_wake_up(WakeUp(head.key.workflow_id, head.run_id))
+        await self.queue.send_wake_up(head.wake_up_at(0))
 
     async def _wake_again(self, head: Head) -> None:
         """A repeated start may be the retry of one that died before its wake-up was sent."""
@@ -341,14 +364,16 @@ class Gateway:
     ) -> Payload | None:
         """See ``Frontend.query``."""
         check_identifier("workflow id", workflow_id)
+        check_run_id(run_id)
         check_identifier("query name", name)
         check_payloads("the query's arguments", arguments)
         request = queries.WorkflowQuery(workflow_id, run_id or "", name, arguments, headers or {})
-        return queries.read_answer(await self.invoker.invoke(queries.encode(request)))
+        return queries.read_answer(await self.invoker.invoke(queries.encode(request), workflow_id))
 
     async def update(self, request: UpdateRequest, *, wait: float) -> UpdateState:
         """See ``Frontend.update``."""
         check_identifier("workflow id", request.workflow_id)
+        check_run_id(request.run_id)
         check_identifier("update name", request.name)
         check_identifier("update id", request.update_id)
         check_payloads("the update's arguments", request.arguments)
@@ -358,7 +383,7 @@ class Gateway:
         event = updates.encode(request)
         pause = _ANSWERS_AT_ONCE
         while True:
-            state = updates.read_answer(request, await self.invoker.invoke(event)).state
+            state = await self._ask_for_update(request, event)
             left = (deadline - self.clock()) / 1000
             if state is not None or left <= 0:
                 break
@@ -371,8 +396,18 @@ class Gateway:
         found = await self.update_outcome(
             request.workflow_id, state.run_id, request.update_id, stage=request.stage, wait=max(0.0, left)
         )
-        found.existing = state.existing
+        found.existing, found.first_run_id = state.existing, state.first_run_id
         return found
+
+    async def _ask_for_update(self, request: UpdateRequest, event: bytes) -> UpdateState | None:
+        """What has become of an update; None while no run has taken it."""
+        try:
+            answer = await self.invoker.invoke(event, request.workflow_id)
+        except RPCError as error:
+            if error.status != RPCStatusCode.DEADLINE_EXCEEDED:
+                raise
+            return None  # no worker is there; one may come
+        return updates.read_answer(request, answer).state
 
     async def update_outcome(
         self, workflow_id: str, run_id: str | None, update_id: str, *, stage: UpdateStage, wait: float
@@ -420,7 +455,11 @@ class Gateway:
             deltas = [delta async for delta in self.history(workflow_id, head.run_id)]
             # Updates that only change the workflow's state leave the head as it is.
             written = [delta for delta in deltas if delta.format != history.NOT_WRITTEN]
-            description.history_length = sum(map(count_events, written))
+            events = EventCounter()
+            for delta in written:
+                events.add(delta)
+            description.history_length = events.length
+            note_changes(description, written)
             description.pending_activities = await pending_activities(self.store, head, deltas)
         return description
 
@@ -463,7 +502,7 @@ class Gateway:
             return
         waiting = [message for _, message in waiting_messages(current) if inbox_name(message) not in consumed]
         if waiting:
-            yield Delta(history.NOT_WRITTEN, self.clock(), waiting, [])
+            yield Delta(history.NOT_WRITTEN, current.awake, waiting, [])
 
     async def list(self, filter: ListFilter) -> Page:
         """A page of runs, newest start first; eventually consistent."""
@@ -473,20 +512,41 @@ class Gateway:
     async def close(self) -> None:
         """Nothing is held."""
 
-    async def _head(self, workflow_id: str, run_id: str | None) -> Head:
-        check_identifier("workflow id", workflow_id)
-        key = WorkflowKey(self.namespace, workflow_id)
+    async def exists(self, key: WorkflowKey, run_id: str | None) -> bool:
+        """Whether there is or was a run with this workflow id, or this very run."""
+        return await self._find(key, run_id) is not None
+
+    async def _find(self, key: WorkflowKey, run_id: str | None) -> Head | None:
         head = await self.store.head(key)
         if head is not None and run_id and head.run_id != run_id:
             head = await self.store.closed_run(key, run_id)
-        if head is None:
-            run = f" with run id {run_id!r}" if run_id else ""
-            raise RPCError(
-                f"workflow not found for ID: {workflow_id!r}{run} in namespace {self.namespace!r}",
-                RPCStatusCode.NOT_FOUND,
-                b"",
-            )
         return head
+
+    async def _head(self, workflow_id: str, run_id: str | None) -> Head:
+        check_identifier("workflow id", workflow_id)
+        head = await self._find(WorkflowKey(self.namespace, workflow_id), run_id)
+        if head is None:
+            raise workflow_not_found(workflow_id, run_id)
+        return head
+
+
+def _is_null(payload: Payload) -> bool:
+    """Whether a value is None: a memo does not keep it."""
+    return payload.metadata.get("encoding") == b"binary/null"
+
+
+def _check_policies(request: StartRequest) -> None:
+    """Refuse policies that contradict each other; the texts are those of Temporal's server."""
+    text = ""
+    if request.id_reuse_policy == TERMINATE_IF_RUNNING and request.id_conflict_policy:
+        text = "WORKFLOW_ID_REUSE_POLICY_TERMINATE_IF_RUNNING cannot be used together with a WorkflowIDConflictPolicy"
+    elif request.id_reuse_policy == REJECT_DUPLICATE and request.id_conflict_policy == CONFLICT_TERMINATE_EXISTING:
+        text = (
+            "WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE cannot be used together with "
+            "WorkflowIdConflictPolicy WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING"
+        )
+    if text:
+        raise RPCError(f"Invalid WorkflowIDReusePolicy: {text}", RPCStatusCode.INVALID_ARGUMENT, b"")
 
 
 def first_head(

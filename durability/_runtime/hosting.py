@@ -6,10 +6,11 @@ client is connected to hosts it, if it can.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from durability._runtime.registry import WorkflowRegistry
+from durability._runtime.settings import Settings
 from durability.activity._runner import ActivityRunner
 
 
@@ -25,6 +26,10 @@ class WorkerSpecification:
         workflow_slots: Most workflow tasks at a time.
         activity_slots: Most activities off the task queue at a time.
         held_runs: Most runs that it keeps in memory between their tasks.
+        heartbeat_interval: Milliseconds between two recorded heartbeats of an attempt without a heartbeat timeout.
+        longest_heartbeat_interval: The most for those with one, and for all.
+        activities_per_second: Most activities that it takes off the task queue in a second; None for any number.
+        queue_activities_per_second: Most that all workers of the task queue take together; None for any number.
         identity: Names it in histories.
         build: Build id of its code.
     """
@@ -36,12 +41,27 @@ class WorkerSpecification:
     workflow_slots: int = 100
     activity_slots: int = 100
     held_runs: int = 1000
+    heartbeat_interval: int = 30_000
+    longest_heartbeat_interval: int = 60_000
+    activities_per_second: float | None = None
+    queue_activities_per_second: float | None = None
     identity: str = ""
     build: str = ""
+
+    def settings(self, settings: Settings) -> Settings:
+        """Settings of the protocol, with what the worker says of its own."""
+        return replace(
+            settings,
+            heartbeat_interval=self.heartbeat_interval,
+            longest_heartbeat_interval=self.longest_heartbeat_interval,
+        )
 
 
 class HostedWorker(Protocol):
     """A worker at work."""
+
+    async def failed(self) -> None:
+        """Wait until the worker cannot go on, and raise why; for ever if it can."""
 
     def stop(self) -> None:
         """Take no further tasks."""
@@ -54,7 +74,17 @@ class HostedWorker(Protocol):
 
 
 class WorkerHost(Protocol):
-    """What workers can be attached to."""
+    """What workers can be attached to.
 
-    def attach(self, worker: WorkerSpecification) -> HostedWorker:
-        """Have a worker take tasks, from now on."""
+    Attributes:
+        attaches_at_once: Whether ``attach`` does not wait for anything.
+    """
+
+    attaches_at_once: bool
+
+    async def attach(self, worker: WorkerSpecification) -> HostedWorker:
+        """Have a worker take tasks, from now on.
+
+        Raises:
+            ConfigurationError: The task queue is not for workers.
+        """

@@ -12,14 +12,6 @@ START_TO_CLOSE = 1
 """``durability.exceptions.TimeoutType.START_TO_CLOSE``."""
 
 
-def closes(delta: Delta) -> bool:
-    """Whether a delta ends its run."""
-    return any(isinstance(command, history.CLOSING_COMMANDS) for command in delta.commands) or any(
-        isinstance(message, history.WorkflowExecutionTerminated | history.WorkflowExecutionTimedOut)
-        for message in delta.inputs
-    )
-
-
 def status_of(closing: Command | Input) -> Status:
     """The status that a closing record gives its run."""
     match closing:
@@ -84,7 +76,7 @@ def report_to_parent(closing: Command | Input, sequence: int, now: int) -> Child
         case history.WorkflowExecutionFailed():
             return history.ChildWorkflowExecutionFailed(now, key, sequence, closing.failure, closing.retry_state)
         case history.WorkflowExecutionCanceled():
-            failure = Failure(message="Workflow execution canceled", info=CanceledFailureInfo(details=closing.details))
+            failure = Failure(info=CanceledFailureInfo(details=closing.details))
             return history.ChildWorkflowExecutionCanceled(now, key, sequence, failure)
         case history.WorkflowExecutionTimedOut():
             return history.ChildWorkflowExecutionTimedOut(now, key, sequence, closing.retry_state)

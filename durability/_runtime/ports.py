@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -83,6 +83,10 @@ class Head:
     def open(self) -> bool:
         """Whether the run has not ended."""
         return self.status == Status.RUNNING
+
+    def wake_up_at(self, due: int) -> WakeUp:
+        """The message that has the run looked at when ``due`` has come; 0 for now."""
+        return WakeUp(self.key.workflow_id, self.run_id, due, self.task_queue)
 
 
 @dataclass(slots=True)
@@ -210,8 +214,11 @@ class HistoryStore(Protocol):
         """Remove consumed messages and stay awake. Returns the head afterwards; None if the run is another by now."""
         ...
 
-    async def fail_task(self, head: Head, failure: str, wake_up: int) -> None:
-        """Record a failed workflow task, clear the awake mark until ``wake_up``. Does nothing if the run moved on."""
+    async def fail_task(self, head: Head, failure: str, wake_up: int, *, record: tuple[str, bytes] | None) -> None:
+        """Show a failed workflow task, clear the awake mark until ``wake_up``. Does nothing if the run moved on.
+
+        ``record`` is the failure as a message, by its key, to be put into the inbox: it belongs to the history.
+        """
         ...
 
     async def postpone(self, head: Head, until: int) -> bool:
@@ -239,9 +246,20 @@ class HistoryStore(Protocol):
         ...
 
     async def heartbeat(
-        self, key: WorkflowKey, run_id: str, sequence: int, attempt: int, details: bytes, now: int
+        self,
+        key: WorkflowKey,
+        run_id: str,
+        sequence: int,
+        attempt: int,
+        details: bytes,
+        now: int,
+        *,
+        eager: bool = False,
     ) -> TaskState | None:
-        """Record a heartbeat. None if the attempt is no longer the current one."""
+        """Record a heartbeat. None if the attempt is no longer the current one.
+
+        An ``eager`` attempt has not been claimed: it is the current one unless a later one has been heard of.
+        """
         ...
 
     async def retry(self, key: WorkflowKey, run_id: str, sequence: int, attempt: int, due: int, failure: bytes) -> bool:
@@ -252,8 +270,8 @@ class HistoryStore(Protocol):
         """Ask for an activity's cancellation. Returns the state before; attempts can no longer be claimed."""
         ...
 
-    async def overdue(self, namespace: str, before: int, limit: int) -> list[tuple[WorkflowKey, str]]:
-        """Runs that should have been looked at before a time, with their run ids (eventually consistent)."""
+    async def overdue(self, namespace: str, before: int, limit: int) -> list[WakeUp]:
+        """Wake-ups for the runs that should have been looked at before a time (eventually consistent)."""
         ...
 
     async def list_runs(self, namespace: str, filter: ListFilter) -> tuple[list[Head], str]:
@@ -263,16 +281,20 @@ class HistoryStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WakeUp:
-    """A message on the workflow queue: somebody should look at this run. ``due`` is 0 for "now"."""
+    """A message for whoever serves the run's task queue: somebody should look at this run. ``due`` is 0 for "now"."""
 
     workflow_id: str
     run_id: str
     due: int = 0
+    task_queue: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ActivityAttempt:
-    """A message on the activity queue: run this attempt. ``body`` is the encoded command that scheduled it."""
+    """A message for whoever serves the activity's task queue: run this attempt.
+
+    ``body`` is the encoded command that scheduled it.
+    """
 
     workflow_id: str
     run_id: str
@@ -282,10 +304,14 @@ class ActivityAttempt:
     due: int
     scheduled: int
     body: bytes
+    task_queue: str = ""
+
+
+TaskKind = Literal["workflow", "activity"]
 
 
 class TaskQueue(Protocol):
-    """Where tasks wait for a function."""
+    """Where tasks wait for a function or a worker. A message says of which task queue it is."""
 
     async def send_wake_up(self, wake_up: WakeUp, *, delay: int = 0) -> None:
         """``delay`` in milliseconds, at most 900,000; rounded up to whole seconds."""
@@ -293,19 +319,31 @@ class TaskQueue(Protocol):
 
     async def send_activities(self, attempts: list[ActivityAttempt], *, delay: int = 0) -> None: ...
 
+    async def has_backlog(self, task_queue: str) -> bool:
+        """Whether workflow tasks of a worker's task queue wait for the worker."""
+        ...
+
+
+class TaskRoutes(Protocol):
+    """Knows whose business the tasks of a task queue are."""
+
+    async def elsewhere(self, task_queue: str, kind: TaskKind) -> bool:
+        """Whether tasks of a kind are to be left to others than this process."""
+        ...
+
 
 class TimerService(Protocol):
     """Wake-ups further away than a queue can delay a message."""
 
     async def schedule(self, key: WorkflowKey, wake_up: WakeUp, at: int) -> None:
-        """Put the wake-up on the workflow queue within a minute after ``at``; idempotent."""
+        """Put the wake-up on its task queue within a minute after ``at``; idempotent."""
         ...
 
 
 class WorkflowInvoker(Protocol):
-    """Asks a workflow function for an answer, waiting for it."""
+    """Asks whoever serves a workflow's task queue for an answer, waiting for it."""
 
-    async def invoke(self, request: bytes) -> bytes: ...
+    async def invoke(self, request: bytes, workflow_id: str) -> bytes: ...
 
 
 Clock = Callable[[], int]

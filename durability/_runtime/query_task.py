@@ -13,10 +13,12 @@ from durability._core.encoding import decode_delta
 from durability._core.history import Input
 from durability._core.run import Run
 from durability._runtime import closing
+from durability._runtime.direct import check_here
 from durability._runtime.engine import Engine
 from durability._runtime.gateway import waiting_messages
 from durability._runtime.ports import Head, WorkflowKey
 from durability._runtime.queries import QueryAnswer, WorkflowQuery
+from durability._runtime.validation import workflow_not_found
 from durability.service import RPCError, RPCStatusCode
 
 logger = logging.getLogger("durability.runtime")
@@ -25,7 +27,8 @@ logger = logging.getLogger("durability.runtime")
 async def answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
     """Answer a query; every error becomes part of the answer."""
     try:
-        return await _answer(engine, query)
+        async with engine.turns.of(query.workflow_id):
+            return await _answer(engine, query)
     except RPCError as error:
         return QueryAnswer(error=error.message, status=int(error.status))
 
@@ -36,7 +39,8 @@ async def _answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
     if not run_id:
         head = await engine.store.head(key)
         if head is None:
-            raise RPCError(f"workflow not found for ID: {query.workflow_id!r}", RPCStatusCode.NOT_FOUND, b"")
+            raise workflow_not_found(query.workflow_id)
+        await check_here(engine, head.task_queue)
         run_id = head.run_id
     held = engine.sessions.take(query.workflow_id, run_id)
     run = held or Run(engine.namespace, query.workflow_id, run_id, engine.factory)
@@ -44,9 +48,8 @@ async def _answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
     try:
         loaded = await engine.store.load(key, run_id, run.last)
         if loaded.head is None or (loaded.head.run_id != run_id and not loaded.deltas):
-            raise RPCError(
-                f"workflow not found for ID: {query.workflow_id!r} with run id {run_id!r}", RPCStatusCode.NOT_FOUND, b""
-            )
+            raise workflow_not_found(query.workflow_id, run_id)
+        await check_here(engine, loaded.head.task_queue)
         try:
             deltas = [(sequence, decode_delta(body), len(body)) for sequence, body in loaded.deltas]
             superseded = closing.replay(run, loaded.head, deltas)

@@ -18,7 +18,7 @@ from durability._core.history import ActivityTaskScheduled, Delta, Input
 from durability._core.run import effective
 from durability._runtime.attempts import TaskToken, cancelled, decide_retry, ended_badly, outcome_key
 from durability._runtime.frontend import ActivityReport
-from durability._runtime.leftovers import encode_details, encode_failure
+from durability._runtime.leftovers import decode_details, encode_details, encode_failure
 from durability._runtime.ports import ActivityAttempt, Head, TaskState
 from durability.exceptions import RetryState
 from durability.service import RPCError, RPCStatusCode
@@ -102,14 +102,10 @@ class _Report:
         return self.activity.cancel_requested
 
     async def _heartbeat(self, now: int) -> None:
-        if self.activity.eager:
-            return  # nobody waits for its signs of life: it has no heartbeat timeout
+        head, sequence, eager = self.head, self.activity.record.sequence, self.activity.eager
         details = encode_details(self.news.details)
-        sequence = self.activity.record.sequence
-        if (
-            await self.gateway.store.heartbeat(self.head.key, self.head.run_id, sequence, self.attempt, details, now)
-            is None
-        ):
+        heartbeat = self.gateway.store.heartbeat
+        if await heartbeat(head.key, head.run_id, sequence, self.attempt, details, now, eager=eager) is None:
             raise _not_found(self.news, "another attempt has begun")
 
     async def _failed(self, failure: Failure, now: int) -> None:
@@ -134,7 +130,9 @@ class _Report:
     async def _try_again(self, failure: Failure, due: int, now: int) -> None:
         head, record, attempt = self.head, self.activity.record, self.attempt + 1
         if self.activity.eager:
-            retry = history.ActivityRetryScheduled(now, record.sequence, attempt, due, 0, failure)
+            state = await self.gateway.store.task(head.key, head.run_id, record.sequence)
+            details = decode_details(state.details)
+            retry = history.ActivityRetryScheduled(now, record.sequence, attempt, due, 0, failure, details)
             await self.gateway.deliver(head.key, head.run_id, f"retry:{record.sequence}:{attempt}", retry)
             return
         encoded = encode_failure(failure)
@@ -149,6 +147,7 @@ class _Report:
             due=due,
             scheduled=self.activity.scheduled,
             body=encode_command(record),
+            task_queue=record.task_queue or head.task_queue,
         )
         await self.gateway.queue.send_activities([message], delay=min(due - now, QUEUE_DELAY))
 

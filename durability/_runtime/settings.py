@@ -13,6 +13,8 @@ class Settings:
         linger: A wake-up closer than this is waited for in the process: coming back costs an invocation and a read.
         detach_after: An executor whose eager activities have been silent for this long releases the run, so that
             another invocation can serve signals, queries and cancellation meanwhile.
+        eager_heartbeat_interval: How often at most an eager activity's heartbeat is written, from ``detach_after`` on: it
+            costs a write, and only serves the next attempt if this process dies (Temporal's own default is 30 s).
         reserve: Kept free at the end of an invocation for the last append, dispatch and release.
         early: A wake-up that arrives this much before its time is put back on the queue without touching the table.
         queue_delay: The longest delay of a queue message (SQS: 900 s).
@@ -25,10 +27,13 @@ class Settings:
         overdue: A run is the reconciler's business when it should have been looked at this long ago. With the
             reconciler's own period this is the bound on a lost wake-up; it is above the time an invocation may take.
         attempt_recheck: How often an activity that was dispatched and not claimed by anybody is looked after.
+        heartbeat_interval: Time between two recorded heartbeats of an attempt without a heartbeat timeout.
+        longest_heartbeat_interval: The most for those with one, and for all.
     """
 
     linger: int = 1_500
     detach_after: int = 1_000
+    eager_heartbeat_interval: int = 5_000
     reserve: int = 3_000
     early: int = 2_000
     queue_delay: int = 900_000
@@ -39,3 +44,5 @@ class Settings:
     eager_limit: int = 1_000
     overdue: int = 90_000
     attempt_recheck: int = 600_000
+    heartbeat_interval: int = 30_000
+    longest_heartbeat_interval: int = 60_000

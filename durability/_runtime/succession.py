@@ -114,7 +114,8 @@ def _continued(run: Run, ending: history.WorkflowExecutionContinuedAsNew, now: i
         task_queue=ending.task_queue or first.task_queue,
         arguments=ending.arguments,
         headers=ending.headers,
-        memo=run.memo if ending.memo is None else ending.memo,
+        # Not what the run has made of its memo: Temporal hands on the one that it was started with.
+        memo=first.memo if ending.memo is None else ending.memo,
         search_attributes=run.search_attributes if ending.search_attributes is None else ending.search_attributes,
         run_timeout=first.run_timeout if ending.run_timeout is None else ending.run_timeout,
         task_timeout=first.task_timeout if ending.task_timeout is None else ending.task_timeout,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from typing import Final
@@ -11,6 +12,8 @@ from durability.service import RPCError, RPCStatusCode
 
 IDENTIFIER_LIMIT: Final = 1000
 """Characters; Temporal's default ``limit.maxIDLength``."""
+
+_UUID: Final = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 PAYLOAD_LIMIT: Final = 350_000
 """Bytes of all payloads of one call together: what one DynamoDB item (409,600 bytes) holds beside its envelope."""
@@ -30,6 +33,25 @@ def check_identifier(what: str, value: str) -> None:
         for character in value:
             if unicodedata.category(character) in {"Cc", "Cs"}:
                 raise _invalid(f"the {what} holds the character {character!r}: control characters are not allowed")
+
+
+def check_run_id(run_id: str | None) -> None:
+    """Refuse a run id that cannot be one; none at all is fine. Raises RPCError(INVALID_ARGUMENT)."""
+    if run_id and not _UUID.fullmatch(run_id):
+        raise _invalid("Invalid RunId.")
+
+
+def workflow_not_found(workflow_id: str, run_id: str | None = None) -> RPCError:
+    """There is no such execution; the text is that of Temporal's server."""
+    text = f"workflow not found for ID: {workflow_id}"
+    if run_id:
+        text = f'workflow execution not found for workflow ID "{workflow_id}" and run ID "{run_id}"'
+    return RPCError(text, RPCStatusCode.NOT_FOUND, b"")
+
+
+def workflow_closed() -> RPCError:
+    """The execution has ended and takes no messages; the text is that of Temporal's server."""
+    return RPCError("workflow execution already completed", RPCStatusCode.NOT_FOUND, b"")
 
 
 def check_payloads(what: str, payloads: Iterable[Payload]) -> None:

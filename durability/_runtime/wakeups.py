@@ -23,18 +23,18 @@ class WakeUps:
     timers: TimerService
     settings: Settings
 
-    async def at(self, workflow_id: str, run_id: str, due: int, now: int) -> None:
-        """Have the run looked at when ``due`` (milliseconds since the epoch) has come; idempotent."""
-        wake_up = WakeUp(workflow_id, run_id, due)
+    async def at(self, wake_up: WakeUp, now: int) -> None:
+        """Have the run looked at when ``wake_up.due`` (milliseconds since the epoch) has come; idempotent."""
+        due = wake_up.due
         if due - now <= self.settings.queue_delay:
             await self.queue.send_wake_up(wake_up, delay=max(0, due - now))
         else:
             at = due - self.settings.schedule_lead
-            await self.timers.schedule(WorkflowKey(self.namespace, workflow_id), wake_up, at)
+            await self.timers.schedule(WorkflowKey(self.namespace, wake_up.workflow_id), wake_up, at)
 
     async def put_back(self, wake_up: WakeUp, now: int) -> bool:
         """Put a wake-up that came early back on the queue. False if it is time."""
         if wake_up.due - now <= self.settings.early:
             return False
-        await self.at(wake_up.workflow_id, wake_up.run_id, wake_up.due, now)
+        await self.at(wake_up, now)
         return True

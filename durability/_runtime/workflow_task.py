@@ -18,6 +18,8 @@ import msgspec
 
 from durability._core import history
 from durability._core.encoding import decode_delta, encode_delta, encode_input
+from durability._core.errors import NondeterminismError
+from durability._core.failure import Failure
 from durability._core.history import Delta, Input
 from durability._core.run import Run, effective, is_self_contained
 from durability._runtime import closing
@@ -28,6 +30,7 @@ from durability._runtime.engine import Engine
 from durability._runtime.gateway import inbox_name, waiting_messages
 from durability._runtime.ports import FencedError, Head, HeadRecord, Settlement, WakeUp, WorkflowKey
 from durability._runtime.succession import check_schedules, held_until, note_retry_state
+from durability._runtime.turns import Turn
 from durability._runtime.updates import PendingUpdate
 
 logger = logging.getLogger("durability.runtime")
@@ -86,11 +89,12 @@ class WorkflowTask:
     run: Run = field(init=False)
     news: list[Input] = field(default_factory=list)
     superseded: list[Input] | None = None
-    _undispatched: list[Decision] = field(default_factory=list)
+    undispatched: list[Decision] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
     _unrecorded: list[Input] = field(default_factory=list)
     _collected: int = 0
     _continued_here: str = ""
+    _turn: Turn = field(default_factory=Turn)
 
     def __post_init__(self) -> None:
         engine = self.engine
@@ -125,43 +129,58 @@ class WorkflowTask:
         if head.attention <= now + self.engine.settings.early:
             return True
         if head.wake_up <= now:
-            await self.engine.wake_ups.at(self.key.workflow_id, head.run_id, head.attention, now)
+            await self.engine.wake_ups.at(head.wake_up_at(head.attention), now)
             await self.engine.store.set_wake_up(head, head.attention)
         return False
 
     async def _work_on(self, run_id: str) -> str:
         """Work on one run until it is released. Returns the id of the run that follows it here, or nothing."""
+        while True:
+            async with self.engine.turns.of(self.key.workflow_id) as turn:
+                self._turn = turn
+                turn.on_wanted = self.eager.changed.set
+                needed, successor = await self._take_turn(run_id)
+            if successor or not needed or not await self._report_as_anybody(run_id):
+                return successor
+
+    async def _take_turn(self, run_id: str) -> tuple[bool, str]:
+        """Work on one run until it is released.
+
+        Returns whether it needed anything, and the id of the run that follows it here, or nothing.
+        """
         held = self.engine.sessions.take(self.key.workflow_id, run_id)
         while True:
             try:
                 self.eager.released = False
                 if not await self._load(run_id, held):
-                    return ""
+                    return False, ""
                 successor = await self._progress()
                 if successor and await self._go_on_in(successor):
-                    return successor
-                held = self.run
+                    return True, successor
+                if not self.run.closed:
+                    self.run.dispatched = self.run.last
+                    self.engine.sessions.put(self.run)
+                return True, ""
             except FencedError:
                 self.run.close()
                 if self.update is not None:
                     self.update.forget()
                 held = None
-                continue
             except _WorkflowTaskFailed as failed:
                 self.run.close()
-                held = None
                 await self._fail_task(failed)
-            if not await self._report_as_anybody(run_id):
-                if held is not None and not held.closed:
-                    self.engine.sessions.put(held)
-                return ""
+                return True, ""
 
     async def _go_on_in(self, successor: str) -> bool:
-        """Whether the next run can be worked on here; not while attempts of this one, numbered alike, are under way."""
+        """Whether the next run can be worked on here.
+
+        Not while attempts of this one, numbered alike, are under way, nor if it continues on somebody else's queue.
+        """
         for outcomes in (self.news, self._unrecorded, self.eager.news):
             outcomes.clear()
-        if self.eager.busy:
-            await self.engine.queue.send_wake_up(WakeUp(self.key.workflow_id, successor))
+        task_queue = getattr(self.run.closing, "task_queue", "") or self.head.task_queue
+        if self.eager.busy or await self.engine.routes.elsewhere(task_queue, "workflow"):
+            await self.engine.queue.send_wake_up(WakeUp(self.key.workflow_id, successor, task_queue=task_queue))
             return False
         self._continued_here = successor
         return True
@@ -174,12 +193,13 @@ class WorkflowTask:
         head = loaded.head
         if head is None or head.run_id != run_id:
             return False
-        if held is not None and head.dispatched < held.last:
+        if held is not None and max(head.dispatched, held.dispatched) < held.last_effect:
             # Whoever appended what is held may have died before dispatching it: its commands are needed.
             held.close()
             return await self._load(run_id, None)
         self.head = head
         self._seen = set()
+        self.eager.elsewhere = await self.engine.routes.elsewhere(head.task_queue, "activity")
         self.run = held or Run(self.key.namespace, self.key.workflow_id, run_id, self.engine.factory)
         if not head.open and head.dispatched >= self.run.last + len(loaded.deltas) and not head.awake:
             return False
@@ -189,8 +209,10 @@ class WorkflowTask:
         except Exception as error:
             if await closing.end_unseen(self, error):
                 return False
+            if self.run.is_failure_exception(error) and await closing.fail_unseen(self, error):
+                return True
             raise _WorkflowTaskFailed from error
-        self._undispatched = [
+        self.undispatched = [
             decision
             for sequence, delta, _ in effective(deltas)
             if head.dispatched < sequence <= self.run.last
@@ -206,17 +228,17 @@ class WorkflowTask:
             await closing.finish_predecessor(self)
         if self.run.last == 0 and await self._postponed():
             return ""
-        if self._undispatched and not self.run.closed:
-            self.news += await self.dispatcher.dispatch(self.run, self._undispatched)
+        if self.undispatched and not self.run.closed:
+            self.news += await self.dispatcher.dispatch(self.run, self.undispatched)
         while True:
             if self.run.closed:
-                return await closing.close(self, self._undispatched)
+                return await closing.close(self, self.undispatched)
             inputs = await self._collect()
             if inputs:
                 await self._advance(inputs)
                 continue
             if self.eager.handed_over and not self.eager.busy:
-                await self.engine.queue.send_wake_up(WakeUp(self.key.workflow_id, self.run.run_id))
+                await self.engine.queue.send_wake_up(self.head.wake_up_at(0))
                 return ""
             if await self._wait_here():
                 continue
@@ -236,7 +258,7 @@ class WorkflowTask:
         if until - now <= engine.settings.linger:
             await engine.sleep((until - now) / 1000)
             raise FencedError
-        await engine.wake_ups.at(self.key.workflow_id, head.run_id, until, now)
+        await engine.wake_ups.at(head.wake_up_at(until), now)
         if not await engine.store.postpone(head, until):
             raise FencedError
         return True
@@ -312,7 +334,7 @@ class WorkflowTask:
         self.run.committed(sequence, delta, len(body))
         self._note_update(delta)
         if self.run.closed:
-            self._undispatched = decisions(delta)
+            self.undispatched = decisions(delta)
             return
         self._start_eager(delta)
         self.news += await self.dispatcher.dispatch(self.run, decisions(delta))
@@ -372,17 +394,20 @@ class WorkflowTask:
             patience = max(0, due - now) if not patience else min(patience, max(0, due - now))
         elif not patience:
             return False
+        if self._turn.waiting:
+            return False
         return await self._eager_news(patience) or (due != 0 and engine.clock() >= due)
 
     async def _eager_news(self, patience: int | None) -> bool:
-        """Wait until an eager activity has ended, at most ``patience`` milliseconds. True if one has."""
+        """Wait until an eager activity has ended, at most ``patience`` milliseconds. True if one has.
+
+        Somebody else who wants the run ends the wait as well.
+        """
         eager = self.eager
         if eager.news:
             return True
         eager.changed.clear()
-        if not eager.busy:
-            await self.engine.sleep((patience or 0) / 1000)
-            return False
+        busy = eager.busy
         changed = asyncio.ensure_future(eager.changed.wait())
         waits: set[asyncio.Future[object]] = {changed}  # type: ignore[arg-type]
         if patience is not None:
@@ -394,7 +419,7 @@ class WorkflowTask:
                 wait.cancel()
         # Others that end in the same turn of the loop share the next delta.
         await asyncio.sleep(0)
-        return bool(eager.news) or not eager.busy
+        return bool(eager.news) or (busy and not eager.busy)
 
     async def _release(self) -> bool:
         """Let go of the run, unless something new has come. True if it is released."""
@@ -404,7 +429,7 @@ class WorkflowTask:
         spent = head.wake_up <= now or head.wake_up == self.wake_up.due
         wake_up = 0 if spent else head.wake_up
         if due and not (wake_up and wake_up <= due):
-            await engine.wake_ups.at(self.key.workflow_id, self.run.run_id, due, now)
+            await engine.wake_ups.at(head.wake_up_at(due), now)
             wake_up = due
         recorded = head.dispatched >= self.run.last_effect and self.changed_record() is None
         unchanged = recorded and not head.awake and not head.inbox
@@ -451,6 +476,8 @@ class WorkflowTask:
     async def _report_as_anybody(self, run_id: str) -> bool:
         """After the release: deliver eager outcomes through the inbox. True if that makes the run ours again."""
         self.eager.released = True
+        if self.eager.busy and not self.run.closed:
+            await self.eager.keep_details(self.run)
         while self.eager.busy or self.eager.news:
             await self._eager_news(None)
             mine = False
@@ -473,25 +500,58 @@ class WorkflowTask:
         exponent = min(self.head.task_attempts, 30)
         backoff = min(settings.failure_backoff * 2**exponent, settings.failure_backoff_limit)
         now = engine.clock()
-        logger.error(
-            "workflow task of %r (run %s) failed, attempt %d, next in %.0f s: %s: %s",
+        logger.warning(
+            "Failed activation on workflow %s with ID %s and run ID %s, attempt %d, next in %.1f s",
+            self.head.workflow_type,
             self.key.workflow_id,
             self.head.run_id,
             self.head.task_attempts + 1,
             backoff / 1000,
-            type(error).__name__,
-            error,
+            exc_info=error,
+            extra={
+                "temporal_workflow": {
+                    "attempt": self.run.started.attempt if self.run.started else 1,
+                    "namespace": self.key.namespace,
+                    "run_id": self.head.run_id,
+                    "task_queue": self.head.task_queue,
+                    "workflow_id": self.key.workflow_id,
+                    "workflow_type": self.head.workflow_type,
+                },
+                "__temporal_error_identifier": "WorkflowTaskFailure",
+            },
         )
         for message in self._unrecorded:
             if isinstance(message, history.ActivityOutcome | history.ActivityRetryScheduled):
                 await self._report(self.head.run_id, message)
         self._unrecorded = []
         engine.count("WorkflowTaskFailures", 1)
-        await engine.wake_ups.at(self.key.workflow_id, self.head.run_id, now + backoff, now)
-        await engine.store.fail_task(self.head, _shorten(text), now + backoff)
+        await engine.wake_ups.at(self.head.wake_up_at(now + backoff), now)
+        record = None if self.head.task_attempts else self._failure_record(error, now)
+        await engine.store.fail_task(self.head, _shorten(text), now + backoff, record=record)
+
+    def _failure_record(self, error: BaseException, now: int) -> tuple[str, bytes]:
+        """The failure as the history shows it. Only the first attempt's, as in Temporal's histories."""
+        try:
+            failure = self.engine.to_failure(error)
+        except Exception as conversion:
+            failure = Failure(message=f"Failed converting activation exception: {conversion}")
+        failure.message = _shorten(failure.message)
+        failure.stack_trace = _shorten(failure.stack_trace)
+        cause = _NON_DETERMINISTIC if isinstance(error, NondeterminismError) else _UNHANDLED
+        key = f"task-failed:{now}"
+        body = encode_input(history.WorkflowTaskFailed(now, key, failure, cause, self.engine.identity))
+        if len(body) > FAILURE_BYTES:
+            failure.cause = None
+            body = encode_input(history.WorkflowTaskFailed(now, key, failure, cause, self.engine.identity))
+        return key, body
 
 
 FAILURE_TEXT: Final = 4_000
+FAILURE_BYTES: Final = 16 * 1024
+"""Of a failed workflow task in the history. It waits in the head, which every write of the head pays for."""
+_UNHANDLED: Final = 14
+_NON_DETERMINISTIC: Final = 24
+"""Numbers of Temporal's ``WorkflowTaskFailedCause``."""
 
 
 def _shorten(text: str) -> str:

@@ -63,7 +63,7 @@ class Flag:
     Most flags are never waited for, so that what waiting needs is made on demand.
     """
 
-    __slots__ = ("_for_coroutines", "_for_threads", "_is_set")
+    __slots__ = ("_for_coroutines", "_for_threads", "_is_set", "_mirrors")
 
     _lock = threading.Lock()
 
@@ -71,14 +71,30 @@ class Flag:
         self._is_set = False
         self._for_threads: threading.Event | None = None
         self._for_coroutines: asyncio.Event | None = None
+        self._mirrors: tuple[threading.Event, ...] = ()
 
     def set(self) -> None:
         with self._lock:
             self._is_set = True
+        for mirror in self._mirrors:
+            mirror.set()
         if self._for_threads is not None:
             self._for_threads.set()
         if self._for_coroutines is not None:
             self._for_coroutines.set()
+
+    def mirror(self, event: threading.Event) -> threading.Event:
+        """Have another event set together with this flag; returns it."""
+        with self._lock:
+            self._mirrors += (event,)
+        if self._is_set:
+            event.set()
+        return event
+
+    def forget(self, event: threading.Event) -> None:
+        """Take ``mirror`` back."""
+        with self._lock:
+            self._mirrors = tuple(other for other in self._mirrors if other is not event)
 
     def is_set(self) -> bool:
         return self._is_set

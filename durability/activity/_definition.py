@@ -138,4 +138,5 @@ class _Definition:
 
 def is_async_callable(fn: Callable[..., Any]) -> bool:
     """Whether calling gives a coroutine, also for objects whose ``__call__`` is asynchronous."""
-    return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(type(fn).__call__)
+    called = fn if isinstance(fn, type) else type(fn)  # of a class, it is the instances that are called
+    return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(called.__call__)

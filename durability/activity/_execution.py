@@ -6,9 +6,10 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from durability._core.failure import ApplicationFailureInfo, Failure, timeout_failure
@@ -23,6 +24,7 @@ from durability.activity._interceptors import (
     ExecuteActivityInput,
 )
 from durability.activity._logger import logger
+from durability.activity._processes import ProcessCall
 from durability.activity._task import (
     ActivityCancelled,
     ActivityCompleted,
@@ -97,10 +99,7 @@ class Execution:
         self._task = loop.create_task(self._run_to_result())
         self._task.add_done_callback(self._finish)
         self._cancellation.listen(self._cancel)
-        timers = []
-        if self._attempt.start_to_close_timeout:
-            seconds = self._attempt.start_to_close_timeout / 1000
-            timers.append(loop.call_later(seconds, self._exceed, TimeoutType.START_TO_CLOSE))
+        timer = self._expect_end(loop)
         self._expect_heartbeat()
         try:
             return await self._finished
@@ -109,9 +108,22 @@ class Execution:
             self._task.cancel()
             raise
         finally:
-            for timer in (*timers, self._heartbeat_timer):
-                if timer is not None:
-                    timer.cancel()
+            for pending in (timer, self._heartbeat_timer):
+                if pending is not None:
+                    pending.cancel()
+
+    def _expect_end(self, loop: asyncio.AbstractEventLoop) -> asyncio.TimerHandle | None:
+        task = self._attempt
+        limits = []
+        if task.schedule_to_close_timeout:
+            left = task.scheduled_time + task.schedule_to_close_timeout - task.started_time
+            limits.append((max(0, left), TimeoutType.SCHEDULE_TO_CLOSE))
+        if task.start_to_close_timeout:
+            limits.append((task.start_to_close_timeout, TimeoutType.START_TO_CLOSE))
+        if not limits:
+            return None
+        milliseconds, timeout = min(limits, key=itemgetter(0))
+        return loop.call_later(milliseconds / 1000, self._exceed, timeout)
 
     def _finish(self, task: asyncio.Task[ActivityResult]) -> None:
         if self._finished.done():
@@ -156,7 +168,8 @@ class Execution:
             self._finished.set_result(self._timed_out(self._timeout))
 
     def _timed_out(self, timeout: TimeoutType) -> ActivityFailed:
-        return ActivityFailed(timeout_failure(timeout, last_heartbeat_details=self._last_heartbeat))
+        failure = timeout_failure(timeout, last_heartbeat_details=self._last_heartbeat)
+        return ActivityFailed(failure, self._last_heartbeat)
 
     # --- from payloads to payloads ----------------------------------------------------------------------------------
 
@@ -176,13 +189,16 @@ class Execution:
         self._send_pending_heartbeat()
         if self._heartbeat_task is not None:
             await self._heartbeat_task
+        if isinstance(result, ActivityFailed):
+            result.heartbeat_details = self._last_heartbeat
         return result
 
     async def _execute(self) -> Any:
         task = self._attempt
         definition = self._runner.definition(task.activity_type, task.workflow_id)
         self._is_async = definition.is_async
-        if not definition.is_async and not definition.no_thread_cancel_exception:
+        in_thread = not definition.is_async and self._runner.in_threads
+        if in_thread and not definition.no_thread_cancel_exception:
             self._canceller = ThreadCanceller()
             if self._details is not None:
                 self._canceller.cancel()
@@ -274,6 +290,9 @@ class Execution:
             loop.call_soon_threadsafe(_complete, accepted, lambda: send and send(*details), context=loop_side)
             accepted.result(_HEARTBEAT_ACCEPTED_WITHIN)
 
+        if executor is not None and not isinstance(executor, ThreadPoolExecutor):
+            return await self._call_in_process(fn, args, executor, heartbeat)
+
         def call() -> Any:
             current_context.set(replace(context, heartbeat=heartbeat))
             if self._canceller is None:
@@ -282,6 +301,32 @@ class Execution:
                 return fn(*args)
 
         return await loop.run_in_executor(executor, contextvars.copy_context().run, call)
+
+    async def _call_in_process(
+        self, fn: Callable[..., Any], args: Sequence[Any], executor: Executor, heartbeat: Callable[..., None]
+    ) -> Any:
+        context, runner = Context.current(), self._runner
+        manager, shutdown = runner.shared_state
+        info = context.info()
+        sender = await manager.register_heartbeater(info.task_token, heartbeat)
+        cancelled = self._cancelled.mirror(manager.new_event())
+        call = ProcessCall(
+            info=info,
+            sender=sender,
+            cancelled=cancelled,
+            worker_shutdown=shutdown,
+            payload_converter_class=self._data_converter.payload_converter_class,
+            fn=fn,
+            args=args,
+        )
+        try:
+            return await asyncio.get_running_loop().run_in_executor(executor, call)
+        except BrokenExecutor as error:
+            runner.on_broken(error)
+            raise
+        finally:
+            self._cancelled.forget(cancelled)
+            await manager.unregister_heartbeater(info.task_token)
 
     def info(self) -> Info:
         """The activity's info, made when it is first asked for."""

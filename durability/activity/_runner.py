@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import threading
 import warnings
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from durability._core.payload import Payload
@@ -13,6 +14,7 @@ from durability.activity._cancellation import ActivityCancellationDetails, Cance
 from durability.activity._definition import _Definition
 from durability.activity._execution import Execution
 from durability.activity._interceptors import InterceptsActivities
+from durability.activity._processes import SharedStateManager
 from durability.activity._task import (
     ActivityCancelled,
     ActivityCompleted,
@@ -46,6 +48,7 @@ class ActivityRunner:
 
     Attributes:
         on_completes_later: Told of every attempt that is to be completed from outside.
+        on_broken: Told when the executor is found to be of no more use, with the error.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class ActivityRunner:
         metric_meter: MetricMeter = MetricMeter.noop,
         client: Callable[[], Client] | None = None,
         abandon_after: float = 1.0,
+        shared_state_manager: SharedStateManager | None = None,
     ) -> None:
         """Create the runner.
 
@@ -70,6 +74,7 @@ class ActivityRunner:
             client: Makes the client for ``activity.client()``.
             abandon_after: Seconds that an attempt has for its clean-up after it exceeded a timeout. Then the runner
                 reports the timeout, whether the code has ended or not.
+            shared_state_manager: Connects to the processes of an ``executor`` that is no thread pool.
 
         Raises:
             TypeError: An activity is not decorated, is a class, or is the second dynamic one.
@@ -82,7 +87,10 @@ class ActivityRunner:
         self.abandon_after = abandon_after
         self.worker_shutdown = Flag()
         self.on_completes_later: Callable[[ActivityTask], None] = lambda task: None
+        self.on_broken: Callable[[BrokenExecutor], None] = lambda error: None
         self._executor = executor
+        self._shared_state_manager = shared_state_manager
+        self._shared_shutdown: threading.Event | None = None
         self._definitions: dict[str, _Definition] = {}
         self._dynamic: _Definition | None = None
         for activity in activities:
@@ -113,6 +121,20 @@ class ActivityRunner:
         return sorted(self._definitions)
 
     @property
+    def in_threads(self) -> bool:
+        """Whether activities that are not ``async def`` run in threads of this process."""
+        return self._executor is None or isinstance(self._executor, ThreadPoolExecutor)
+
+    @property
+    def shared_state(self) -> tuple[SharedStateManager, threading.Event]:
+        """What connects to other processes, and the event by which they see the shutdown."""
+        manager = self._shared_state_manager
+        assert manager is not None
+        if self._shared_shutdown is None:
+            self._shared_shutdown = self.worker_shutdown.mirror(manager.new_event())
+        return manager, self._shared_shutdown
+
+    @property
     def executor(self) -> Executor:
         """Runs activities that are not ``async def``."""
         if self._executor is None:
@@ -133,6 +155,13 @@ class ActivityRunner:
                 type="NotFoundError",
             )
         return definition
+
+    def check_registered(self, activity_type: str) -> None:
+        """Raise ValueError if there is no activity of a type, and no dynamic one."""
+        if activity_type in self._definitions or self._dynamic is not None:
+            return
+        known = f"available activities: {', '.join(self.names)}" if self.names else "no available activities"
+        raise ValueError(f"Activity function {activity_type} is not registered on this worker, {known}")
 
     async def run(
         self,

@@ -57,9 +57,13 @@ class ActivityCompleted:
 
 @dataclass(slots=True)
 class ActivityFailed:
-    """The attempt failed, or exceeded a timeout: then the failure's info is a ``TimeoutFailureInfo``."""
+    """The attempt failed, or exceeded a timeout: then the failure's info is a ``TimeoutFailureInfo``.
+
+    ``heartbeat_details`` are what the last heartbeat told, this attempt's or an earlier one's.
+    """
 
     failure: Failure
+    heartbeat_details: list[Payload] | None = None
 
     @property
     def non_retryable(self) -> bool:

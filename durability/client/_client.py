@@ -305,9 +305,9 @@ class Client:
         return self._config["service_client"]
 
     @property
-    def service_client(self) -> Frontend:
+    def service_client(self) -> ServiceClient:
         """The same as ``frontend``, under the name that Temporal's client has for it."""
-        return self._config["service_client"]
+        return cast(ServiceClient, self._config["service_client"])
 
     @property
     def namespace(self) -> str:

@@ -32,8 +32,15 @@ def say_ignored(call: str, **parameters: object) -> None:
 
 
 async def connect(config: ConnectConfig, namespace: str) -> Frontend:
-    """Connect to an HTTP API or to a deployment's own resources; see ``Client.connect``."""
+    """Connect to an HTTP API, to a deployment's own resources or to an environment in this process.
+
+    See ``Client.connect``.
+    """
     target_host = config.target_host
+    if target_host.startswith("memory://"):
+        from durability._memory.local import gateway_at
+
+        return gateway_at(config)
     if not target_host.startswith(("http://", "https://")):
         from durability._aws.connect import connect_gateway
 
@@ -41,6 +48,7 @@ async def connect(config: ConnectConfig, namespace: str) -> Frontend:
     from durability.client._http import HttpFrontend
 
     frontend = HttpFrontend(target_host, api_key=config.api_key)
+    frontend.config = config
     if not config.lazy:
         try:
             async with asyncio.timeout(config.connect_timeout.total_seconds() if config.connect_timeout else 10):

@@ -20,6 +20,7 @@ from durability.converter import DataConverter, WorkflowSerializationContext
 from durability.converter._search_attributes import (
     search_attributes_from_payloads,
     typed_search_attributes_from_payloads,
+    with_types,
 )
 from durability.types import AnyType, ParamType
 
@@ -107,7 +108,7 @@ class WorkflowExecution:
             start_time=_EPOCH + timedelta(milliseconds=info.start_time),
             status=WorkflowExecutionStatus(info.status),
             task_queue=info.task_queue,
-            typed_search_attributes=typed_search_attributes_from_payloads(info.search_attributes),
+            typed_search_attributes=typed_search_attributes_from_payloads(with_types(info.search_attributes)),
             workflow_type=info.workflow_type,
             _context_free_data_converter=converter,
             **more,

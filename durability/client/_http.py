@@ -36,10 +36,14 @@ from durability._runtime.lifetime import close_with_loop
 from durability._runtime.queries import QueryFailedError
 from durability.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from durability.exceptions import WorkflowAlreadyStartedError
-from durability.service import RPCError, RPCStatusCode
+from durability.service import ConnectConfig, RPCError, RPCStatusCode
 
 _Body = TypeVar("_Body")
-_ATTEMPTS: Final = 5
+_ATTEMPTS: Final = 11
+_ATTEMPTS_TO_CONNECT: Final = 5
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 5.0
+"""Tries of a call, and seconds between them: ten retries, at most five seconds apart, as Temporal's clients have it."""
 _RETRIED: Final = frozenset({429, 502, 503, 504})
 _EXECUTE_API: Final = re.compile(r"\.execute-api\.([a-z0-9-]+)\.(?:amazonaws\.com|api\.aws)(?:\.cn)?$")
 _STATUSES: Final = {401: RPCStatusCode.UNAUTHENTICATED, 403: RPCStatusCode.PERMISSION_DENIED}
@@ -57,6 +61,7 @@ class HttpFrontend:
             api_key: Bearer token. Without one, requests to API Gateway are signed: to ``execute-api`` hosts in the
                 region of the host, to others in the region that ``DURABILITY_HTTP_SIGNING_REGION`` names, if set.
         """
+        self.config = ConnectConfig(base_url, api_key=api_key)
         self._base_url = base_url.rstrip("/")
         self.api_key = api_key
         match = _EXECUTE_API.search(urlsplit(base_url).hostname or "")
@@ -67,13 +72,18 @@ class HttpFrontend:
 
     async def check_health(self) -> None:
         """Raise RPCError unless the API answers."""
-        await self._call("GET", "/health", wire.HealthBody)
+        await self._call("GET", "/health", wire.HealthBody, attempts=_ATTEMPTS_TO_CONNECT)
 
     # --- Frontend ---------------------------------------------------------------------------------------------------
 
     async def start(self, request: StartRequest) -> Started:
         started = await self._call("POST", "/workflows", wire.OutcomeBody, body=_start_body(request))
-        return Started(workflow_id=started.workflow_id, run_id=started.run_id, existing=started.existing)
+        return Started(
+            workflow_id=started.workflow_id,
+            run_id=started.run_id,
+            existing=started.existing,
+            first_run_id=started.first_run_id,
+        )
 
     async def signal(
         self,
@@ -97,9 +107,10 @@ class HttpFrontend:
 
     async def cancel(
         self, workflow_id: str, run_id: str | None, *, request_id: str, reason: str = "", identity: str = ""
-    ) -> None:
+    ) -> bool:
         body = wire.CancelBody(reason=reason, request_id=request_id, identity=identity)
-        await self._call("POST", f"{_path(workflow_id)}/cancel", wire.AcceptedBody, run_id=run_id, body=body)
+        answer = await self._call("POST", f"{_path(workflow_id)}/cancel", wire.AcceptedBody, run_id=run_id, body=body)
+        return answer.accepted
 
     async def terminate(
         self,
@@ -236,22 +247,23 @@ class HttpFrontend:
         run_id: str | None = None,
         query: Mapping[str, str] | None = None,
         body: msgspec.Struct | None = None,
+        attempts: int = _ATTEMPTS,
     ) -> _Body:
         parameters = {**(query or {}), **({"run_id": run_id} if run_id else {})}
         url = f"{self._base_url}{path}" + (f"?{urlencode(parameters)}" if parameters else "")
         content = b"" if body is None else msgspec.json.encode(body)
-        for attempt in range(1, _ATTEMPTS + 1):
+        for attempt in range(1, attempts + 1):
             try:
                 status, answer = await self._send(method, url, content)
             except aiohttp.ClientError as error:
-                if attempt == _ATTEMPTS:
+                if attempt == attempts:
                     raise RPCError(f"cannot reach {self._base_url}: {error}", RPCStatusCode.UNAVAILABLE, b"") from error
             else:
                 if status < 300:
                     return _decode(answer, expected, url)
-                if status not in _RETRIED or attempt == _ATTEMPTS:
+                if status not in _RETRIED or attempt == attempts:
                     raise _error(status, answer, url)
-            await asyncio.sleep(random.uniform(0.05, 0.1) * 2**attempt)
+            await asyncio.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (attempt - 1)) * random.uniform(1, 2))
         raise AssertionError("unreachable")
 
     async def _send(self, method: str, url: str, content: bytes) -> tuple[int, bytes]:
@@ -379,6 +391,7 @@ def _update_state(body: wire.UpdateStateBody) -> UpdateState:
         result=None if body.payload is None else wire.to_payload(body.payload),
         failure=None if body.failure is None else failure_from_json(body.failure),
         existing=body.existing,
+        first_run_id=body.first_run_id,
     )
 
 

@@ -6,7 +6,7 @@ import asyncio
 import builtins
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -66,7 +66,7 @@ from durability.client._interceptor import (
 from durability.client._limits import check_size
 from durability.client._updates import WorkflowUpdateHandle, WorkflowUpdateStage
 from durability.client._workflow_handle import WorkflowHandle
-from durability.common import HeaderCodecBehavior, QueryRejectCondition, RetryPolicy, WorkflowIDReusePolicy
+from durability.common import HeaderCodecBehavior, QueryRejectCondition, RetryPolicy
 from durability.common._arguments import _arg_unset
 from durability.converter import DataConverter, WorkflowSerializationContext
 from durability.converter._search_attributes import search_attributes_to_payloads
@@ -101,6 +101,10 @@ async def deadline(timeout: timedelta | None) -> AsyncIterator[None]:
         ) from error
 
 
+class _HasEndedError(RPCError):
+    """The run is closed: another one may go on where it ended; if none does, there is nothing to cancel."""
+
+
 class ClientImpl(OutboundInterceptor):
     """Makes requests to a ``Frontend``."""
 
@@ -116,13 +120,16 @@ class ClientImpl(OutboundInterceptor):
         async with deadline(input.rpc_timeout):
             request = await self._start_request(input)
             started = await self._client.frontend.start(request)
-        return WorkflowHandle(
+        handle = WorkflowHandle[Any, Any](
             self._client,
             input.id,
             result_run_id=started.run_id,
-            first_execution_run_id=None if started.existing else started.run_id,
+            first_execution_run_id=started.first_run_id or started.run_id,
             result_type=input.ret_type,
         )
+        starts_eagerly = getattr(self._client.frontend, "starts_eagerly", False)
+        setattr(handle, "__temporal_eagerly_started", input.request_eager_start and starts_eagerly)
+        return handle
 
     async def _start_request(self, input: StartWorkflowInput) -> StartRequest:
         check_identifier("workflow id", input.id)
@@ -130,12 +137,6 @@ class ClientImpl(OutboundInterceptor):
         check_identifier("task queue", input.task_queue)
         if input.start_signal is not None:
             check_identifier("signal name", input.start_signal)
-        if input.id_reuse_policy == WorkflowIDReusePolicy.TERMINATE_IF_RUNNING and input.id_conflict_policy:
-            raise RPCError(
-                "the id reuse policy TERMINATE_IF_RUNNING cannot be combined with an id conflict policy: use only one",
-                RPCStatusCode.INVALID_ARGUMENT,
-                b"",
-            )
         say_ignored(
             "start_workflow",
             request_eager_start=input.request_eager_start,
@@ -155,7 +156,7 @@ class ClientImpl(OutboundInterceptor):
             request_id=str(uuid.uuid4()),
             headers=await self._headers(input.headers, converter),
             memo=memo,
-            search_attributes=search_attributes_to_payloads(input.search_attributes),
+            search_attributes=search_attributes_to_payloads(input.search_attributes, guess_types=True),
             execution_timeout=_timeout("execution_timeout", input.execution_timeout),
             run_timeout=_timeout("run_timeout", input.run_timeout),
             task_timeout=_timeout("task_timeout", input.task_timeout),
@@ -177,15 +178,18 @@ class ClientImpl(OutboundInterceptor):
         request_id = str(uuid.uuid4())
 
         async def cancel(run_id: str | None) -> None:
-            await self._client.frontend.cancel(
+            accepted = await self._client.frontend.cancel(
                 input.id, run_id, request_id=request_id, reason=input.reason, identity=self._client.identity
             )
+            if not accepted:
+                raise _HasEndedError("workflow execution already completed", RPCStatusCode.NOT_FOUND, b"")
 
         async with deadline(input.rpc_timeout):
-            if input.run_id or not input.first_execution_run_id:
-                await cancel(input.run_id)
-            else:
-                await call_in_chain(self._client.frontend, input.id, input.first_execution_run_id, cancel)
+            with suppress(_HasEndedError):
+                if input.run_id or not input.first_execution_run_id:
+                    await cancel(input.run_id)
+                else:
+                    await call_in_chain(self._client.frontend, input.id, input.first_execution_run_id, cancel)
 
     async def terminate_workflow(self, input: TerminateWorkflowInput) -> None:
         check_identifier("workflow id", input.id)
@@ -263,7 +267,7 @@ class ClientImpl(OutboundInterceptor):
                         self._client,
                         start.id,
                         result_run_id=state.run_id,
-                        first_execution_run_id=None if state.existing else state.run_id,
+                        first_execution_run_id=state.first_run_id or state.run_id,
                         result_type=start.ret_type,
                     )
                 )
@@ -325,10 +329,10 @@ class ClientImpl(OutboundInterceptor):
                 )
             except QueryFailedError as error:
                 failure = await converter.decode_failure(error.failure)
-                raise WorkflowQueryFailedError(getattr(failure, "message", str(failure))) from failure
+                raise WorkflowQueryFailedError(getattr(failure, "message", str(failure))) from None
             except RPCError as error:
                 if error.status == RPCStatusCode.INVALID_ARGUMENT:
-                    raise WorkflowQueryFailedError(error.message) from error
+                    raise WorkflowQueryFailedError(error.message) from None
                 raise
         if payload is None:
             return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from durability._core.payload import Payload
 from durability.api.common import v1
@@ -22,9 +22,14 @@ from durability.converter._data_converter import DataConverter
 
 
 def search_attributes_to_payloads(
-    attributes: SearchAttributes | TypedSearchAttributes | None,
+    attributes: SearchAttributes | TypedSearchAttributes | None, *, guess_types: bool = False
 ) -> dict[str, Payload]:
     """Convert search attributes to payloads by name.
+
+    Args:
+        attributes: The search attributes.
+        guess_types: Whether payloads of untyped values name the types that the values suggest. Temporal's server
+            knows the types of attributes that were registered with it; nothing is registered here.
 
     Raises:
         TypeError: A value does not have the type of its attribute.
@@ -32,7 +37,16 @@ def search_attributes_to_payloads(
     """
     if isinstance(attributes, TypedSearchAttributes):
         return {key.name: encode_typed_search_attribute_value(key, value) for key, value in attributes}
-    return {name: encode_search_attribute_values(values) for name, values in (attributes or {}).items()}
+    payloads = {name: encode_search_attribute_values(values) for name, values in (attributes or {}).items()}
+    if guess_types:
+        for name, values in (attributes or {}).items():
+            _name_type(payloads[name], SearchAttributeKey._guess_from_untyped_values(name, values))
+    return payloads
+
+
+def _name_type(payload: Payload, key: SearchAttributeKey[Any] | None) -> None:
+    if key is not None:
+        payload.metadata["type"] = key._metadata_type.encode()
 
 
 def search_attributes_from_payloads(payloads: Mapping[str, Payload]) -> SearchAttributes:
@@ -52,6 +66,22 @@ def typed_search_attributes_from_payloads(payloads: Mapping[str, Payload]) -> Ty
     """
     pairs = [_typed_pair(name, payload) for name, payload in payloads.items()]
     return TypedSearchAttributes([pair for pair in pairs if pair is not None])
+
+
+def with_types(payloads: Mapping[str, Payload]) -> dict[str, Payload]:
+    """Payloads by name, with the types that values suggest where they name none: those that workflows upserted."""
+    return {
+        name: payload if "type" in payload.metadata else _guessed(name, payload) for name, payload in payloads.items()
+    }
+
+
+def _guessed(name: str, payload: Payload) -> Payload:
+    if "type" in payload.metadata:
+        return payload
+    values = _as_list(DataConverter.default.payload_converter.from_payload(payload))
+    typed = Payload(dict(payload.metadata), payload.data)
+    _name_type(typed, SearchAttributeKey._guess_from_untyped_values(name, values))
+    return typed
 
 
 def _typed_pair(name: str, payload: Payload) -> SearchAttributePair[Any] | None:
@@ -127,9 +157,18 @@ def encode_search_attribute_values(vals: SearchAttributeValues) -> Payload:
             )
     if len({type(value) for value in vals}) > 1:
         raise TypeError("Search attribute values must have the same type for the same key")
-    return DataConverter.default.payload_converter.to_payload(
+    payload = DataConverter.default.payload_converter.to_payload(
         [_to_text(value) if isinstance(value, datetime) else value for value in vals]
     )
+    # Temporal's server adds the type of the registered attribute. Here, what the values tell has to do.
+    type_name = _UNTYPED.get(type(vals[0])) if vals else None
+    if type_name is not None:
+        payload.metadata["type"] = type_name
+    return payload
+
+
+_UNTYPED: Final = {bool: b"Bool", int: b"Int", float: b"Double", datetime: b"Datetime"}
+"""Types that values without one have for certain; text may be ``Text``, ``Keyword`` or a list of those."""
 
 
 def decode_search_attributes(api: v1.SearchAttributes) -> SearchAttributes:

@@ -6,14 +6,19 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from durability._memory.clock import EnvironmentClock
 from durability._memory.local import LocalCloud
+from durability._runtime.frontend import Frontend
 from durability.client import Client, Interceptor, OutboundInterceptor, Plugin, StartWorkflowInput, WorkflowHandle
 from durability.common import QueryRejectCondition, SearchAttributeKey
 from durability.converter import DataConverter
 from durability.testing._assertions import AssertionInterceptor
+
+if TYPE_CHECKING:
+    from durability.testing._cloud import LocalCloudEnvironment
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -22,6 +27,7 @@ class WorkflowEnvironment:
     """Where workflows run in tests.
 
     ``start_local`` and ``start_time_skipping`` start one in this process and event loop, in memory, in no time;
+    ``start_local_cloud`` starts the services and functions of a deployment on this machine, in seconds;
     ``from_client`` makes one of whatever a client is connected to. Use it in an ``async with`` statement, and run a
     ``durability.worker.Worker`` with its ``client``. An ``assert`` that fails in a workflow fails the workflow.
     """
@@ -95,7 +101,15 @@ class WorkflowEnvironment:
         cloud = LocalCloud(namespace=namespace)
         return _MemoryEnvironment(
             cloud,
-            _client(cloud, data_converter, interceptors, plugins, default_workflow_query_reject_condition, identity),
+            _client(
+                cloud.gateway,
+                cloud.namespace,
+                data_converter,
+                interceptors,
+                plugins,
+                default_workflow_query_reject_condition,
+                identity,
+            ),
         )
 
     @classmethod
@@ -145,7 +159,70 @@ class WorkflowEnvironment:
         cloud = LocalCloud()
         return _TimeSkippingEnvironment(
             cloud,
-            _client(cloud, data_converter, interceptors, plugins, default_workflow_query_reject_condition, identity),
+            _client(
+                cloud.gateway,
+                cloud.namespace,
+                data_converter,
+                interceptors,
+                plugins,
+                default_workflow_query_reject_condition,
+                identity,
+            ),
+        )
+
+    @classmethod
+    async def start_local_cloud(
+        cls,
+        application: str | None = None,
+        *,
+        namespace: str = "default",
+        data_converter: DataConverter = DataConverter.default,
+        interceptors: Sequence[Interceptor] = [],
+        plugins: Sequence[Plugin] = [],
+        default_workflow_query_reject_condition: QueryRejectCondition | None = None,
+        identity: str | None = None,
+        template: str | Path | None = None,
+        parameters: Mapping[str, str] | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> LocalCloudEnvironment:
+        """Start the stack of a SAM template on this machine: real queues and items, functions in real processes.
+
+        It takes a few seconds, so that tests share one, each with task queues of its own. The functions serve the task
+        queue ``default``; tasks of any other wait for a worker.
+
+        Args:
+            application: What the functions serve, as ``module:attribute``; nothing by default.
+            namespace: Namespace of all workflows.
+            data_converter: See ``Client.connect``.
+            interceptors: See ``Client.connect``.
+            plugins: See ``Client.connect``.
+            default_workflow_query_reject_condition: See ``Client.connect``.
+            identity: See ``Client.connect``.
+            template: The template; by default ``template.yaml`` in the working directory, or this project's own.
+            parameters: Template parameters besides those that follow from the above.
+            variables: Environment variables of every function, besides the template's.
+
+        Raises:
+            ConfigurationError: There is no template.
+            TemplateError: The template is wrong, or asks for what the local cloud does not have.
+        """
+        from durability.testing._cloud import start
+
+        return await start(
+            application,
+            namespace=namespace,
+            template=template,
+            parameters=parameters or {},
+            variables=variables or {},
+            client=lambda frontend: _client(
+                frontend,
+                namespace,
+                data_converter,
+                interceptors,
+                plugins,
+                default_workflow_query_reject_condition,
+                identity,
+            ),
         )
 
     def __init__(self, client: Client) -> None:
@@ -324,7 +401,8 @@ class _SkippingHandle(WorkflowHandle[Any, Any]):
 
 
 def _client(
-    cloud: LocalCloud,
+    frontend: Frontend,
+    namespace: str,
     data_converter: DataConverter,
     interceptors: Sequence[Interceptor],
     plugins: Sequence[Plugin],
@@ -332,8 +410,8 @@ def _client(
     identity: str | None,
 ) -> Client:
     client = Client(
-        cloud.gateway,
-        namespace=cloud.namespace,
+        frontend,
+        namespace=namespace,
         data_converter=data_converter,
         interceptors=interceptors,
         plugins=plugins,

@@ -22,7 +22,9 @@ from durability.activity._interceptors import (
     ActivityOutboundInterceptor,
     ExecuteActivityInput,
 )
+from durability.activity._processes import SharedHeartbeatSender, SharedStateManager
 from durability.common import WorkerDeploymentVersion
+from durability.worker import _workflow_instance as _workflow_instance
 from durability.worker._config import WorkerConfig, WorkerDeploymentConfig
 from durability.worker._interceptor import Interceptor, WorkflowInterceptorClassInput
 from durability.worker._plugin import Plugin
@@ -81,6 +83,8 @@ __all__ = [
     "ResourceBasedSlotConfig",
     "ResourceBasedSlotSupplier",
     "ResourceBasedTunerConfig",
+    "SharedHeartbeatSender",
+    "SharedStateManager",
     "SignalChildWorkflowInput",
     "SignalExternalWorkflowInput",
     "SlotInfo",

@@ -12,6 +12,8 @@ from typing import Any, Final, Required, TypedDict
 
 from durability._core.deadlock import DeadlockDetector
 from durability._runtime.hosting import WorkerSpecification
+from durability.activity._processes import SharedStateManager
+from durability.activity._runner import ActivityRunner
 from durability.client import Client
 from durability.common import VersioningBehavior, WorkerDeploymentVersion
 from durability.runtime import Runtime
@@ -85,7 +87,7 @@ class WorkerConfig(TypedDict, total=False):
     graceful_shutdown_timeout: Required[timedelta]
     plugin_shutdown_timeout: timedelta | None
     workflow_failure_exception_types: Sequence[type[BaseException]]
-    shared_state_manager: Any
+    shared_state_manager: SharedStateManager | None
     debug_mode: bool
     disable_eager_activity_execution: bool
     on_fatal_error: Callable[[BaseException], Awaitable[None]] | None
@@ -150,7 +152,10 @@ def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[A
     meter = (config["client"]._runtime or Runtime.default()).metric_meter
     activities = None
     if config.get("activities"):
-        warning = warn_of_small_executor(config.get("activity_executor"), config.get("max_concurrent_activities"))
+        slots = config.get("max_concurrent_activities")
+        if config.get("tuner"):
+            slots = slots_of(tuner._activity_supplier)
+        warning = warn_of_small_executor(config.get("activity_executor"), slots)
         if warning:
             warnings.warn(warning, stacklevel=4)
         activities = Activities(
@@ -162,6 +167,7 @@ def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[A
             client=client,
             slots=make_slots(tuner._activity_supplier, _reservation(config)),
             metric_meter=meter,
+            shared_state_manager=config.get("shared_state_manager"),
         )
     remote = not config.get("no_remote_activities", False)
     workflows = None
@@ -170,7 +176,8 @@ def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[A
         if deployment and deployment.use_worker_versioning:
             _check_versioning(config["workflows"], deployment)
         eager: list[str] | None = []
-        if activities is not None and remote and not config.get("disable_eager_activity_execution"):
+        paced = config.get("max_activities_per_second") or config.get("max_task_queue_activities_per_second")
+        if activities is not None and remote and not paced and not config.get("disable_eager_activity_execution"):
             eager = None if activities.has_dynamic else activities.names
         debug = config.get("debug_mode") or any(map(os.environ.get, _DEBUG_VARIABLES))
         workflows = Workflows(
@@ -184,6 +191,7 @@ def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[A
             metric_meter=meter,
             patch_activation_callback=config.get("patch_activation_callback"),
             eager_activities=eager,
+            check_local_activity=(activities or ActivityRunner([])).check_registered,
         )
     deployment = config.get("deployment_config")
     made = WorkerSpecification(
@@ -194,6 +202,10 @@ def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[A
         workflow_slots=slots_of(tuner._workflow_supplier),
         activity_slots=slots_of(tuner._activity_supplier),
         held_runs=config.get("max_cached_workflows", 1000),
+        heartbeat_interval=_milliseconds(config.get("default_heartbeat_throttle_interval", timedelta(seconds=30))),
+        longest_heartbeat_interval=_milliseconds(config.get("max_heartbeat_throttle_interval", timedelta(seconds=60))),
+        activities_per_second=config.get("max_activities_per_second"),
+        queue_activities_per_second=config.get("max_task_queue_activities_per_second"),
         identity=config.get("identity") or config["client"].identity,
         build=deployment.version.build_id if deployment else config.get("build_id") or "",
     )
@@ -208,6 +220,10 @@ def _reservation(config: WorkerConfig) -> Reservation:
         worker_build_id=config.get("build_id") or "",
         worker_deployment_version=deployment.version if deployment else None,
     )
+
+
+def _milliseconds(duration: timedelta) -> int:
+    return int(duration.total_seconds() * 1000)
 
 
 def _check_versioning(workflows: Sequence[type], deployment: WorkerDeploymentConfig) -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
-from typing import Any
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, NoReturn
 
 from durability._core.activation import RunDetails, WorkflowInstance
+from durability._core.activities import LOCAL_ACTIVITY_CHECK
 from durability._core.deadlock import DeadlockDetector
 from durability._core.failure import ApplicationFailureInfo, Failure
 from durability._core.interceptors import StartActivityInput, WorkflowInboundInterceptor, WorkflowOutboundInterceptor
 from durability._core.payload import Payload
 from durability._runtime.registry import WorkflowRegistry
 from durability.activity._definition import _Definition as ActivityDefinition
+from durability.activity._processes import SharedStateManager
 from durability.activity._runner import (
     ActivityCancellationDetails,
     ActivityCancelled,
@@ -48,6 +52,7 @@ class Workflows(WorkflowRegistry):
         deadlock_detector: DeadlockDetector | None = None,
         patch_activation_callback: PatchActivationCallback | None = None,
         eager_activities: Iterable[str] | None = None,
+        check_local_activity: Callable[[str], None] | None = None,
         runner: WorkflowRunner,
         unsandboxed_runner: WorkflowRunner,
         metric_meter: MetricMeter = MetricMeter.noop,
@@ -62,6 +67,7 @@ class Workflows(WorkflowRegistry):
             deadlock_detector: Watches for code that does not yield.
             patch_activation_callback: Asked whether a new patch is to be taken.
             eager_activities: Types of the activities that may run inside workflow tasks; all by default.
+            check_local_activity: Raises if there is no activity of a type.
             runner: Makes the instances.
             unsandboxed_runner: Makes those of classes that are declared with ``sandboxed=False``.
             metric_meter: For the metrics of workflows.
@@ -70,6 +76,8 @@ class Workflows(WorkflowRegistry):
         if sum(WorkflowDefinition.must_from_class(cls).name is None for cls in classes) > 1:
             raise TypeError("More than one dynamic workflow")
         chain, extern = workflow_interceptors(interceptors)
+        if check_local_activity is not None:
+            extern[LOCAL_ACTIVITY_CHECK] = check_local_activity
         eager = None if eager_activities is None else frozenset(eager_activities)
         if eager:
             chain.append(_dispatching_all_but(eager))
@@ -153,6 +161,7 @@ class Activities(ActivityRunner):
         client: Callable[[], Client],
         slots: Slots,
         metric_meter: MetricMeter = MetricMeter.noop,
+        shared_state_manager: SharedStateManager | None = None,
     ) -> None:
         """Register activities.
 
@@ -168,9 +177,13 @@ class Activities(ActivityRunner):
             executor=executor,
             metric_meter=metric_meter,
             client=client,
+            shared_state_manager=shared_state_manager,
         )
         for activity in given:
-            _check_executor(ActivityDefinition.must_from_callable(activity), executor)
+            _check_executor(activity, executor, shared_state_manager)
+        self._broken: asyncio.Future[RuntimeError] | None = None
+        self._broken_by: BaseException | None = None
+        self.on_broken = self._break
         self._task_queue = task_queue
         self._slots = slots
         self._running: set[Cancellation] = set()
@@ -208,16 +221,31 @@ class Activities(ActivityRunner):
             return ActivityFailed(_shutdown_failure())
         return result
 
+    def _break(self, error: BrokenExecutor) -> None:
+        self._broken_by = self._broken_by or error
+        if self._broken is not None and not self._broken.done():
+            self._broken.set_result(_worker_failed(error))
+
+    async def broken(self) -> NoReturn:
+        """Wait until activities cannot run any more.
+
+        Raises:
+            RuntimeError: They cannot; its cause says why.
+        """
+        if self._broken_by is not None:
+            raise _worker_failed(self._broken_by)
+        self._broken = asyncio.get_running_loop().create_future()
+        raise await self._broken
+
     async def end(self, patience: float) -> None:
         """Tell activities of the shutdown, and cancel those that run on for ``patience`` seconds."""
         self.shutdown()
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 await self._none_running.wait()
-        except TimeoutError:
-            self._abort = True
-            for cancellation in list(self._running):
-                cancellation.request(_SHUTDOWN)
+        self._abort = True  # also for those that a workflow task, which has been told to stop, is about to begin
+        for cancellation in list(self._running):
+            cancellation.request(_SHUTDOWN)
 
 
 _SHUTDOWN = ActivityCancellationDetails(worker_shutdown=True)
@@ -231,15 +259,32 @@ def _shutdown_failure() -> Failure:
     )
 
 
-def _check_executor(definition: ActivityDefinition, executor: Executor | None) -> None:
+def _worker_failed(error: BaseException) -> RuntimeError:
+    failed = RuntimeError("Activity worker failed")
+    failed.__cause__ = error
+    return failed
+
+
+def _check_executor(
+    activity: Callable[..., Any], executor: Executor | None, shared_state_manager: SharedStateManager | None
+) -> None:
+    definition = ActivityDefinition.must_from_callable(activity)
     if definition.is_async:
         return
     if executor is None:
         raise ValueError(f"Activity {definition.name} is not async so an activity_executor must be present")
-    if isinstance(executor, ProcessPoolExecutor):
+    if not isinstance(executor, ThreadPoolExecutor) and shared_state_manager is None:
         raise ValueError(
-            f"Activity {definition.name} cannot run in a process pool: pass a ThreadPoolExecutor as activity_executor"
+            f"Activity {definition.name} is not async and executor is not thread-pool executor, "
+            "so a shared_state_manager must be present"
         )
+    if isinstance(executor, ProcessPoolExecutor):
+        try:
+            pickle.dumps(activity)
+        except Exception as error:
+            raise TypeError(
+                f"Activity {definition.name} must be picklable when using a process executor: {error}"
+            ) from error
 
 
 def warn_of_small_executor(executor: Executor | None, concurrent_activities: int | None) -> str | None:

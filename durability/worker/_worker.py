@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any, Final, Self, cast
 
 from durability._runtime.hosting import HostedWorker, WorkerHost
+from durability.activity._processes import SharedStateManager
 from durability.client import Client
 from durability.exceptions import ConfigurationError
 from durability.worker._config import (
@@ -29,14 +30,16 @@ from durability.worker.workflow_sandbox._runner import SANDBOXED
 
 logger = logging.getLogger("durability.worker")
 
+_ATTACHED_WITHIN: Final = 10.0
 _POLLERS: Final = PollerBehaviorSimpleMaximum(maximum=5)
 
 
 class Worker:
-    """Runs workflows and activities in this process, for the environment that its client is connected to.
+    """Runs workflows and activities in this process, for the deployment or test environment of its client.
 
-    A deployment needs no workers: there, tasks come to functions. Workers are for tests
-    (``durability.testing.WorkflowEnvironment``) and for trying things out in one process.
+    A deployment needs no workers: there, tasks come to functions. A worker serves a task queue of its own, for
+    activities that take longer than a function may or need what a function has not. In tests
+    (``durability.testing.WorkflowEnvironment``), workers run everything.
 
     Use it in an ``async with`` statement, or call ``run`` and ``shutdown``.
     """
@@ -77,7 +80,7 @@ class Worker:
         graceful_shutdown_timeout: timedelta = timedelta(),
         plugin_shutdown_timeout: timedelta | None = timedelta(seconds=60),
         workflow_failure_exception_types: Sequence[type[BaseException]] = [],
-        shared_state_manager: Any = None,
+        shared_state_manager: SharedStateManager | None = None,
         debug_mode: bool = False,
         disable_eager_activity_execution: bool = False,
         on_fatal_error: Callable[[BaseException], Awaitable[None]] | None = None,
@@ -99,7 +102,8 @@ class Worker:
             activities: Functions, methods or objects decorated with ``activity.defn``.
             nexus_service_handlers: Nexus is not supported; must be empty.
             workflows: Classes decorated with ``workflow.defn``.
-            activity_executor: Runs activities that are not ``async def``, in threads. Required if there are any.
+            activity_executor: Runs activities that are not ``async def``, in threads or in processes. Required if there
+                are any.
             workflow_task_executor: Accepted for compatibility: workflow tasks run in the event loop's thread.
             nexus_task_executor: Accepted for compatibility.
             workflow_runner: Makes the instances of workflows; the default one guards them.
@@ -119,15 +123,16 @@ class Worker:
             max_concurrent_activity_task_polls: Accepted for compatibility.
             no_remote_activities: Run only the local activities of the worker's own workflows.
             sticky_queue_schedule_to_start_timeout: Accepted for compatibility.
-            max_heartbeat_throttle_interval: Accepted for compatibility: every heartbeat is recorded.
-            default_heartbeat_throttle_interval: Accepted for compatibility.
-            max_activities_per_second: Accepted for compatibility.
-            max_task_queue_activities_per_second: Accepted for compatibility.
+            max_heartbeat_throttle_interval: Longest time between two recorded heartbeats of an attempt.
+            default_heartbeat_throttle_interval: That time where there is no heartbeat timeout; otherwise it is four
+                fifths of the timeout.
+            max_activities_per_second: Most activities that the worker begins in a second. All are dispatched then.
+            max_task_queue_activities_per_second: The same for all workers of the task queue together.
             max_eager_activity_reservations_per_workflow_task: Accepted for compatibility; must be positive.
             graceful_shutdown_timeout: How long activities may go on after ``shutdown`` before they are cancelled.
             plugin_shutdown_timeout: How long leaving ``async with`` waits for plugins after the shutdown.
             workflow_failure_exception_types: Exceptions that fail a workflow instead of its workflow task.
-            shared_state_manager: Accepted for compatibility: process pools are not supported.
+            shared_state_manager: Connects to the processes of an ``activity_executor`` that is no thread pool.
             debug_mode: Let workflow code take its time. Also by the environment variable ``TEMPORAL_DEBUG``.
             disable_eager_activity_execution: Have activities dispatched to the task queue, even to this worker.
             on_fatal_error: Called when the worker fails, before it shuts down.
@@ -151,7 +156,9 @@ class Worker:
         from_client = [plugin for plugin in client.config()["plugins"] if isinstance(plugin, Plugin)]
         for own in from_client:
             if type(own) in map(type, plugins):
-                warnings.warn(f"The plugin {type(own)} is given to both client and worker and runs twice", stacklevel=2)
+                warnings.warn(
+                    f"The same plugin type {type(own)} is given to both client and worker: it runs twice", stacklevel=2
+                )
         self._plugins: list[Plugin] = [*from_client, *plugins]
         self._initial_config = config.copy()
         for plugin in self._plugins:
@@ -163,10 +170,11 @@ class Worker:
         self._started = False
         self._shutdown_requested = asyncio.Event()
         self._shutdown_complete = asyncio.Event()
+        self._attached = asyncio.Event()
         self._context_task: asyncio.Task[Any] | None = None
         self._run_task: asyncio.Task[None] | None = None
         self._run_error: BaseException | None = None
-        self._leaving = False
+        self._in_block = False
 
     def config(self, *, active_config: bool = False) -> WorkerConfig:
         """The keyword arguments that make a worker like this one.
@@ -212,7 +220,8 @@ class Worker:
         Cancelling this shuts the worker down as well.
 
         Raises:
-            RuntimeError: It was started before.
+            RuntimeError: It was started before, its client's namespace does not exist, or the processes of its
+                activities died.
         """
 
         def wrapped(plugin: Plugin, inner: Callable[[Worker], Awaitable[None]]) -> Callable[[Worker], Awaitable[None]]:
@@ -227,20 +236,41 @@ class Worker:
         if self._started:
             raise RuntimeError("Already started")
         self._started = True
-        hosted = self._host.attach(self._specification)
-        cancelled: asyncio.CancelledError | None = None
+        self._check_namespace()
+        hosted = await self._host.attach(self._specification)
+        self._attached.set()
+        ended: BaseException | None = None
         try:
-            await self._shutdown_requested.wait()
-        except asyncio.CancelledError as error:
-            logger.info("Worker cancelled, shutting down")
-            cancelled = error
+            await self._until_shutdown(hosted)
+        except BaseException as error:
+            cancelled = isinstance(error, asyncio.CancelledError)
+            logger.info("Worker %s, shutting down", "cancelled" if cancelled else f"failed: {error!r}")
+            ended = error
         try:
             await self._end(hosted)
         finally:
             await hosted.close()
             self._shutdown_complete.set()
-        if cancelled is not None:
-            raise cancelled
+        if ended is not None:
+            raise ended
+
+    def _check_namespace(self) -> None:
+        asked, there = self.client.namespace, getattr(self._host, "namespace", self.client.namespace)
+        if asked != there:
+            raise RuntimeError(f"Worker validation failed: there is no namespace {asked!r} here, only {there!r}")
+
+    async def _until_shutdown(self, hosted: HostedWorker) -> None:
+        """Wait until the worker is to shut down; raises what it cannot go on for."""
+        waits = [asyncio.ensure_future(self._shutdown_requested.wait()), asyncio.ensure_future(hosted.failed())]
+        if self._activities is not None:
+            waits.append(asyncio.ensure_future(self._activities.broken()))
+        try:
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        for wait in done:
+            wait.result()
 
     async def _end(self, hosted: HostedWorker) -> None:
         patience = self._config["graceful_shutdown_timeout"]
@@ -256,14 +286,35 @@ class Worker:
         await self._shutdown_complete.wait()
 
     async def __aenter__(self) -> Self:
-        """Start the worker; if it fails, the task that is in the block is cancelled."""
+        """Start the worker; if it fails later, the task that is in the block is cancelled.
+
+        Raises:
+            ConfigurationError: The task queue is not for workers.
+        """
         if self._context_task is not None:
             raise RuntimeError("Already started")
         self._context_task = asyncio.current_task()
         if self._context_task is None:
             raise RuntimeError("Can only use async with inside a task")
         self._run_task = asyncio.create_task(self._run_for_context(self._context_task))
+        await self._until_attached(self._run_task)
+        self._in_block = True
         return self
+
+    async def _until_attached(self, run: asyncio.Task[None]) -> None:
+        """Wait until tasks go to the worker; as it may be a plugin that starts it, not for ever."""
+        if self._host.attaches_at_once:
+            return
+        attached = asyncio.ensure_future(self._attached.wait())
+        try:
+            await asyncio.wait([attached, run], return_when=asyncio.FIRST_COMPLETED, timeout=_ATTACHED_WITHIN)
+        except asyncio.CancelledError:
+            run.cancel()
+            raise
+        finally:
+            attached.cancel()
+        if self._run_error is not None:
+            raise self._run_error
 
     async def _run_for_context(self, task: asyncio.Task[Any]) -> None:
         try:
@@ -277,7 +328,7 @@ class Worker:
                     await handler(error)
                 except Exception:
                     logger.warning("Fatal error handler failed", exc_info=True)
-            if not self._leaving:
+            if self._in_block:
                 task.cancel()
 
     async def __aexit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
@@ -285,7 +336,7 @@ class Worker:
         if self._run_task is None:
             raise RuntimeError("Never started")
         await self.shutdown()
-        self._leaving = True
+        self._in_block = False
         timeout = self._config.get("plugin_shutdown_timeout", timedelta(seconds=60))
         try:
             await asyncio.wait([self._run_task], timeout=timeout.total_seconds() if timeout else None)
@@ -302,7 +353,8 @@ def _host(client: Client) -> WorkerHost:
     host: WorkerHost | None = getattr(client.frontend, "worker_host", None)
     if host is None:
         raise ConfigurationError(
-            f"the client is connected to {client.frontend.__class__.__name__}, which cannot host workers: use the "
-            "client of a durability.testing.WorkflowEnvironment, or deploy the workflows as an Application"
+            f"the client is connected to {client.frontend.__class__.__name__}, which cannot host workers: connect "
+            "without a URL (`durability env` prints the variables for that), or use the client of a "
+            "durability.testing.WorkflowEnvironment"
         )
     return host

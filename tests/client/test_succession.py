@@ -307,7 +307,9 @@ def test_a_childs_bad_schedule_fails_the_workflow_task() -> None:
         await asyncio.sleep(10)
         description = await handle.describe()
         assert "'never' cannot be read" in description.raw_description.pending_workflow_task.last_failure.message
-        assert [event.name for event in (await handle.fetch_history()).events] == ["WorkflowExecutionStarted"]
+        events = [event.name for event in (await handle.fetch_history()).events]
+        task = ["WorkflowTaskScheduled", "WorkflowTaskStarted", "WorkflowTaskFailed"]
+        assert events == ["WorkflowExecutionStarted", *task]
 
     run(scenario)
 

@@ -281,6 +281,7 @@ def test_update_with_start() -> None:
         )
         assert await update.result() == 7
         assert (await existing.workflow_handle()).result_run_id == handle.result_run_id
+        assert (await existing.workflow_handle()).first_execution_run_id == handle.first_execution_run_id
 
         refused = operation(WorkflowIDConflictPolicy.FAIL)
         with pytest.raises(WorkflowAlreadyStartedError) as caught:

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from durability._aws.stack_commands import VARIABLES
+
 Template = dict[str, Any]
 
 FUNCTIONS = ["WorkflowFunction", "ActivityFunction", "HttpFunction", "ReconcilerFunction"]
@@ -18,6 +20,10 @@ CONSUMERS = {"WorkflowFunction": ("WorkflowQueue", 10), "ActivityFunction": ("Ac
 ENVIRONMENT = {
     "DURABILITY_APPLICATION",
     "DURABILITY_NAMESPACE",
+    "DURABILITY_TASK_QUEUE",
+    "DURABILITY_OTHER_TASK_QUEUES",
+    "DURABILITY_WORKER_QUEUE_PREFIX",
+    "DURABILITY_KMS_KEY_ARN",
     "DURABILITY_TABLE",
     "DURABILITY_WORKFLOW_QUEUE_URL",
     "DURABILITY_WORKFLOW_QUEUE_ARN",
@@ -42,6 +48,11 @@ def statements(role: dict[str, Any]) -> Iterator[dict[str, Any]]:
             for candidate in statement["Fn::If"][1:] if "Fn::If" in statement else [statement]:
                 if candidate != {"Ref": "AWS::NoValue"}:
                     yield candidate
+
+
+def worker_policy(template: Template) -> dict[str, Any]:
+    """The policy for workers, in the shape of a role with that one policy."""
+    return {"Policies": [of_type(template, "AWS::IAM::ManagedPolicy")["WorkerPolicy"]]}
 
 
 def listed(value: Any) -> list[Any]:
@@ -151,14 +162,33 @@ def test_messages_that_keep_failing_are_kept_and_noticed(expanded: Template, kin
 def test_roles_name_every_action_and_every_resource(expanded: Template) -> None:
     roles = of_type(expanded, "AWS::IAM::Role")
     assert len(roles) == len(FUNCTIONS) + 1
-    for role in roles.values():
+    for role in (*roles.values(), worker_policy(expanded)):
         for statement in statements(role):
             assert all("*" not in action for action in listed(statement["Action"]))
             for resource in listed(statement["Resource"]):
                 assert resource != "*"
-                # The names of schedules are known at run time only.
+                # The names of schedules, and of workers' queues, are known at run time only.
                 if "*" in json.dumps(resource):
-                    assert ":schedule/${ScheduleGroup}/*" in resource["Fn::Sub"]
+                    assert re.search(
+                        r":schedule/\$\{ScheduleGroup\}/\*$|:\$\{AWS::StackName\}-worker-\*$", resource["Fn::Sub"]
+                    )
+
+
+def test_only_workers_have_queues_made_unless_tasks_wait_for_them(source: Template) -> None:
+    makers = {
+        name
+        for name, role in of_type(source, "AWS::IAM::Role").items()
+        for policy in role["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "sqs:CreateQueue" in json.dumps(statement) and statement["Fn::If"][0] != "TasksWaitForWorkers"
+    }
+    assert makers == set()
+    assert "sqs:CreateQueue" in actions(worker_policy(source))
+
+
+def test_commands_find_all_that_they_need_in_the_outputs(source: Template) -> None:
+    assert set(VARIABLES) <= source["Outputs"].keys()
+    assert set(VARIABLES.values()) < ENVIRONMENT
 
 
 def test_each_function_has_a_role_of_its_own(expanded: Template) -> None:

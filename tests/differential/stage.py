@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import types
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -50,19 +52,56 @@ class Stage:
     async def execute(self, run: Any, *args: Any, **options: Any) -> Any:
         return await (await self.start(run, *args, **options)).result()
 
+    async def reached(self, handle: Any, *events: str) -> Any:
+        """The handle, once its history has these events. Other runs may still have to make the run itself."""
+        for _ in range(300):
+            try:
+                seen = _events(await handle.fetch_history())
+            except Exception:
+                seen = []
+            if all(seen.count(event) >= events.count(event) for event in events):
+                return handle
+            await asyncio.sleep(0.03)
+        raise TimeoutError(f"no {events} in {seen}")
 
-SCENARIOS: dict[str, Scenario] = {}
+
+async def attempt(awaitable: Awaitable[Any]) -> Any:
+    """What came of it: a result, or an error with everything that user code may look at."""
+    try:
+        return await awaitable
+    except (Exception, asyncio.CancelledError) as error:
+        return describe(error)
 
 
 def scenario(
-    *workflows: type, activities: Sequence[Callable[..., Any]] = (), histories: bool = True, **options: Any
-) -> Callable[[Callable[[Stage], Awaitable[Any]]], Scenario]:
-    """A scenario: the workflows and activities of its worker, and whether events are compared as well."""
+    *workflows: type,
+    activities: Sequence[Callable[..., Any]] = (),
+    histories: bool = True,
+    cases: Sequence[Any] = (),
+    **options: Any,
+) -> Callable[[Callable[..., Awaitable[Any]]], Scenario | list[Scenario]]:
+    """A scenario: the workflows and activities of its worker, and whether events are compared as well.
 
-    def decorate(play: Callable[[Stage], Awaitable[Any]]) -> Scenario:
-        return Scenario(play.__name__.replace("_", "-"), play, workflows, activities, options, histories)
+    With ``cases`` it is one scenario for each, played with the case as a second argument.
+    """
+
+    def decorate(play: Callable[..., Awaitable[Any]]) -> Scenario | list[Scenario]:
+        name = play.__name__.replace("_", "-")
+        if not cases:
+            return Scenario(name, play, workflows, activities, options, histories)
+        plays = {f"{name}-{_slug(case)}": partial(_play_case, play, case) for case in cases}
+        return [Scenario(one, play, workflows, activities, options, histories) for one, play in plays.items()]
 
     return decorate
+
+
+def _play_case(play: Callable[[Stage, Any], Awaitable[Any]], case: Any, stage: Stage) -> Awaitable[Any]:
+    return play(stage, case)
+
+
+def _slug(case: Any) -> str:
+    words = case if isinstance(case, tuple) else (case,)
+    return "-".join(str(word).lower().replace("_", "-").replace(" ", "-") for word in words)
 
 
 def load(engine: str) -> dict[str, Scenario]:
@@ -73,9 +112,18 @@ def load(engine: str) -> dict[str, Scenario]:
         name = f"tests_differential_{engine}_{path.stem}"
         module = sys.modules[name] = types.ModuleType(name)
         exec(compile(source, f"{path}:{engine}", "exec"), module.__dict__)
-        found = [value for value in vars(module).values() if isinstance(value, Scenario)]
-        scenarios.update({one.name: one for one in found})
+        for one in _defined(module):
+            assert one.name not in scenarios, f"two scenarios are called {one.name}"
+            scenarios[one.name] = one
     return scenarios
+
+
+def _defined(module: types.ModuleType) -> Iterator[Scenario]:
+    for value in vars(module).values():
+        if isinstance(value, Scenario):
+            yield value
+        elif isinstance(value, list):
+            yield from (one for one in value if isinstance(one, Scenario))
 
 
 async def play(engine: str, one: Scenario, client: Any, documents: list[tuple[str, str]]) -> dict[str, Any]:
@@ -108,12 +156,15 @@ async def play(engine: str, one: Scenario, client: Any, documents: list[tuple[st
 
 async def replay(engine: str, one: Scenario, documents: list[tuple[str, str]]) -> list[str]:
     """Replay histories in Temporal's JSON format on an engine. Returns the failures."""
+    if not documents:
+        return []
     worker_module, client_module = import_module(f"{engine}.worker"), import_module(f"{engine}.client")
     replayer = worker_module.Replayer(
         workflows=one.workflows, workflow_runner=worker_module.UnsandboxedWorkflowRunner(), **one.options
     )
     failures = []
     for workflow_id, document in documents:
+        assert '"eventId"' in document, f"the history of {workflow_id} is empty"
         history = client_module.WorkflowHistory.from_json(workflow_id, document)
         result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
         if result.replay_failure is not None:

@@ -189,6 +189,7 @@ async def staged(home: Path, **parameters: str) -> AsyncIterator[Stage]:
         "WorkflowTimeout": "5",
         "ActivityTimeout": "5",
         "HttpAuthorization": "NONE",
+        "TaskQueue": "e2e",
         **parameters,
     }
     cloud = LocalCloud(home / "template.yaml", parameters=values, rate_schedules=False, crash_redelivery_delay=0)

@@ -112,7 +112,7 @@ async def test_a_timer_beyond_the_queues_longest_delay_is_one_schedule(stage: St
     head = stage.head("schedule")
     assert schedule.at is not None
     assert head.wake_up / 1000 - 92 <= schedule.at <= head.wake_up / 1000 - 60, "not early enough for its precision"
-    assert stage.queued("WorkflowQueue")["Delayed"] == delayed
+    assert stage.queued("WorkflowQueue")["Delayed"] <= delayed  # those of other tests may fall due meanwhile
     stage.put_clock_forward(16 * MINUTE)
     await asyncio.to_thread(stage.cloud.fire_schedule, schedule.arn)
     assert await handle.result() == "awake"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import uuid
 from typing import Any
 
 import pytest
@@ -207,7 +208,8 @@ async def test_unknown_and_closed_workflows(api: Api) -> None:
     before = (await api.get("/workflows/a/history")).json()
     assert "completed" in error(await api.post("/workflows/a/signals/note"), 404, "NOT_FOUND")
     assert (await api.get("/workflows/a/history")).json() == before
-    error(await api.get("/workflows/a?run_id=none"), 404, "NOT_FOUND")
+    error(await api.get("/workflows/a?run_id=none"), 400, "INVALID_ARGUMENT")
+    error(await api.get(f"/workflows/a?run_id={uuid.uuid4()}"), 404, "NOT_FOUND")
 
 
 async def test_an_id_in_use_is_a_conflict(api: Api) -> None:

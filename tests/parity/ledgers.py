@@ -18,7 +18,6 @@ SCHEDULES: Final = "Schedules come next."
 ACTIVITIES: Final = "Standalone activities come next."
 STORAGE: Final = "External storage and payload limits are being built."
 SIGNAL_WITH_START: Final = "Signal-with-start from workflows is being built."
-PROCESSES: Final = "Activities in process pools are being built."
 BOUNDARY: Final = (
     "The boundary between a worker and a workflow's instance: activations and commands are this engine's own."
 )
@@ -101,9 +100,6 @@ MISSING_NAMES: Final = {
     SIGNAL_WITH_START: {
         "workflow": "signal_with_start_workflow",
     },
-    PROCESSES: {
-        "worker": "SharedHeartbeatSender SharedStateManager",
-    },
 }
 """By module."""
 
@@ -123,7 +119,6 @@ MISSING_MEMBERS: Final = {
     GRPC: {
         "client.Client": "operator_service test_service workflow_service",
         "client.RPCError": "grpc_status",
-        "envconfig.ClientConfigTLS": "to_connect_tls_config",
         "client.ServiceClient": "check_health connect update_api_key update_rpc_metadata worker_service_client",
     },
     BUILD_IDS: {

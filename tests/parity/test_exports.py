@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import sys
 from collections.abc import Iterator
 from types import ModuleType
 
@@ -12,7 +13,10 @@ import pytest
 
 import durability
 
-FOR_THE_ENGINE = {"durability.callbacks": {"built_in_activities", "deployment_secret"}}
+FOR_THE_ENGINE = {
+    "durability.api.enums.v1": {"ENUMS", "EVENT_TYPES", "Enum", "enum_prefix"},
+    "durability.callbacks": {"built_in_activities", "deployment_secret"},
+}
 
 
 def public_modules() -> Iterator[str]:
@@ -38,6 +42,9 @@ def _is_offered(module: ModuleType, name: str, value: object) -> bool:
     if name.startswith("_") or name == "annotations" or isinstance(value, ModuleType | bool):
         return False
     is_file = not hasattr(module, "__path__")
+    home = getattr(value, "__module__", None)
+    if home is None or home.partition(".")[0] in sys.stdlib_module_names:
+        return False
     if is_file and not (inspect.isclass(value) or inspect.isroutine(value)):
         return False
-    return not is_file or getattr(value, "__module__", None) == module.__name__
+    return not is_file or home == module.__name__

@@ -334,12 +334,12 @@ async def test_nothing_is_dropped_from_a_closed_run(store: HistoryStore, key: Wo
 
 async def test_a_failed_task_is_shown_until_the_release(store: HistoryStore, key: WorkflowKey) -> None:
     head = await created(store, key)
-    await store.fail_task(head, "bug", NOW + 1000)
+    await store.fail_task(head, "bug", NOW + 1000, record=None)
     failed = await current(store, head)
     assert (failed.task_attempts, failed.task_failure) == (1, "bug")
     assert (failed.awake, failed.wake_up, failed.attention) == (0, NOW + 1000, NOW + 1000)
     assert failed.inbox == head.inbox
-    await store.fail_task(failed, "bug again", NOW + 3000)
+    await store.fail_task(failed, "bug again", NOW + 3000, record=None)
     failed = await current(store, head)
     assert (failed.task_attempts, failed.task_failure) == (2, "bug again")
     assert await store.settle(failed, settlement(1), drop=["start"]) is None
@@ -347,11 +347,21 @@ async def test_a_failed_task_is_shown_until_the_release(store: HistoryStore, key
     assert (await current(store, head)).task_failure == ""
 
 
+async def test_a_failed_task_leaves_its_record_in_the_inbox(store: HistoryStore, key: WorkflowKey) -> None:
+    head = await created(store, key)
+    await store.fail_task(head, "bug", NOW + 1000, record=("task-failed:1", b"how"))
+    failed = await current(store, head)
+    assert list(failed.inbox.items()) == [*head.inbox.items(), ("task-failed:1", b"how")]
+    assert failed.counter == head.counter + 1
+    assert failed.awake == 0
+    assert await store.settle(head, settlement(1), drop=["start"]) is not None  # whoever knows nothing of it
+
+
 async def test_a_failure_is_not_noted_when_the_run_moved_on(store: HistoryStore, key: WorkflowKey) -> None:
     head = await created(store, key)
     assert await store.settle(head, settlement(1), drop=["start"]) is None
     before = await current(store, head)
-    await store.fail_task(head, "bug", NOW + 1000)
+    await store.fail_task(head, "bug", NOW + 1000, record=None)
     assert await current(store, head) == before
 
 
@@ -482,6 +492,22 @@ async def test_heartbeats_belong_to_the_attempt_and_details_outlive_it(store: Hi
     assert await store.heartbeat(key, run_id, 1, 2, b"most", NOW + 5) is not None
 
 
+async def test_heartbeats_of_eager_attempts_need_no_claim(store: HistoryStore, key: WorkflowKey) -> None:
+    run_id = new_run_id(NOW)
+    state = await store.heartbeat(key, run_id, 1, 1, b"first", NOW, eager=True)
+    assert state is not None
+    assert (state.attempt, state.details, state.cancel_requested) == (1, b"first", False)
+    state = await store.heartbeat(key, run_id, 1, 3, b"third", NOW + 1, eager=True)
+    assert state is not None
+    assert state.attempt == 3
+    assert await store.heartbeat(key, run_id, 1, 2, b"late", NOW + 2, eager=True) is None
+    assert (await store.task(key, run_id, 1)).details == b"third"
+    await store.request_cancel(key, run_id, 1)
+    state = await store.heartbeat(key, run_id, 1, 3, b"again", NOW + 3, eager=True)
+    assert state is not None
+    assert state.cancel_requested
+
+
 async def test_a_cancelled_activity_begins_no_attempt(store: HistoryStore, key: WorkflowKey) -> None:
     run_id = new_run_id(NOW)
     assert await store.request_cancel(key, run_id, 1) == TaskState()
@@ -502,7 +528,7 @@ async def test_overdue_runs_are_found_oldest_first(store: HistoryStore, namespac
     heads = [await created(store, WorkflowKey(namespace, f"w{n}"), awake=NOW + n, attention=NOW + n) for n in range(12)]
     asleep = heads[3]
     assert await store.settle(asleep, settlement(1), drop=[]) is None
-    due = [(head.key, head.run_id) for head in heads[:9] if head is not asleep]
+    due = [head.wake_up_at(0) for head in heads[:9] if head is not asleep]
     assert await store.overdue(namespace, NOW + 8, 100) == due
     assert await store.overdue(namespace, NOW + 8, 3) == due[:3]
     assert await store.overdue("another", NOW + 8, 100) == []

@@ -440,7 +440,7 @@ class Waiting:
     [
         ({"start_to_close_timeout": 5}, "START_TO_CLOSE", 5),
         ({"start_to_close_timeout": 100, "heartbeat_timeout": 5}, "HEARTBEAT", 5),
-        ({"schedule_to_close_timeout": 7}, "START_TO_CLOSE", 7),
+        ({"schedule_to_close_timeout": 7}, "SCHEDULE_TO_CLOSE", 7),
         ({"start_to_close_timeout": 100}, "START_TO_CLOSE", 100),
     ],
 )
@@ -485,6 +485,35 @@ def test_an_attempt_that_nobody_begins_times_out() -> None:
         name, seconds = await world.result()
         assert name == "SCHEDULE_TO_START"
         assert 20 <= seconds <= 22
+
+    world.run(scenario)
+
+
+@workflow.defn
+class Away:
+    @workflow.run
+    async def run(self) -> str:
+        result: str = await workflow.execute_activity(
+            slow, 1.0, start_to_close_timeout=SHORT, heartbeat_timeout=SHORT, task_queue="away"
+        )
+        return result
+
+
+def test_an_attempt_whose_worker_is_away_is_sent_ever_more_rarely() -> None:
+    world = simulation(Away, settings=Settings())
+
+    async def scenario(world: Simulation) -> None:
+        sent: list[float] = []
+
+        async def nobody(*_: Any, **__: Any) -> None:
+            sent.append(asyncio.get_running_loop().time())
+
+        world.cloud.send_activities = nobody  # type: ignore[method-assign]
+        await world.start(Away)
+        await asyncio.sleep(4 * 86_400)
+        pauses = [later - earlier for earlier, later in itertools.pairwise(sent)]
+        assert 8 <= len(sent) <= 14
+        assert max(pauses) <= 86_400 + 600
 
     world.run(scenario)
 

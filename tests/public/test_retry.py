@@ -59,8 +59,6 @@ def test_maximum_attempts_count_the_first_one() -> None:
         (ApplicationFailureInfo(type="Fatal"), False),
         (TimeoutFailureInfo(timeout_type=TimeoutType.START_TO_CLOSE), True),
         (TimeoutFailureInfo(timeout_type=TimeoutType.HEARTBEAT), False),
-        (TimeoutFailureInfo(timeout_type=TimeoutType.SCHEDULE_TO_CLOSE), False),
-        (TimeoutFailureInfo(timeout_type=TimeoutType.SCHEDULE_TO_START), False),
         (CanceledFailureInfo(), False),
         (TerminatedFailureInfo(), False),
         (ServerFailureInfo(), True),
@@ -72,6 +70,11 @@ def test_kinds_of_failures(info: FailureInfo | None, retryable: bool) -> None:
     decision = decide(Failure(info=info), non_retryable_error_types=("Fatal", "TemporalTimeout:Heartbeat"))
     assert decision.retry_state is (RetryState.IN_PROGRESS if retryable else RetryState.NON_RETRYABLE_FAILURE)
     assert (decision.delay_ms is not None) == retryable
+
+
+@pytest.mark.parametrize("kind", [TimeoutType.SCHEDULE_TO_CLOSE, TimeoutType.SCHEDULE_TO_START])
+def test_timeouts_of_all_attempts_end_them(kind: TimeoutType) -> None:
+    assert decide(timeout_failure(kind)) == (None, RetryState.TIMEOUT)
 
 
 def test_heartbeat_timeouts_are_retried_by_default() -> None:

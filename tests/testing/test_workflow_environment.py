@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from durability import activity, workflow
 from durability.client import Client, WorkflowExecutionStatus, WorkflowFailureError
-from durability.common import RetryPolicy
+from durability.common import RetryPolicy, SearchAttributeKey
 from durability.exceptions import ApplicationError
 from durability.testing import WorkflowEnvironment
 from durability.worker import Worker
@@ -298,3 +298,55 @@ async def test_time_is_not_skipped_while_a_workflow_task_fails() -> None:
         assert await env.get_current_time() - before < timedelta(minutes=1)
         Repaired.broken = False
         assert await result >= 3600
+
+
+async def test_connecting_to_an_environment_by_its_address() -> None:
+    env = await WorkflowEnvironment.start_local()
+    async with env:
+        address = env.client.service_client.config.target_host
+        other = await Client.connect(address, identity="other")
+        async with Worker(env.client, task_queue=QUEUE, workflows=[Sleeper]) as worker:
+            handle = await other.start_workflow(Sleeper.run, 0, id="sleeper", task_queue=QUEUE)
+            assert await env.client.get_workflow_handle_for(Sleeper.run, "sleeper").result() == 0
+            worker.client = other
+            assert await handle.result() == 0
+        [first, *_] = (await handle.fetch_history()).events
+        assert first.workflow_execution_started_event_attributes.identity == "other"
+    with pytest.raises(RuntimeError, match="there is no environment"):
+        await Client.connect(address)
+
+
+@workflow.defn
+class Labelled:
+    def __init__(self) -> None:
+        self.ended = False
+
+    @workflow.run
+    async def run(self) -> list[str]:
+        seen = sorted(pair.key.indexed_value_type.name for pair in workflow.info().typed_search_attributes)
+        workflow.upsert_search_attributes({"Word": ["changed"]})
+        await workflow.wait_condition(lambda: self.ended)
+        return seen
+
+    @workflow.signal
+    def end(self) -> None:
+        self.ended = True
+
+
+@pytest.mark.filterwarnings("ignore:Dictionary-based search attributes")
+async def test_untyped_search_attributes_have_the_types_that_their_values_suggest() -> None:
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    async with await WorkflowEnvironment.start_local() as env:
+        async with Worker(env.client, task_queue=QUEUE, workflows=[Labelled]):
+            handle = await env.client.start_workflow(
+                Labelled.run,
+                id="labelled",
+                task_queue=QUEUE,
+                search_attributes={"Word": ["old"], "Number": [1], "When": [now], "Words": ["a", "b"]},
+            )
+            await handle.signal(Labelled.end)
+            assert await handle.result() == ["DATETIME", "INT", "KEYWORD", "KEYWORD_LIST"]
+        typed = (await handle.describe()).typed_search_attributes
+        assert typed[SearchAttributeKey.for_keyword("Word")] == "changed"
+        assert typed[SearchAttributeKey.for_datetime("When")] == now
+        assert (await handle.describe()).search_attributes["Number"] == [1]

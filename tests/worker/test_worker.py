@@ -424,3 +424,11 @@ async def test_failing_plugin_ends_the_block(env: WorkflowEnvironment) -> None:
     with pytest.raises(RuntimeError, match="not today"):
         async with Worker(env.client, task_queue="q", workflows=[], plugins=[Failing("f", [])]):
             await asyncio.Event().wait()
+
+
+async def test_a_namespace_that_does_not_exist() -> None:
+    async with await WorkflowEnvironment.start_local() as env:
+        config = env.client.config()
+        config["namespace"] = "elsewhere"
+        with pytest.raises(RuntimeError, match="Worker validation failed: there is no namespace 'elsewhere'"):
+            await Worker(Client(**config), task_queue="queue", activities=[greet]).run()

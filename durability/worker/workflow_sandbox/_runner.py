@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -12,29 +13,20 @@ from durability.worker._runner import UnsandboxedWorkflowRunner, WorkflowInstanc
 from durability.workflow._definition import _Definition
 
 
+@dataclass(frozen=True, eq=False)
 class SandboxedWorkflowRunner(WorkflowRunner):
     """Runs workflows under the guard, which refuses what does not replay.
 
     Modules are imported once, like any others: there is no sandbox around them.
+
+    Attributes:
+        restrictions: What is refused, and which modules may use everything.
+        runner_class: Another runner has its instances run without the guard.
     """
 
-    restrictions: SandboxRestrictions
-    runner_class: type[WorkflowRunner]
-
-    def __init__(
-        self,
-        restrictions: SandboxRestrictions = SandboxRestrictions.default,
-        runner_class: type[WorkflowRunner] = UnsandboxedWorkflowRunner,
-    ) -> None:
-        """Create the runner.
-
-        Args:
-            restrictions: What is refused, and which modules may use everything.
-            runner_class: Another runner has its instances run without the guard.
-        """
-        self.restrictions = restrictions
-        self.runner_class = runner_class
-        self._guards: WeakKeyDictionary[type, Guard] = WeakKeyDictionary()
+    restrictions: SandboxRestrictions = SandboxRestrictions.default
+    runner_class: type[WorkflowRunner] = UnsandboxedWorkflowRunner
+    _guards: WeakKeyDictionary[type, Guard] = field(default_factory=WeakKeyDictionary, init=False, repr=False)
 
     def prepare_workflow(self, defn: _Definition) -> None:
         """See ``WorkflowRunner.prepare_workflow``.

@@ -225,7 +225,7 @@ class TooSlowInTotal:
             fails,
             "each time",
             schedule_to_close_timeout=timedelta(seconds=1),
-            retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=700), backoff_coefficient=1),
+            retry_policy=RetryPolicy(initial_interval=timedelta(seconds=5)),
         )
 
 

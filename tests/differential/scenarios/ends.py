@@ -228,7 +228,10 @@ async def started_twice(stage: Stage) -> Any:
     try:
         await first.result()
     except Exception as error:
-        seen.append(describe(error))
+        told = describe(error)
+        [detail] = told["cause"]["details"]
+        told["cause"]["details"] = [detail.replace(other.result_run_id, "(the other run)")]
+        seen.append(told)
     await other.terminate()
     return seen
 

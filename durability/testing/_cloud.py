@@ -1,0 +1,77 @@
+"""The local cloud as a test environment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from durability._aws.connect import connect_gateway
+from durability._local.cloud import LocalCloud
+from durability._runtime.frontend import Frontend
+from durability.client import Client
+from durability.exceptions import ConfigurationError
+from durability.testing._assertions import AssertionInterceptor
+from durability.testing._workflow import WorkflowEnvironment, _with_interceptors
+
+_NOTHING: Final = "durability.testing._empty:app"
+_POLICY: Final = "WorkerPolicy"
+"""Logical id of the template's policy for workers and their clients."""
+
+
+class LocalCloudEnvironment(WorkflowEnvironment):
+    """A stack on this machine; see ``WorkflowEnvironment.start_local_cloud``.
+
+    Attributes:
+        environment: Environment variables with which ``Client.connect()`` in another process reaches the stack, as a
+            worker or a client that may do what the template's ``WorkerPolicy`` allows.
+        http_url: URL of the stack's HTTP API, for ``Client.connect(http_url)``.
+    """
+
+    def __init__(self, cloud: LocalCloud, environment: Mapping[str, str], client: Client) -> None:
+        """Not for users: see ``WorkflowEnvironment.start_local_cloud``."""
+        super().__init__(_with_interceptors(client, AssertionInterceptor()))
+        self._cloud = cloud
+        self.environment = dict(environment)
+        self.http_url = cloud.http_url
+
+    async def shutdown(self) -> None:
+        """End every process and server of the stack."""
+        await self.client.close()
+        await asyncio.to_thread(self._cloud.stop)
+
+
+async def start(
+    application: str | None,
+    *,
+    namespace: str,
+    template: str | Path | None,
+    parameters: Mapping[str, str],
+    variables: Mapping[str, str],
+    client: Callable[[Frontend], Client],
+) -> LocalCloudEnvironment:
+    """Start a stack. See ``WorkflowEnvironment.start_local_cloud``."""
+    values = {
+        "Application": application or _NOTHING,
+        "Namespace": namespace,
+        "OtherTaskQueues": "WORKERS",
+        "HttpAuthorization": "NONE",
+    }
+    cloud = LocalCloud(template or _template(), parameters={**values, **parameters}, variables=variables)
+    await asyncio.to_thread(cloud.start)
+    try:
+        environment = cloud.environment_under(_POLICY)
+        return LocalCloudEnvironment(cloud, environment, client(await connect_gateway(namespace, environment)))
+    except BaseException:
+        await asyncio.to_thread(cloud.stop)
+        raise
+
+
+def _template() -> Path:
+    for folder in (Path.cwd(), Path(__file__).parents[2]):
+        if (folder / "template.yaml").is_file():
+            return folder / "template.yaml"
+    raise ConfigurationError(
+        "there is no template.yaml in the working directory: run in the application's folder, or name a template"
+    )

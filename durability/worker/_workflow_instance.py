@@ -1,0 +1,5 @@
+"""Where tests written for Temporal's SDK find the logger that tells of failed workflow tasks."""
+
+from __future__ import annotations
+
+from durability._runtime.workflow_task import logger as logger

@@ -1,0 +1,121 @@
+"""Task queues that a worker registers while the functions serve all others, and the commands about them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+import pytest_asyncio
+from moto import mock_aws
+
+from durability._aws.stack_commands import VARIABLES
+from durability._aws.task_queues import LONGEST_NAME, REMEMBER_NOTHING, queue_name
+from durability._cli import main
+from durability.testing import WorkflowEnvironment
+from durability.testing._cloud import LocalCloudEnvironment
+from durability.worker import Worker
+
+from .application import Moves, Sends, where
+
+LONGER_THAN_REMEMBERED = timedelta(seconds=REMEMBER_NOTHING + 1)
+OUTPUTS = {name: f"value-of-{name}" for name in VARIABLES if name != "KmsKeyArn"}
+
+
+def command(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    output = capsys.readouterr()
+    return int(ended.value.code or 0), output.out or output.err
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def env() -> AsyncIterator[LocalCloudEnvironment]:
+    parameters = {"OtherTaskQueues": "FUNCTIONS"}
+    starting = WorkflowEnvironment.start_local_cloud("tests.polling.application:app", parameters=parameters)
+    async with await starting as environment:
+        yield environment
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_functions_serve_a_task_queue_until_a_worker_registers_it(env: LocalCloudEnvironment) -> None:
+    async def run(name: str, queue: str) -> str:
+        return await env.client.execute_workflow(Sends.run, queue, id=name, task_queue=queue)
+
+    assert (await run("before", "late")).startswith("local-")
+    waiting = await env.client.start_workflow(
+        Moves.run, args=[["late"], []], id="postponed", task_queue="late", start_delay=LONGER_THAN_REMEMBERED
+    )
+    async with Worker(env.client, task_queue="late", workflows=[Sends, Moves], activities=[where]):
+        assert (await run("after", "late")).startswith("worker")
+        # Its first wake-up was on its way to the functions, which hand it on.
+        assert [place.split()[0] for place in await waiting.result()] == ["worker", "worker"]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_worker_of_activities_leaves_the_workflows_to_the_functions(env: LocalCloudEnvironment) -> None:
+    async with Worker(env.client, task_queue="halved", activities=[where]):
+        trace = await env.client.execute_workflow(Moves.run, args=[["halved"], []], id="halved", task_queue="halved")
+    assert [place.split()[0] for place in trace] == ["worker", "worker"]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_commands(
+    env: LocalCloudEnvironment, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (env.environment | env._cloud.environment).items():
+        monkeypatch.setenv(name, value)
+
+    async def run(*arguments: str) -> tuple[int, str]:
+        return await asyncio.to_thread(command, capsys, *arguments)
+
+    assert await run("task-queue", "create", "default") == (
+        1,
+        "durability task-queue: task queue 'default' is the stack's own, which its functions serve: name another\n",
+    )
+    status, created = await run("task-queue", "create", "gpu", "--kind", "activity", "--visibility-timeout", "5")
+    url = created.strip()
+    attributes = env._cloud.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert (status, attributes["VisibilityTimeout"], attributes["SqsManagedSseEnabled"]) == (0, "5", "true")
+    assert f"gpu  activity  {url}\n" in (await run("task-queue", "list"))[1]
+    assert (await run("task-queue", "create", "gpu", "--kind", "activity"))[0] == 0  # again, with another timeout
+    handle = await env.client.start_workflow(Sends.run, "gpu", id="gpu", task_queue="default")
+    async with Worker(env.client, task_queue="gpu", activities=[where]):
+        assert (await handle.result()).startswith("worker")
+    assert (await run("task-queue", "delete", "gpu"))[0] == 0
+    assert "gpu" not in (await run("task-queue", "list"))[1]
+    # Whoever knew the queue finds it gone.
+    result = await env.client.execute_workflow(Sends.run, "gpu", id="gpu-gone", task_queue="default")
+    assert result == "local-activity"
+
+
+def test_names_of_queues() -> None:
+    name = queue_name("stack-worker-", "default", "my/queue with äll", "workflow")
+    assert name == "stack-worker-workflow-my-queue-with-ll-" + name[-12:]
+    assert len(queue_name("s" * 53 + "-worker-", "default", "q" * 200, "activity")) == LONGEST_NAME
+    names = {queue_name("p-", n, q, k) for n in ("a", "b") for q in ("a", "a ") for k in ("workflow", "activity")}  # type: ignore[arg-type]
+    assert len(names) == 8
+
+
+def test_variables_of_a_stack(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    import boto3
+
+    template = {
+        "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+        "Outputs": {name: {"Value": value} for name, value in OUTPUTS.items()},
+    }
+    with mock_aws():
+        cloudformation = boto3.client("cloudformation")
+        cloudformation.create_stack(StackName="orders", TemplateBody=json.dumps(template))
+        status, printed = command(capsys, "env", "orders")
+        assert status == 0
+        assert "export DURABILITY_TABLE=value-of-TableName\n" in printed
+        assert len(printed.splitlines()) == len(OUTPUTS)
+        assert command(capsys, "env", "orders", "--format", "env-file")[1].startswith("DURABILITY_NAMESPACE=value-of-")
+        assert command(capsys, "env", "another")[0] == 1
+        del template["Outputs"]["TableName"]
+        cloudformation.update_stack(StackName="orders", TemplateBody=json.dumps(template))
+        status, printed = command(capsys, "env", "orders")
+        assert (status, "TableName" in printed) == (1, True)

@@ -1,0 +1,223 @@
+"""Who serves what in an environment in memory: callers that come before workers, and workers that leave."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from durability import activity, workflow
+from durability.client import WorkflowContinuedAsNewError, WorkflowUpdateStage
+from durability.common import SearchAttributeKey, WorkflowIDConflictPolicy
+from durability.service import RPCError, RPCStatusCode
+from durability.testing import WorkflowEnvironment
+from durability.worker import Worker
+
+SIZE = SearchAttributeKey.for_int("Size")
+COLOUR = SearchAttributeKey.for_keyword("Colour")
+
+
+@pytest.fixture
+async def env() -> AsyncIterator[WorkflowEnvironment]:
+    async with await WorkflowEnvironment.start_local() as env:
+        yield env
+
+
+@workflow.defn
+class Prompt:
+    """Ends in its first workflow task."""
+
+    @workflow.init
+    def __init__(self, value: str) -> None:
+        self.value = value
+
+    @workflow.run
+    async def run(self, value: str) -> str:
+        self.value = "overwritten"
+        return self.value
+
+    @workflow.update
+    async def ask(self) -> str:
+        return self.value
+
+    @workflow.query
+    def state(self) -> str:
+        return self.value
+
+
+async def waiting(update: asyncio.Task[Any]) -> None:
+    """Until a call waits for a worker."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not update.done()
+
+
+async def test_an_update_that_waited_belongs_to_the_first_workflow_task(env: WorkflowEnvironment) -> None:
+    handle = await env.client.start_workflow(Prompt.run, "given", id="w", task_queue="q")
+    update = asyncio.create_task(handle.execute_update(Prompt.ask))
+    await waiting(update)
+    async with Worker(env.client, task_queue="q", workflows=[Prompt]):
+        assert await update == "given"
+        assert await handle.result() == "overwritten"
+
+
+async def test_a_query_waits_for_a_worker_where_there_was_one(env: WorkflowEnvironment) -> None:
+    handle = await env.client.start_workflow(Prompt.run, "given", id="w", task_queue="q")
+    with pytest.raises(RPCError, match="no poller") as caught:
+        await handle.query(Prompt.state)
+    assert caught.value.status == RPCStatusCode.FAILED_PRECONDITION
+    async with Worker(env.client, task_queue="q", workflows=[Prompt]):
+        await handle.result()
+    with pytest.raises(RPCError) as caught:
+        await handle.query(Prompt.state, rpc_timeout=timedelta(milliseconds=10))
+    assert caught.value.status == RPCStatusCode.DEADLINE_EXCEEDED
+    query = asyncio.create_task(handle.query(Prompt.state))
+    await waiting(query)
+    async with Worker(env.client, task_queue="q", workflows=[Prompt]):
+        assert await query == "overwritten"
+
+
+@workflow.defn
+class Coloured:
+    @workflow.run
+    async def run(self) -> None:
+        await workflow.wait_condition(lambda: False)
+
+    @workflow.signal
+    def paint(self, colour: str) -> None:
+        workflow.upsert_search_attributes([COLOUR.value_set(colour), SIZE.value_unset()])
+        workflow.upsert_memo({"painted": True})
+
+    @workflow.query
+    def colour(self) -> str | None:
+        return workflow.info().typed_search_attributes.get(COLOUR)
+
+
+async def test_what_a_query_tells_of_has_happened(env: WorkflowEnvironment) -> None:
+    async with Worker(env.client, task_queue="q", workflows=[Coloured]):
+        handle = await env.client.start_workflow(
+            Coloured.run, id="w", task_queue="q", search_attributes={"Size": [3], "Colour": ["red"]}
+        )
+        assert (await handle.describe()).typed_search_attributes[SIZE] == 3
+        await handle.signal(Coloured.paint, "blue")
+        assert await handle.query(Coloured.colour) == "blue"
+        description = await handle.describe()
+        assert description.search_attributes == {"Colour": ["blue"]}
+        assert await description.memo() == {"painted": True}
+
+
+@activity.defn
+async def endless() -> None:
+    await asyncio.Future()
+
+
+@workflow.defn
+class Busy:
+    @workflow.run
+    async def run(self) -> None:
+        await workflow.execute_activity(endless, start_to_close_timeout=timedelta(hours=1))
+
+    @workflow.query
+    def started(self) -> bool:
+        return True
+
+
+async def test_a_worker_that_leaves_at_once_cancels_what_it_is_about_to_begin(env: WorkflowEnvironment) -> None:
+    async with asyncio.timeout(10), Worker(env.client, task_queue="q", workflows=[Busy], activities=[endless]):
+        handle = await env.client.start_workflow(Busy.run, id="w", task_queue="q")
+        assert await handle.query(Busy.started)
+
+
+@activity.defn(name="adder")
+class Adder:
+    """An activity whose instances are called."""
+
+    def __init__(self, more: int) -> None:
+        self.more = more
+
+    async def __call__(self, value: int) -> int:
+        return value + self.more
+
+
+@workflow.defn
+class Adding:
+    @workflow.run
+    async def run(self) -> int:
+        return await workflow.execute_activity_class(Adder, 1, start_to_close_timeout=timedelta(seconds=10))
+
+
+async def test_instances_with_an_asynchronous_call_are_asynchronous_activities(env: WorkflowEnvironment) -> None:
+    async with Worker(env.client, task_queue="q", workflows=[Adding], activities=[Adder(41)]):
+        assert await env.client.execute_workflow(Adding.run, id="w", task_queue="q") == 42
+
+
+@workflow.defn
+class Growing:
+    @workflow.run
+    async def run(self) -> None:
+        await workflow.wait_condition(lambda: False)
+
+    @workflow.query
+    def size(self) -> tuple[int, int]:
+        return workflow.info().get_current_history_length(), workflow.info().get_current_history_size()
+
+    @workflow.update
+    async def grow(self) -> None:
+        await asyncio.sleep(0.001)
+
+
+async def test_a_history_has_a_size_from_the_first_workflow_task_on(env: WorkflowEnvironment) -> None:
+    async with Worker(env.client, task_queue="q", workflows=[Growing]):
+        handle = await env.client.start_workflow(Growing.run, id="w", task_queue="q")
+        length, size = await handle.query(Growing.size)
+        assert length == 3
+        assert size > 100
+        update = await handle.start_update(Growing.grow, wait_for_stage=WorkflowUpdateStage.COMPLETED)
+        await update.result()
+        assert (await handle.query(Growing.size))[1] > size
+
+
+caught: list[BaseException] = []
+
+
+@workflow.defn
+class CatchesAll:
+    @workflow.run
+    async def run(self) -> None:
+        try:
+            await asyncio.sleep(0.01)
+        except BaseException as error:
+            caught.append(error)
+            raise
+
+
+async def test_code_that_is_let_go_of_meets_the_error_of_the_reference(env: WorkflowEnvironment) -> None:
+    caught.clear()
+    async with Worker(env.client, task_queue="q", workflows=[CatchesAll], max_cached_workflows=0):
+        await env.client.execute_workflow(CatchesAll.run, id="w", task_queue="q")
+    assert [type(error).__name__ for error in caught] == ["_WorkflowBeingEvictedError"]
+
+
+@workflow.defn
+class Chained:
+    @workflow.run
+    async def run(self, first: bool) -> None:
+        if first:
+            workflow.continue_as_new(False)
+        await workflow.wait_condition(lambda: False)
+
+
+async def test_a_handle_on_an_existing_run_knows_the_first_run_of_its_chain(env: WorkflowEnvironment) -> None:
+    async with Worker(env.client, task_queue="q", workflows=[Chained]):
+        first = await env.client.start_workflow(Chained.run, True, id="w", task_queue="q")
+        with pytest.raises(WorkflowContinuedAsNewError):
+            await first.result(follow_runs=False)
+        existing = await env.client.start_workflow(
+            Chained.run, True, id="w", task_queue="q", id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING
+        )
+        assert existing.result_run_id != first.result_run_id
+        assert existing.first_execution_run_id == first.first_execution_run_id
+        await existing.terminate()
