@@ -26,7 +26,7 @@ from durability._core.history import ActivityOutcome, ActivityRetryScheduled, Ac
 from durability._core.payload import Payload
 from durability._memory.clock import EnvironmentClock, Relevance
 from durability._memory.store import MemoryStore
-from durability._runtime import activity_task, direct, updates
+from durability._runtime import activity_task, direct, queries, updates
 from durability._runtime.attempts import TaskToken
 from durability._runtime.engine import Engine
 from durability._runtime.frontend import Outcome, UpdateStage, UpdateState

@@ -13,8 +13,8 @@ class Settings:
         linger: A wake-up closer than this is waited for in the process: coming back costs an invocation and a read.
         detach_after: An executor whose eager activities have been silent for this long releases the run, so that
             another invocation can serve signals, queries and cancellation meanwhile.
-        eager_heartbeat_interval: How often at most an eager activity's heartbeat is written, from ``detach_after`` on: it
-            costs a write, and only serves the next attempt if this process dies (Temporal's own default is 30 s).
+        eager_heartbeat_interval: How often at most an eager activity's heartbeat is written, from ``detach_after`` on:
+            it costs a write, and only serves the next attempt if this process dies (Temporal's default is 30 s).
         reserve: Kept free at the end of an invocation for the last append, dispatch and release.
         early: A wake-up that arrives this much before its time is put back on the queue without touching the table.
         queue_delay: The longest delay of a queue message (SQS: 900 s).
