@@ -9,10 +9,9 @@ from typing import Final
 from durability._aws import items
 from durability._core import history
 from durability._core.encoding import decode_command, decode_delta
-from durability._core.history import Delta
+from durability._core.history import Delta, closes
 from durability._core.run import Run, effective
 from durability._runtime.frontend import Status
-from durability._runtime.outcomes import closes
 from durability.converter import DataConverter
 from tests.simulation.log import Accepted, Appended, Begun, Changed, Closed, Created, Sent
 from tests.simulation.programs import expectation
