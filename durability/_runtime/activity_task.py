@@ -115,10 +115,10 @@ class _AttemptExecution:
         heartbeats = Heartbeats(heartbeat, interval, engine.clock, engine.sleep)
         try:
             result = await engine.runner.run(task, heartbeat=heartbeats.beat, cancellation=cancellation)
-            if isinstance(result, ActivityFailed | ActivityCompletesLater):
-                await heartbeats.flush()
         finally:
-            heartbeats.end()
+            await heartbeats.end()
+        if isinstance(result, ActivityFailed | ActivityCompletesLater):
+            await heartbeats.flush()
         now = engine.clock()
         common = (
             now,

@@ -71,6 +71,7 @@ async def replay(
     known = set(map(identity, last[1].inputs))
     if any(identity(message) not in known and run.accepts(message) for _, message in waiting_messages(head)):
         run.last = last[0]
+        run.time = max(run.time, last[1].time)  # its timers have fired: time does not go back
         return last[1].inputs
     await payloads.replay(run, [last])
     return None

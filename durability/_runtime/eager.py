@@ -212,8 +212,7 @@ class EagerActivities:
         started = engine.clock()
         if 0 < activity.deadline <= started:
             # This process was frozen: somebody else may have declared the attempt lost and begun the next one.
-            del self._running[record.sequence]
-            self.changed.set()
+            self._over(record.sequence, attempt)
             return
         assert run.started is not None
         task = activity_task(
@@ -244,9 +243,14 @@ class EagerActivities:
                 outcome = self._after_failure(record, activity, attempt, failure, now, started, details)
             case ActivityCompletesLater():
                 outcome = None
-        del self._running[record.sequence]
         if outcome is not None:
             self.news.append(outcome)
+        self._over(record.sequence, attempt)
+
+    def _over(self, sequence: int, attempt: int) -> None:
+        running = self._running.get(sequence)
+        if running is not None and running[0] == attempt:
+            del self._running[sequence]
         self.changed.set()
 
     async def _details(self, run: Run, activity: OpenActivity, attempt: int) -> PayloadList:

@@ -41,6 +41,7 @@ class Heartbeats:
     _recorded: int | None = None
     _newest: list[Payload] | None = None
     _later: asyncio.Task[None] | None = None
+    _waiting: bool = True
 
     async def beat(self, details: list[Payload]) -> None:
         """Take a heartbeat. Raises what recording it raises, if it is recorded now."""
@@ -58,15 +59,20 @@ class Heartbeats:
             self._recorded = self.clock()
             await self.record(details)
 
-    def end(self) -> None:
-        """Record nothing more."""
+    async def end(self) -> None:
+        """Record nothing more; what is being recorded is waited for, as nothing may go on after the attempt."""
         if self._later is not None:
-            self._later.cancel()
+            if self._waiting:
+                self._later.cancel()
+            await asyncio.wait([self._later])
 
     async def _record_later(self, milliseconds: int) -> None:
+        self._waiting = True
         await self.sleep(milliseconds / 1000)
-        self._later = None
+        self._waiting = False
         try:
             await self.flush()
         except Exception as error:
             logger.warning("a heartbeat could not be recorded: %r", error)
+        finally:
+            self._later = None

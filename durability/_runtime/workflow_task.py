@@ -131,7 +131,7 @@ class WorkflowTask:
         now = self.engine.clock()
         if head.attention <= now + self.engine.settings.early:
             return True
-        if head.wake_up <= now:
+        if head.wake_up <= max(now, self.wake_up.due):  # this is the one, early by this clock
             await self.engine.wake_ups.at(head.wake_up_at(head.attention), now)
             await self.engine.store.set_wake_up(head, head.attention)
         return False

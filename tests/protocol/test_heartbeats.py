@@ -60,7 +60,7 @@ async def test_what_is_left_is_recorded_when_the_attempt_fails() -> None:
     await recorder.beat(b"1")
     await recorder.beat(b"2")
     await recorder.heartbeats.flush()
-    recorder.heartbeats.end()
+    await recorder.heartbeats.end()
     await recorder.heartbeats.flush()
     assert recorder.recorded == [(0, b"1"), (0, b"2")]
 

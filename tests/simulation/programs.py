@@ -138,7 +138,7 @@ class Interpreter:
         self.got: list[str] = []
         self.sums: list[int] = []
 
-    async def interpret(self, program: Program, expected: int, state: State | None) -> dict[str, Any]:
+    async def interpret(self, program: Program, expected: list[str], state: State | None) -> dict[str, Any]:
         done: list[Any] = []
         if state is not None:
             done, self.got, self.sums = state.done, [*state.got, *self.got], [*state.sums, *self.sums]
@@ -147,7 +147,7 @@ class Interpreter:
                 await workflow.wait_condition(workflow.all_handlers_finished)
                 workflow.continue_as_new(args=[program[position + 1 :], expected, State(done, self.got, self.sums)])
             done.append(await self.step(step))
-        await workflow.wait_condition(lambda: len(self.got) >= expected and workflow.all_handlers_finished())
+        await workflow.wait_condition(lambda: set(expected) <= set(self.got) and workflow.all_handlers_finished())
         return {"done": done, "got": sorted(self.got), "sums": sorted(self.sums)}
 
     async def step(self, step: Step) -> Any:
@@ -227,7 +227,7 @@ class Interpreter:
 
     async def step_child(self, program: Program) -> Any:
         name = f"{workflow.info().workflow_id}/{workflow.uuid4().hex[:6]}"
-        result = await workflow.execute_child_workflow("Interpreter", args=[program, 0, None], id=name)
+        result = await workflow.execute_child_workflow("Interpreter", args=[program, [], None], id=name)
         return result["done"]
 
     async def step_tell(self, target: str, value: str) -> str:
@@ -270,7 +270,7 @@ class _Messages(Interpreter):
 @workflow.defn(name="Interpreter")
 class Version1(_Messages):
     @workflow.run
-    async def run(self, program: Program, expected: int, state: State | None) -> dict[str, Any]:
+    async def run(self, program: Program, expected: list[str], state: State | None) -> dict[str, Any]:
         return await self.interpret(program, expected, state)
 
 
@@ -279,7 +279,7 @@ class Version2(_Messages):
     """A later deployment: a patched step takes two steps."""
 
     @workflow.run
-    async def run(self, program: Program, expected: int, state: State | None) -> dict[str, Any]:
+    async def run(self, program: Program, expected: list[str], state: State | None) -> dict[str, Any]:
         return await self.interpret(program, expected, state)
 
     async def step_patched(self, value: int) -> int:

@@ -15,7 +15,7 @@ from durability.converter import DataConverter
 from durability.service import RPCError, RPCStatusCode
 from tests.simulation import programs
 from tests.simulation.programs import ACTIVITIES, Program
-from tests.simulation.world import Delivery, Fault, Plan, World
+from tests.simulation.world import Delivery, Died, Fault, Plan, World
 
 HORIZON: Final = 40_000.0
 """Virtual seconds within which every run must have ended."""
@@ -30,11 +30,17 @@ _VERSIONS: Final = {
 
 @dataclass(frozen=True)
 class Action:
-    """Something that a client does at a second after the start."""
+    """Something that a client does at a second after the start; who is not persistent does not try again."""
 
     at: float
     kind: Literal["signal", "add", "note", "reject", "query", "cancel", "terminate", "start"]
     value: int = 0
+    persistent: bool = True
+
+    @property
+    def name(self) -> str:
+        """What a signal carries."""
+        return f"{self.value:03d}"
 
 
 @dataclass(frozen=True)
@@ -46,9 +52,9 @@ class Scenario:
     plan: Plan = field(default_factory=Plan)
 
     @property
-    def expected(self) -> int:
-        """How many signals the program waits for."""
-        return sum(action.kind == "signal" for action in self.actions)
+    def expected(self) -> list[str]:
+        """The signals that the program waits for."""
+        return [action.name for action in self.actions if action.kind == "signal" and action.persistent]
 
     @property
     def undisturbed(self) -> bool:
@@ -82,7 +88,7 @@ def play(scenario: Scenario) -> tuple[World, Told]:
     told = Told()
 
     async def drive(world: World) -> None:
-        await world.client(lambda gateway: _start(gateway, "other", [["sleep", 20]], 0, told, "other"))
+        await world.client(lambda gateway: _start(gateway, "other", [["sleep", 20]], [], told, "other"))
         await world.client(lambda gateway: _start(gateway, "w", scenario.program, scenario.expected, told, "w"))
         clients = [world.spawn(_act(world, action, told)) for action in scenario.actions]
         try:
@@ -103,7 +109,7 @@ def play(scenario: Scenario) -> tuple[World, Told]:
 
 
 async def _start(
-    gateway: Gateway, workflow_id: str, program: Program, expected: int, told: Told, request_id: str
+    gateway: Gateway, workflow_id: str, program: Program, expected: list[str], told: Told, request_id: str
 ) -> None:
     request = StartRequest(
         workflow_id=workflow_id,
@@ -130,16 +136,19 @@ async def _act(world: World, action: Action, told: Told) -> None:
                 await world.client(lambda gateway: gateway.cancel("w", None, request_id="cancel"))
             case "terminate":
                 await world.client(lambda gateway: gateway.terminate("w", None, reason="enough"))
+    except Died:
+        pass  # and never come back
     except RPCError as error:
         if error.status not in (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION):
             raise
 
 
 async def _signal(world: World, action: Action, told: Told) -> None:
-    name = f"{action.value:03d}"
+    name = action.name
     told.signals[name] = False
     await world.client(
-        lambda gateway: gateway.signal("w", None, "poke", _CONVERTER.to_payloads([name]), request_id=name)
+        lambda gateway: gateway.signal("w", None, "poke", _CONVERTER.to_payloads([name]), request_id=name),
+        persistent=action.persistent,
     )
     told.signals[name] = True
 
@@ -200,7 +209,7 @@ def scenario_of(seed: int) -> Scenario:
 
 def _random_actions(source: random.Random) -> Iterator[Action]:
     for value in range(source.choice((0, 0, 1, 2, 4))):
-        yield Action(_moment(source), "signal", value)
+        yield Action(_moment(source), "signal", value, source.random() < 0.7)
     for value in range(1, source.choice((0, 0, 0, 1, 2)) + 1):
         yield Action(_moment(source), source.choice(("add", "add", "note", "reject")), value)  # type: ignore[arg-type]
     if source.random() < 0.3:

@@ -31,6 +31,7 @@ REGRESSIONS: Final = {
     1495: "a query left a run in a warm process whose last delta nobody had dispatched, and nobody ever did",
     1519: "a query of a run that was closed before its first workflow task failed as if the workflow had",
     2759: "a signal that was repeated to the run that follows was consumed twice",
+    869: "a wake-up that came before its time, by the clock of who received it, was the last one",
     3598: "an update that nobody validated was recorded together with a termination",
 }
 """Seeds that once failed. Each had another number of requests then, so what they do has moved on a little."""

@@ -22,11 +22,9 @@ from enum import Enum
 from typing import Any, Final, TypeVar
 
 from durability._aws.callers import AwsError
-from durability._aws.dynamodb import DynamoDBStore
-from durability._aws.functions import LambdaInvoker
+from durability._aws.connect import AwsPorts, Deployment, aws_ports
 from durability._aws.handlers import activity_handler, reconciler_handler, workflow_handler
-from durability._aws.queues import SqsQueues, decode_attempt
-from durability._aws.schedules import SchedulerTimers
+from durability._aws.queues import decode_attempt
 from durability._memory.time import VirtualTimeLoop
 from durability._runtime.engine import Engine
 from durability._runtime.gateway import Gateway
@@ -47,6 +45,20 @@ RECONCILER_PERIOD: Final = 60.0
 ATTEMPTS: Final = 8
 """Tries of one request, as in ``durability._aws.callers``."""
 NAMESPACE: Final = "default"
+DEPLOYMENT: Final = Deployment(
+    namespace=NAMESPACE,
+    table="table",
+    workflow_queue_url="workflow",
+    workflow_queue_arn="workflow",
+    activity_queue_url="activity",
+    schedule_group="group",
+    schedule_role_arn="role",
+    workflow_function="workflow",
+    task_queue="queue",
+    worker_queue_prefix="",
+    other_task_queues="FUNCTIONS",
+    kms_key="",
+)
 _BATCH: Final = 10
 _LATENCIES: Final = (0.0, 0.001, 0.002, 0.003, 0.005, 0.008, 0.02)
 _GRACE: Final = 4
@@ -398,14 +410,14 @@ class World:
     def _handler(self, function: str) -> Callable[[Any, Any], Awaitable[Any]]:
         skew = round(self.random.uniform(-self.plan.skew, self.plan.skew) * 1000)
         registry = self.versions[self.version]
-        store, queue, timers, invoker = self.ports()
+        ports = self.ports()
         self._processes += 1
         engine = Engine(
             namespace=NAMESPACE,
-            store=store,
-            queue=queue,
-            timers=timers,
-            invoker=invoker,
+            store=ports.store,
+            queue=ports.queue,
+            timers=ports.timers,
+            invoker=ports.invoker,
             factory=registry.create,
             runner=ActivityRunner(self._activities),
             clock=lambda: self.loop.milliseconds() + skew,
@@ -417,23 +429,21 @@ class World:
         make = {"workflow": workflow_handler, "activity": activity_handler, "reconciler": reconciler_handler}
         return make[function](engine, lambda coroutine: coroutine)
 
-    def ports(self) -> tuple[DynamoDBStore, SqsQueues, SchedulerTimers, LambdaInvoker]:
+    def ports(self) -> AwsPorts:
         """New adapters."""
-        caller = self._caller
-        return (
-            DynamoDBStore(caller, "table"),
-            SqsQueues(caller, "workflow", "activity"),
-            SchedulerTimers(caller, "group", "role", "workflow"),
-            LambdaInvoker(caller, "workflow"),
-        )
+        return aws_ports(self._caller, DEPLOYMENT)
 
     def gateway(self) -> Gateway:
         """What a client calls."""
-        store, queue, _, invoker = self.ports()
-        return Gateway(NAMESPACE, store, queue, invoker, self.loop.milliseconds)
+        ports = self.ports()
+        return Gateway(NAMESPACE, ports.store, ports.queue, ports.invoker, self.loop.milliseconds)
 
-    async def client(self, call: Callable[[Gateway], Awaitable[T]]) -> T:
-        """A client's call, made again with the same request id when its process died or it was told nothing."""
+    async def client(self, call: Callable[[Gateway], Awaitable[T]], *, persistent: bool = True) -> T:
+        """A client's call, made again with the same request id when its process died or it was told nothing.
+
+        Raises:
+            Died: The process of a client that is not persistent died, or was told nothing.
+        """
         gateway = self.gateway()
         while True:
             try:
@@ -445,6 +455,8 @@ class World:
             except RPCError as error:
                 if error.status != RPCStatusCode.UNAVAILABLE:
                     raise
+            if not persistent:
+                raise Died
             await asyncio.sleep(1)
 
     # --- faults -------------------------------------------------------------------------------------------------------
