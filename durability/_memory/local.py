@@ -588,7 +588,7 @@ class LocalCloud:
             await activity_task.execute_attempt(engine, message)
             return
         # Callers come first: an update that waited for a worker belongs to the first workflow task, as in Temporal.
-        while calls := self._calls.get(message.workflow_id):
+        while self._awaits_first_task(message) and (calls := self._calls.get(message.workflow_id)):
             await asyncio.wait(calls)
         if await engine.wake_ups.put_back(message, engine.clock()):
             return
@@ -599,6 +599,13 @@ class LocalCloud:
         finally:
             worker.tasks[:] = [other for other in worker.tasks if other is not task]
             await task.eager.stop()
+
+    def _awaits_first_task(self, wake_up: WakeUp) -> bool:
+        """Whether a run has not begun, and not been terminated: a caller may wait for that in turn."""
+        head = self._head(wake_up)
+        if head is None or head.run_id != wake_up.run_id:
+            return False
+        return not head.dispatched and TERMINATE not in head.inbox
 
     def _failed(self, message: Message, receipt: int, error: BaseException) -> None:
         logger.error("a task of workflow %r failed: %r", message.workflow_id, error, exc_info=error)

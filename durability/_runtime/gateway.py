@@ -606,6 +606,7 @@ class Gateway:
 
     async def _head(self, workflow_id: str, run_id: str | None) -> Head:
         check_identifier("workflow id", workflow_id)
+        check_run_id(run_id)
         head = await self._find(WorkflowKey(self.namespace, workflow_id), run_id)
         if head is None:
             raise workflow_not_found(workflow_id, run_id)
