@@ -114,7 +114,7 @@ def test_event_order_ids_and_count() -> None:
         "MarkerRecorded",
         "WorkflowExecutionCompleted",
     ]
-    assert [event.event_id for event in events] == list(range(1, 24))
+    assert [event.event_id for event in events] == list(range(1, 21))
     assert events[9].attributes["scheduledEventId"] == "7"
     assert events[9].attributes["startedEventId"] == "9"
     assert events[14].attributes["startedEventId"] == "8"

@@ -282,9 +282,10 @@ class Theirs:
                 )
                 return self._resolve_activity(sequence, result)
             case ("fail", sequence):
-                result = activity_result.ActivityResolution(
-                    failed=activity_result.Failure(failure=_activity_failure("Activity task failed", cancelled=False))
-                )
+                failure = _activity_failure("Activity task failed", cancelled=False)
+                if sequence in self.local:
+                    failure = failure.cause  # which is how the core hands it on
+                result = activity_result.ActivityResolution(failed=activity_result.Failure(failure=failure))
                 return self._resolve_activity(sequence, result)
             case ("cancelled", sequence):
                 return self._cancelled(sequence)
