@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.differential.known_differences import KNOWN_DIFFERENCES, NOT_FOR_TEMPORALS_REPLAYER, UNREADABLE_EVENTS
+from tests.differential.known_differences import KNOWN_DIFFERENCES, NOT_FOR_TEMPORALS_REPLAYER
 
 GUIDE = Path(__file__).parents[2] / "docs" / "compatibility.md"
 BEGIN, END = "<!-- from the ledger: begin -->\n", "<!-- from the ledger: end -->\n"
@@ -30,8 +30,6 @@ def section() -> str:
             rows.setdefault(meaning, set()).add(scenario)
     if NOT_FOR_TEMPORALS_REPLAYER:
         rows["Temporal's replayer does not accept our history"] = set(NOT_FOR_TEMPORALS_REPLAYER)
-    if UNREADABLE_EVENTS:
-        rows["not read from Temporal's JSON: " + ", ".join(f"`{event}`" for event in UNREADABLE_EVENTS)] = set()
     lines = ["| difference | scenarios |", "|---|---|"]
     for meaning, scenarios in sorted(rows.items()):
         lines.append(f"| {meaning} | {', '.join(f'`{name}`' for name in sorted(scenarios))} |")

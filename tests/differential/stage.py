@@ -104,10 +104,12 @@ def _slug(case: Any) -> str:
     return "-".join(str(word).lower().replace("_", "-").replace(" ", "-") for word in words)
 
 
-def load(engine: str) -> dict[str, Scenario]:
-    """All scenarios, with the imports of one engine."""
+def load(engine: str, *files: str) -> dict[str, Scenario]:
+    """The scenarios of some files, or of all, with the imports of one engine."""
     scenarios: dict[str, Scenario] = {}
     for path in sorted(Path(__file__).with_name("scenarios").glob("*.py")):
+        if files and path.stem not in files:
+            continue
         source = path.read_text(encoding="utf-8").replace("from durability", f"from {engine}")
         name = f"tests_differential_{engine}_{path.stem}"
         module = sys.modules[name] = types.ModuleType(name)

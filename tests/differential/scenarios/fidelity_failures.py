@@ -141,7 +141,7 @@ def _failure(kind: str) -> Any:
     async def play(stage: Stage) -> Any:
         return await stage.execute(ActivityFailures.run, kind)
 
-    play.__name__ = "activity_raises_" + kind.replace(" ", "_")
+    play.__name__ = "activity_failure_" + kind.replace(" ", "_")
     return scenario(ActivityFailures, activities=[always_fails, attempts_in_time])(play)
 
 
