@@ -8,9 +8,11 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from durability.common import HeaderCodecBehavior
 from durability.converter import DataConverter
 from durability.exceptions import ConfigurationError
 
@@ -60,6 +62,7 @@ class Application:
         activity_executor: Executor | None = None,
         build_id: str = "",
         deadlock_detection: bool = True,
+        header_codec_behavior: HeaderCodecBehavior = HeaderCodecBehavior.NO_CODEC,
         guarded: bool = True,
         settings: Settings | None = None,
     ) -> None:
@@ -76,6 +79,8 @@ class Application:
             activity_executor: Runs activities that are not ``async def``; a thread pool by default.
             build_id: Recorded with every workflow task; the function's version by default.
             deadlock_detection: Whether workflow code that does not yield within two seconds fails its workflow task.
+            header_codec_behavior: Whether headers go through the data converter's codec; the clients' own must be
+                the same.
             guarded: Whether workflow code that uses what does not replay (clocks, random numbers, files, the network)
                 fails its workflow task.
             settings: Of the protocol.
@@ -92,6 +97,7 @@ class Application:
         self._activity_executor = activity_executor
         self._build_id = build_id or os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "")
         self._deadlock_detection = deadlock_detection
+        self._header_codec_behavior = header_codec_behavior
         self._guarded = guarded
         self._settings = settings
 
@@ -116,6 +122,7 @@ class Application:
             extern_functions=extern_functions,
             failure_exception_types=self._failure_exception_types,
             deadlock_detector=DeadlockDetector() if self._deadlock_detection else None,
+            header_codec=self._header_codec_behavior != HeaderCodecBehavior.NO_CODEC,
             guarded=self._guarded,
         )
 
@@ -130,6 +137,7 @@ class Application:
             data_converter=self.data_converter,
             interceptors=self._interceptors,
             executor=self._activity_executor,
+            header_codec=self._header_codec_behavior == HeaderCodecBehavior.CODEC,
             client=lambda: self._client,
         )
 
@@ -195,8 +203,10 @@ class Application:
             runner=self.runner,
             clock=milliseconds,
             to_failure=self.registry.to_failure,
+            payload_store=ports.payloads,
+            payload_options=self.registry.payload_options,
             count=count,
-            settings=self._settings or Settings(),
+            settings=_with_retention(self._settings or Settings()),
             build=self._build_id,
             identity=f"{os.environ.get('AWS_LAMBDA_FUNCTION_NAME', 'process')}/{os.getpid()}",
         )
@@ -216,6 +226,12 @@ class Application:
             data_converter=self.data_converter,
             interceptors=[one for one in self._interceptors if isinstance(one, ClientInterceptor)],
         )
+
+
+def _with_retention(settings: Settings) -> Settings:
+    """Settings with the template's retention, if they have none of their own."""
+    days = int(os.environ.get("DURABILITY_RETENTION_DAYS") or 0)
+    return settings if settings.retention or not days else replace(settings, retention=days * 86_400_000)
 
 
 def load_application() -> Application:

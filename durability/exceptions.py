@@ -19,7 +19,8 @@
         └── DurabilityError                      what the engine refuses, by itself
             ├── ConfigurationError
             ├── HistoryFormatError
-            └── PayloadTooLargeError
+            ├── PayloadTooLargeError
+            └── StoredPayloadError
 
 Names, arguments and enum numbers are those of ``temporalio.exceptions``, so that code moves between the two by its
 import alone.
@@ -50,6 +51,7 @@ __all__ = [
     "PayloadTooLargeError",
     "RetryState",
     "ServerError",
+    "StoredPayloadError",
     "TemporalError",
     "TerminatedError",
     "TimeoutError",
@@ -429,6 +431,10 @@ class HistoryFormatError(DurabilityError):
     """A recorded history cannot be read: its format number is unknown or its bytes are corrupt."""
 
 
+class StoredPayloadError(DurabilityError):
+    """A payload that is kept outside of the table is missing, corrupt, or out of reach for lack of configuration."""
+
+
 class PayloadTooLargeError(DurabilityError):
     """A payload is larger than the engine accepts."""
 
@@ -441,8 +447,9 @@ class PayloadTooLargeError(DurabilityError):
             limit: The largest size accepted, in bytes.
         """
         super().__init__(
-            f"{what} is {size} bytes, more than the {limit} bytes accepted; "
-            "keep large data in a store of its own and pass a reference to it"
+            "[TMPRL1103] Attempted to upload payloads with size that exceeded the error limit. "
+            f"{what} has {size:,} bytes, the limit is {limit:,}; keep large data in a store of its own and pass a "
+            "reference to it"
         )
         self.what = what
         self.size = size

@@ -1,4 +1,4 @@
-"""Errors of calls to the engine, with the status codes of gRPC that Temporal's service answers with."""
+"""Errors of calls to the engine, with the status codes of gRPC that Temporal's service answers with; payload limits."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ __all__ = [
     "GrpcCompression",
     "HttpConnectProxyConfig",
     "KeepAliveConfig",
+    "PayloadLimitsConfig",
     "RPCError",
     "RPCStatusCode",
     "RetryConfig",
@@ -81,6 +82,20 @@ class RPCError(TemporalError):
     def raw_grpc_status(self) -> bytes:
         """Serialized gRPC status; empty, as there is no gRPC here."""
         return self._raw_grpc_status
+
+
+@dataclass(frozen=True)
+class PayloadLimitsConfig:
+    """From which sizes on a client warns of what it sends, in the log.
+
+    Attributes:
+        payloads_warn_size: Bytes of the payloads of one field; 0 for no warning. Temporal's default
+            ``limit.blobSize.warn``.
+        memo_warn_size: Bytes of a memo; 0 for no warning. Temporal's default ``limit.memoSize.warn``.
+    """
+
+    payloads_warn_size: int = 512 * 1024
+    memo_warn_size: int = 2 * 1024
 
 
 # --- connecting: kept so that code which says it runs; what concerns gRPC has no effect -------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import Any, Final, Protocol
@@ -46,6 +46,17 @@ class Caller(Protocol):
 def _translate(error: Any) -> AwsError:
     details = error.response.get("Error", {})
     return AwsError(details.get("Code", ""), details.get("Message", str(error)), error.response)
+
+
+STREAMS: Final = frozenset({"Payload", "Body"})
+"""Parts of an answer that are read as a whole: an invocation's answer, an object."""
+
+
+def _read_streams(method: Callable[..., dict[str, Any]], parameters: dict[str, Any]) -> dict[str, Any]:
+    answer = method(**parameters)
+    for name in STREAMS & answer.keys():
+        answer[name] = answer[name].read()
+    return answer
 
 
 def _credentials(environment: Mapping[str, str]) -> dict[str, str | None]:
@@ -87,9 +98,7 @@ class BotoCaller:
         """See ``Caller.call``."""
         method = getattr(self.client(service), operation)
         try:
-            answer: dict[str, Any] = await asyncio.get_running_loop().run_in_executor(
-                self._threads, lambda: method(**parameters)
-            )
+            answer = await asyncio.get_running_loop().run_in_executor(self._threads, _read_streams, method, parameters)
         except self._client_error as error:
             raise _translate(error) from error
         return answer
@@ -151,9 +160,8 @@ class AioCaller:
         client = await self._client(service)
         try:
             answer: dict[str, Any] = await getattr(client, operation)(**parameters)
-            payload = answer.get("Payload")
-            if payload is not None:
-                answer["Payload"] = await payload.read()
+            for name in STREAMS & answer.keys():
+                answer[name] = await answer[name].read()
         except self._client_error as error:
             raise _translate(error) from error
         return answer

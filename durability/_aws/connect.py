@@ -12,12 +12,15 @@ from durability._aws.callers import AioCaller, Caller
 from durability._aws.dynamodb import DynamoDBStore
 from durability._aws.functions import LambdaInvoker, RoutedInvoker
 from durability._aws.mailbox import Mailbox
+from durability._aws.objects import S3PayloadStore
 from durability._aws.queues import SqsQueues
 from durability._aws.schedules import SchedulerTimers
 from durability._aws.task_queues import FUNCTIONS, TaskQueues
 from durability._core.payload import Payload
 from durability._runtime.gateway import Gateway
+from durability._runtime.large_payloads import LargePayloads
 from durability._runtime.ports import WakeUp, WorkflowKey
+from durability._runtime.settings import Settings
 from durability.exceptions import ConfigurationError
 
 _WORKERS_TURN: Final = 2.0
@@ -48,6 +51,7 @@ class Deployment:
     schedule_group: str
     schedule_role_arn: str
     workflow_function: str
+    bucket: str
     task_queue: str = "default"
     worker_queue_prefix: str = ""
     other_task_queues: str = FUNCTIONS
@@ -64,6 +68,7 @@ class Deployment:
             "schedule_group": "DURABILITY_SCHEDULE_GROUP",
             "schedule_role_arn": "DURABILITY_SCHEDULE_ROLE_ARN",
             "workflow_function": "DURABILITY_WORKFLOW_FUNCTION",
+            "bucket": "DURABILITY_BUCKET",
         }
         optional = {
             "namespace": ("DURABILITY_NAMESPACE", "default"),
@@ -93,6 +98,7 @@ class AwsPorts:
     invoker: RoutedInvoker
     task_queues: TaskQueues
     mailbox: Mailbox
+    payloads: S3PayloadStore
 
 
 def aws_ports(caller: Caller, deployment: Deployment, namespace: str = "") -> AwsPorts:
@@ -127,6 +133,7 @@ def aws_ports(caller: Caller, deployment: Deployment, namespace: str = "") -> Aw
         RoutedInvoker(LambdaInvoker(caller, deployment.workflow_function), mailbox, task_queues),
         task_queues,
         mailbox,
+        S3PayloadStore(caller, deployment.bucket),
     )
 
 
@@ -210,6 +217,7 @@ def _polling_host(gateway: ConnectedGateway) -> PollingHost:
             invoker=ports.invoker,
             clock=milliseconds,
             sessions=Sessions(held_runs),
+            payload_store=ports.payloads,
             **own,
         )
 
@@ -232,12 +240,14 @@ async def connect_gateway(namespace: str | None = None, environment: Mapping[str
     caller = AioCaller(environment)
     namespace = namespace or deployment.namespace
     ports = aws_ports(caller, deployment, namespace)
+    settings = Settings()
     return ConnectedGateway(
         namespace,
         ports.store,
         ports.queue,
         ports.invoker,
         milliseconds,
+        large=LargePayloads(ports.payloads, settings.inline_limit, settings.storage_concurrency),
         ports=ports,
         connection=Connection(caller, environment),
     )

@@ -8,10 +8,12 @@ by which they recognise themselves.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from durability._aws import items
 from durability._aws.callers import AwsError, Caller
+from durability._aws.deletion import Deletion
 from durability._aws.items import Item, binary, number, string
 from durability._aws.listing import Listing
 from durability._runtime.frontend import ListFilter, Status
@@ -50,6 +52,7 @@ class DynamoDBStore:
         self._caller = caller
         self._table = table
         self._listing = Listing(self._request)
+        self._deletion = Deletion(caller, table)
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -92,6 +95,12 @@ class DynamoDBStore:
     async def overdue(self, namespace: str, before: int, limit: int) -> list[WakeUp]:
         """See ``HistoryStore.overdue``."""
         return await self._listing.overdue(namespace, before, limit)
+
+    async def delete(self, key: WorkflowKey, run_id: str, also: Callable[[], Awaitable[None]]) -> bool:
+        """See ``HistoryStore.delete``."""
+        head = await self.head(key)
+        summary = None if head is not None and head.run_id == run_id else await self.closed_run(key, run_id)
+        return await self._deletion.delete(key, head, summary, run_id, also)
 
     # --- starting ---------------------------------------------------------------------------------------------------
 

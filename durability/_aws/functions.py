@@ -27,8 +27,7 @@ class LambdaInvoker:
         answer = await self._caller.call(
             "lambda", "invoke", FunctionName=self._function, InvocationType="RequestResponse", Payload=request
         )
-        payload = answer["Payload"]
-        body: bytes = payload if isinstance(payload, bytes) else payload.read()
+        body: bytes = answer["Payload"]
         if "FunctionError" in answer:
             text = body[:500].decode(errors="replace")
             raise RPCError(f"the workflow function failed: {text}", RPCStatusCode.UNAVAILABLE, b"")

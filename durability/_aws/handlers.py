@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("durability.functions")
 
+SWEEP_RESERVE = 20_000
+"""Milliseconds of the reconciler's invocation that are kept free when it deletes runs."""
+
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 Handler = Callable[[Any, Any], Any]
 
@@ -66,10 +69,15 @@ def reconciler_handler(engine: Engine, run: Run) -> Handler:
     """The reconciler: invoked by a schedule, whatever the event says."""
     from durability._runtime.reconciler import reconcile
 
-    async def handle() -> dict[str, int]:
-        return {"woken": await reconcile(engine)}
+    async def handle(deadline: int) -> dict[str, int]:
+        done = {"woken": await reconcile(engine)}
+        if engine.settings.retention:
+            from durability._runtime.retention import sweep
 
-    return lambda event, context: run(handle())
+            done["deleted"] = await sweep(engine, until=deadline - SWEEP_RESERVE)
+        return done
+
+    return lambda event, context: run(handle(_deadline(engine, context)))
 
 
 async def _batch(event: dict[str, Any], work: Callable[[str], Awaitable[None]]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from durability._runtime.hosting import WorkerSpecification
 from durability._runtime.pace import Pace
 from durability._runtime.ports import TaskKind, WorkflowKey
 from durability._runtime.settings import Settings
+from durability._runtime.workflow_payloads import PayloadOptions
 from durability._runtime.workflow_task import WorkflowTask
 from durability.activity._runner import ActivityRunner
 from durability.exceptions import ConfigurationError
@@ -106,6 +107,7 @@ class PollingHost:
             build=worker.build,
             identity=worker.identity,
             held_runs=worker.held_runs,
+            payload_options=registry.payload_options if registry is not None else PayloadOptions(),
         )
         attached = PolledWorker(self, worker, engine)
         try:

@@ -36,6 +36,7 @@ OPERATIONS: Final = {
         "delete_item",
         "query",
         "transact_write_items",
+        "batch_write_item",
         "send_message",
         "send_message_batch",
     )

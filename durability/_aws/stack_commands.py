@@ -17,6 +17,7 @@ VARIABLES: Final = {
     "TaskQueue": "DURABILITY_TASK_QUEUE",
     "OtherTaskQueues": "DURABILITY_OTHER_TASK_QUEUES",
     "TableName": "DURABILITY_TABLE",
+    "BucketName": "DURABILITY_BUCKET",
     "WorkflowQueueUrl": "DURABILITY_WORKFLOW_QUEUE_URL",
     "WorkflowQueueArn": "DURABILITY_WORKFLOW_QUEUE_ARN",
     "ActivityQueueUrl": "DURABILITY_ACTIVITY_QUEUE_URL",

@@ -145,3 +145,8 @@ def timeout_failure(
         cause=cause,
         info=TimeoutFailureInfo(timeout_type=timeout_type, last_heartbeat_details=last_heartbeat_details),
     )
+
+
+def too_large_failure(message: str) -> Failure:
+    """What stands in the place of payloads that are too large, with the message of Temporal's server."""
+    return Failure(message=message, source="Server", info=ServerFailureInfo(non_retryable=True))

@@ -518,6 +518,7 @@ class Delta(msgspec.Struct, array_like=True):
         supersedes: The delta before this one closed the run, but a message had been accepted in the meantime: that
             delta never took effect and this one, which consumes its inputs again and the message, stands in its
             place (Temporal: a workflow task that failed with "unhandled command").
+        refers: Whether any payload in it is a reference to one that is kept outside of the table.
     """
 
     format: int
@@ -528,6 +529,7 @@ class Delta(msgspec.Struct, array_like=True):
     identity: str = ""
     python: str = ""
     supersedes: bool = False
+    refers: bool = False
 
 
 def closes(delta: Delta) -> bool:

@@ -68,6 +68,13 @@ class Payload(msgspec.Struct, array_like=True, kw_only=False):
         return Payload(dict(self.metadata), self.data)
 
 
+def payload_size(payload: Payload | None) -> int:
+    """Bytes that a payload takes, metadata included."""
+    if payload is None:
+        return 0
+    return len(payload.data) + sum([len(key) + len(value) for key, value in payload.metadata.items()])
+
+
 class Payloads(msgspec.Struct):
     """Several payloads, such as the arguments of a call: ``temporal.api.common.v1.Payloads``."""
 

@@ -127,18 +127,26 @@ class Run:
     def _replay(self, deltas: Iterable[tuple[int, Delta, int]], guarded: ExitStack) -> None:
         entered = False
         for sequence, delta, size in effective(deltas):
-            self._absorb_inputs(delta.inputs, delta.time)
-            # Time alone may have moved the workflow on when the only input was an update that it rejected.
-            if activates(delta.inputs) or delta.commands:
-                patches = tuple(c.patch_id for c in delta.commands if isinstance(c, history.PatchMarkerRecorded))
-                commands = self._activate(delta.inputs, delta.time, True, patches, delta.build)
-                match_commands(commands, delta.commands, sequence)
-                if not entered:
-                    entered = True
-                    assert self._instance is not None
-                    guarded.enter_context(self._instance.guarded())
-            self._absorb_commands(delta.commands, delta.time)
-            self.committed(sequence, delta, size)
+            self.replay_one(sequence, delta, size, delta.inputs)
+            if not entered and self._instance is not None:
+                entered = True
+                guarded.enter_context(self._instance.guarded())
+
+    def replay_one(self, sequence: int, delta: Delta, size: int, seen: list[Input]) -> None:
+        """Apply one recorded delta, of which the workflow is shown ``seen``: its inputs as they are without encoding.
+
+        Raises:
+            NondeterminismError: See ``replay``.
+            Exception: See ``replay``.
+        """
+        self.absorb_inputs(delta.inputs, delta.time)
+        # Time alone may have moved the workflow on when the only input was an update that it rejected.
+        if activates(delta.inputs) or delta.commands:
+            patches = tuple(c.patch_id for c in delta.commands if isinstance(c, history.PatchMarkerRecorded))
+            commands = self._activate(seen, delta.time, True, patches, delta.build)
+            match_commands(commands, delta.commands, sequence)
+        self._absorb_commands(delta.commands, delta.time)
+        self.committed(sequence, delta, size)
 
     def advance(self, inputs: list[Input], now: int, *, build: str = "", identity: str = "") -> Delta:
         """Consume inputs and return the delta that says what was consumed and decided.
@@ -148,12 +156,25 @@ class Run:
         Raises:
             Exception: What user code raised; the run must be dropped and its workflow task failed.
         """
+        commands = self.decide(inputs, now, inputs, build=build)
+        return self.record(inputs, commands, now, build=build, identity=identity)
+
+    def decide(self, inputs: list[Input], now: int, seen: list[Input], *, build: str = "") -> list[Command]:
+        """The first half of ``advance``: consume inputs, of which the workflow is shown ``seen``.
+
+        Raises:
+            Exception: See ``advance``.
+        """
         time = max(now, self.time)
-        if any(isinstance(message, CLOSING_INPUTS) for message in inputs):
-            # Nobody accepts an update any more.
-            inputs = [m for m in inputs if not isinstance(m, history.WorkflowExecutionUpdateAdmitted)]
-        self._absorb_inputs(inputs, time)
-        commands = self._activate(inputs, time, False, (), build) if activates(inputs) else []
+        self.absorb_inputs(_acceptable(inputs), time)
+        return self._activate(seen, time, False, (), build) if activates(inputs) else []
+
+    def record(
+        self, inputs: list[Input], commands: list[Command], now: int, *, build: str = "", identity: str = ""
+    ) -> Delta:
+        """The second half of ``advance``: the delta of inputs and of the commands decided, as they are to be stored."""
+        time = max(now, self.time)
+        inputs = _acceptable(inputs)
         rejected = {c.key: c.failure for c in commands if isinstance(c, history.WorkflowExecutionUpdateRejected)}
         self.rejections = rejected
         if rejected:
@@ -181,14 +202,14 @@ class Run:
     def absorb(self, deltas: Iterable[tuple[int, Delta, int]]) -> None:
         """Apply recorded deltas as ``replay`` does, but without the workflow's code: only to end the run."""
         for sequence, delta, size in effective(deltas):
-            self._absorb_inputs(delta.inputs, delta.time)
+            self.absorb_inputs(delta.inputs, delta.time)
             self._absorb_commands(delta.commands, delta.time)
             self.committed(sequence, delta, size)
 
     def end(self, inputs: list[Input], command: Command, now: int, *, build: str, identity: str) -> Delta:
         """Consume inputs and end with a command without asking the workflow's code. Otherwise as ``advance``."""
         time = max(now, self.time)
-        self._absorb_inputs(inputs, time)
+        self.absorb_inputs(inputs, time)
         self._absorb_commands([command], time)
         return Delta(history.FORMAT, time, inputs, [command], build, identity, PYTHON)
 
@@ -212,9 +233,10 @@ class Run:
         self, inputs: list[Input], time: int, replaying: bool, patches: tuple[str, ...], build: str
     ) -> list[Command]:
         if self._instance is None:
-            if self.started is None:
+            started = next((m for m in inputs if isinstance(m, history.WorkflowExecutionStarted)), None)
+            if started is None:
                 raise RuntimeError(f"run {self.run_id}: its first delta does not start it")
-            self._instance = self._factory(RunDetails(self.namespace, self.workflow_id, self.run_id, self.started))
+            self._instance = self._factory(RunDetails(self.namespace, self.workflow_id, self.run_id, started))
         before, local = self._events.length, self._events.local
         until_task = before + count_inputs(inputs, local)
         if begins_task(inputs, local):
@@ -309,7 +331,8 @@ class Run:
 
     # --- bookkeeping ------------------------------------------------------------------------------------------------
 
-    def _absorb_inputs(self, inputs: list[Input], time: int) -> None:
+    def absorb_inputs(self, inputs: list[Input], time: int) -> None:
+        """Note what inputs say, without showing them to the workflow."""
         for message in inputs:
             kind = message.__class__
             if kind is history.TimerFired:
@@ -405,6 +428,13 @@ def is_self_contained(delta: Delta) -> bool:
     return all(isinstance(message, history.WorkflowExecutionUpdateAdmitted) for message in delta.inputs) and all(
         isinstance(command, _SELF_CONTAINED) for command in delta.commands
     )
+
+
+def _acceptable(inputs: list[Input]) -> list[Input]:
+    """Inputs without updates if the run is ended from outside: nobody accepts them any more."""
+    if not any(isinstance(message, CLOSING_INPUTS) for message in inputs):
+        return inputs
+    return [message for message in inputs if not isinstance(message, history.WorkflowExecutionUpdateAdmitted)]
 
 
 def effective(deltas: Iterable[tuple[int, Delta, int]]) -> Iterator[tuple[int, Delta, int]]:

@@ -15,8 +15,8 @@ from durability._http.responses import Receive, Scope
 
 _Body = TypeVar("_Body")
 
-BODY_LIMIT: Final = 1_000_000
-"""Bytes of a request's body: 350,000 bytes of payload fit in base64, and Lambda's own limit (6 MB) is far."""
+BODY_LIMIT: Final = 4_500_000
+"""Bytes of a request's body: 2 MiB of payload fit in base64, and all of it into an invocation of Lambda (6 MB)."""
 
 
 class ApiRequest:

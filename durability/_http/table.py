@@ -206,6 +206,16 @@ def route_table(app: HttpApplication) -> RouteTable:
                 queries=(_RUN,),
             ),
             Route(
+                "DELETE",
+                _ONE,
+                "deleteWorkflow",
+                "Delete a run and everything that belongs to it. One that is open is terminated first.",
+                workflows.delete,
+                {200: Answer("Deleted.", wire.AcceptedBody)},
+                (404, 429, 503),
+                queries=(_RUN,),
+            ),
+            Route(
                 "POST",
                 "/activities/{report}",
                 "reportActivity",

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from durability._core.payload import Payload
+from durability._core.failure import Failure
+from durability._core.payload import Payload, payload_size
+from durability._core.payload_fields import PAYLOAD_LIMIT, transform_failure
 from durability._http.errors import invalid, too_large
 from durability._rest import bodies as wire
-from durability._runtime.validation import PAYLOAD_LIMIT, payload_size
 from durability.common import SearchAttributeKey
 from durability.converter import DataConverter, WorkflowSerializationContext, encode_typed_search_attribute_value
+from durability.converter._failure_converter import read_encoded_attributes
 
 if TYPE_CHECKING:
     from durability.workflow._definition import _Definition
@@ -69,6 +71,18 @@ class Values:
         except (TypeError, msgspec.MsgspecError) as error:
             raise ValueError(str(error)) from error
 
+    async def readable(self, workflow_id: str, failure: Failure) -> Failure:
+        """A failure without the application's codec; as it is if it cannot be read."""
+        converter = self.converter(workflow_id)
+        decoded = Failure()
+        decoded.CopyFrom(failure)
+        try:
+            await transform_failure(decoded, converter._inbound)
+        except Exception:  # whatever a codec raises, the rest of the failure still tells something
+            return failure
+        read_encoded_attributes(decoded, converter.payload_converter)
+        return decoded
+
     async def check_arguments(self, workflow_type: str, workflow_id: str, arguments: list[Payload]) -> None:
         """Refuse a workflow type that is not known, and arguments that its ``run`` method would not take."""
         if self._definitions is None:
@@ -107,7 +121,7 @@ class Values:
 
 
 def check_size(what: str, payloads: Iterable[Payload]) -> None:
-    """Refuse payloads that do not fit into an item of the table."""
+    """Refuse payloads that are too large together."""
     size = sum(payload_size(payload) for payload in payloads)
     if size > PAYLOAD_LIMIT:
         raise too_large(f"{what} have", size, PAYLOAD_LIMIT)

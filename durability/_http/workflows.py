@@ -33,6 +33,7 @@ from durability._runtime.frontend import (
     UpdateStage,
     UpdateState,
 )
+from durability._runtime.queries import QueryFailedError
 from durability.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 _HISTORY_PAGE: Final = 4_000_000
@@ -194,13 +195,18 @@ class Workflows:
         workflow_id = request.parameters["workflow_id"]
         arguments = await self._values.encode(workflow_id, "the arguments", body.args, body.payloads)
         frontend = await self._frontend()
-        payload = await frontend.query(
-            workflow_id,
-            request.run_id,
-            request.parameters["name"],
-            arguments,
-            headers=wire.to_payload_map(body.headers),
-        )
+        try:
+            payload = await frontend.query(
+                workflow_id,
+                request.run_id,
+                request.parameters["name"],
+                arguments,
+                headers=wire.to_payload_map(body.headers),
+            )
+        except QueryFailedError as error:
+            if as_payload:
+                raise
+            raise QueryFailedError(await self._values.readable(workflow_id, error.failure)) from error
         answer = wire.QueryAnswerBody()
         await self._put_value(answer, workflow_id, payload, as_payload)
         return respond(answer)
@@ -250,7 +256,7 @@ class Workflows:
         answer = wire.UpdateStateBody(state.workflow_id, state.run_id, state.update_id, stage)
         answer.existing, answer.first_run_id = state.existing, state.first_run_id
         if state.failure is not None:
-            answer.failure = failure_json(state.failure)
+            answer.failure = await self._failure_json(state.workflow_id, state.failure, as_payload)
         elif state.stage == UpdateStage.COMPLETED:
             await self._put_value(answer, state.workflow_id, state.result, as_payload)
         return respond(answer, 200 if state.stage >= wanted else 202)
@@ -265,6 +271,10 @@ class Workflows:
             identity=body.identity or "http",
         )
         return respond(wire.AcceptedBody(accepted), 202)
+
+    async def delete(self, request: ApiRequest) -> Response:
+        await (await self._frontend()).delete(request.parameters["workflow_id"], request.run_id)
+        return respond(wire.AcceptedBody(True))
 
     async def terminate(self, request: ApiRequest) -> Response:
         body = await request.body(wire.TerminateBody)
@@ -314,10 +324,13 @@ class Workflows:
         answer = wire.OutcomeBody(workflow_id, outcome.run_id, status, new_run_id=outcome.new_run_id)
         answer.details = wire.from_payloads(outcome.details)
         if outcome.failure is not None:
-            answer.failure = failure_json(outcome.failure)
+            answer.failure = await self._failure_json(workflow_id, outcome.failure, as_payload)
         elif answer.status == "completed":
             await self._put_value(answer, workflow_id, outcome.result, as_payload)
         return answer
+
+    async def _failure_json(self, workflow_id: str, failure: Failure, as_payload: bool) -> Any:
+        return failure_json(failure if as_payload else await self._values.readable(workflow_id, failure))
 
     async def _put_value(
         self,

@@ -61,6 +61,8 @@ class Backend:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one HTTP request."""
+        if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")  # clients of S3 wait for it
         body = await request.read()
         if request.path.startswith(CONTROL):
             return self._control(request.path.removeprefix(CONTROL), body)

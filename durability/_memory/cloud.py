@@ -14,9 +14,10 @@ from durability._core.run import InstanceFactory
 from durability._memory.store import MemoryStore
 from durability._runtime import activity_task, direct, workflow_task
 from durability._runtime.engine import Engine
-from durability._runtime.ports import ActivityAttempt, Clock, HistoryStore, WakeUp, WorkflowKey
+from durability._runtime.ports import ActivityAttempt, Clock, HistoryStore, PayloadStore, WakeUp, WorkflowKey
 from durability._runtime.reconciler import reconcile
 from durability._runtime.settings import Settings
+from durability._runtime.workflow_payloads import PayloadOptions
 from durability.activity._runner import ActivityRunner
 
 logger = logging.getLogger("durability.memory")
@@ -51,6 +52,8 @@ class MemoryCloud:
         to_failure: Callable[[BaseException], Any],
         namespace: str = "default",
         store: HistoryStore | None = None,
+        payload_store: PayloadStore | None = None,
+        payload_options: PayloadOptions | None = None,
         settings: Settings | None = None,
         timeout: float = 60.0,
         visibility: float = 360.0,
@@ -65,6 +68,8 @@ class MemoryCloud:
             to_failure: Turns an exception of a query handler into its recorded form.
             namespace: Namespace of all runs.
             store: A new ``MemoryStore`` by default.
+            payload_store: Where payloads go that are too large for the table.
+            payload_options: What happens to the payloads of workflows.
             settings: Of the protocol.
             timeout: Seconds that an invocation may take.
             visibility: Seconds after which a message that was not acknowledged comes again.
@@ -92,6 +97,8 @@ class MemoryCloud:
                 clock=clock,
                 settings=settings or Settings(),
                 to_failure=to_failure,
+                payload_store=payload_store,
+                payload_options=payload_options or PayloadOptions(),
                 identity=f"memory/{number}",
             )
             for number in range(PROCESSES)

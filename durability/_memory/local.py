@@ -25,6 +25,7 @@ from durability._core.failure import Failure
 from durability._core.history import ActivityOutcome, ActivityRetryScheduled, ActivityTaskScheduled, Input
 from durability._core.payload import Payload
 from durability._memory.clock import EnvironmentClock, Relevance
+from durability._memory.payloads import MemoryPayloadStore
 from durability._memory.store import MemoryStore
 from durability._runtime import activity_task, direct, queries, updates
 from durability._runtime.attempts import TaskToken
@@ -32,11 +33,13 @@ from durability._runtime.engine import Engine
 from durability._runtime.frontend import Outcome, UpdateStage, UpdateState
 from durability._runtime.gateway import Gateway, waiting_messages
 from durability._runtime.hosting import WorkerSpecification
+from durability._runtime.large_payloads import LargePayloads
 from durability._runtime.pace import Pace
 from durability._runtime.ports import ActivityAttempt, Delivery, Head, Settlement, WakeUp, WorkflowKey
 from durability._runtime.sessions import Sessions
 from durability._runtime.settings import Settings
 from durability._runtime.validation import workflow_not_found
+from durability._runtime.workflow_payloads import PayloadOptions
 from durability._runtime.workflow_task import WorkflowTask
 from durability.activity._runner import ActivityRunner, ActivityTask
 from durability.service import ConnectConfig, RPCError, RPCStatusCode
@@ -300,6 +303,7 @@ class LocalCloud:
 
     Attributes:
         store: Where runs are kept.
+        payload_store: Where their large payloads are kept.
         clock: Its time.
         gateway: For clients.
     """
@@ -314,6 +318,7 @@ class LocalCloud:
         """
         self.namespace: Final = namespace
         self.store: Final = WatchedStore()
+        self.payload_store: Final = MemoryPayloadStore()
         self.clock: Final = EnvironmentClock()
         self.gateway: Final = self._gateway(ConnectConfig(f"memory://{next(_numbers)}"))
         _clouds[self.gateway.config.target_host] = self
@@ -329,8 +334,9 @@ class LocalCloud:
         self.clock.held = self._awaits_report
 
     def _gateway(self, config: ConnectConfig) -> LocalGateway:
+        large = LargePayloads(self.payload_store, LOCAL_SETTINGS.inline_limit, LOCAL_SETTINGS.storage_concurrency)
         return LocalGateway(
-            self.namespace, self.store, self, self, self.clock, self.clock.sleep, cloud=self, config=config
+            self.namespace, self.store, self, self, self.clock, self.clock.sleep, large, cloud=self, config=config
         )
 
     def _awaits_report(self) -> bool:
@@ -371,6 +377,8 @@ class LocalCloud:
             build=worker.build,
             identity=worker.identity,
             sessions=Sessions(worker.held_runs),
+            payload_store=self.payload_store,
+            payload_options=registry.payload_options if registry is not None else PayloadOptions(),
         )
 
     def pace_of(self, worker: WorkerSpecification) -> Pace:

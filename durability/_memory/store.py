@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import dataclasses
+from collections.abc import Awaitable, Callable
 
 from durability._runtime.frontend import ListFilter, Status
 from durability._runtime.ports import (
@@ -57,6 +58,25 @@ class MemoryStore:
         """See ``HistoryStore.closed_run``."""
         await self._request("closed_run")
         return copy.deepcopy(self._closed.get((key, run_id)))
+
+    async def delete(self, key: WorkflowKey, run_id: str, also: Callable[[], Awaitable[None]]) -> bool:
+        """See ``HistoryStore.delete``."""
+        await self._request("delete")
+        head = self._heads.get(key)
+        run = head if head is not None and head.run_id == run_id else self._closed.get((key, run_id))
+        if run is None:
+            return True
+        if run.open or run.awake or max(self._deltas.get((key, run_id), ()), default=0) > run.dispatched:
+            return False
+        await also()
+        self._deltas.pop((key, run_id), None)
+        for task in [task for task in self._tasks if task[:2] == (key, run_id)]:
+            del self._tasks[task]
+        now = self._heads.get(key)
+        if now is not None and now.run_id == run_id:
+            del self._heads[key]
+        self._closed.pop((key, run_id), None)
+        return True
 
     async def create(self, head: Head) -> Head | None:
         """See ``HistoryStore.create``."""

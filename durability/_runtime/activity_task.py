@@ -25,6 +25,7 @@ from durability._runtime.attempts import (
 )
 from durability._runtime.engine import Engine
 from durability._runtime.heartbeats import Heartbeats, interval_of
+from durability._runtime.large_payloads import PayloadList
 from durability._runtime.leftovers import decode_details, encode_details, encode_failure
 from durability._runtime.ports import ActivityAttempt, TaskState, WorkflowKey
 from durability.activity._runner import (
@@ -89,21 +90,22 @@ class _AttemptExecution:
             attempt.run_id,
             attempt.workflow_type,
             record.task_queue,
-            record,
+            await engine.large.bring_back(record),
             attempt=attempt.attempt,
             scheduled=attempt.scheduled,
             started=started,
             current_scheduled=attempt.due,
-            heartbeat_details=decode_details(state.details),
+            heartbeat_details=(await engine.large.bring_back(decode_details(state.details))).payloads,
         )
 
         async def heartbeat(details: list[Payload]) -> None:
+            kept = await engine.large.put_away(PayloadList(details), engine.namespace, attempt.run_id)
             now_state = await engine.store.heartbeat(
                 self.key,
                 attempt.run_id,
                 attempt.sequence,
                 attempt.attempt,
-                encode_details(details),
+                encode_details(kept),
                 engine.clock(),
             )
             if now_state is None or now_state.cancel_requested:
@@ -142,7 +144,7 @@ class _AttemptExecution:
         retry_state = decision.retry_state
         if decision.delay_ms is not None:
             due = now + decision.delay_ms
-            encoded = encode_failure(failure)
+            encoded = encode_failure(await engine.large.put_away(failure, engine.namespace, attempt.run_id))
             if await engine.store.retry(self.key, attempt.run_id, attempt.sequence, attempt.attempt + 1, due, encoded):
                 await self._send_next(attempt.attempt + 1, due)
                 return

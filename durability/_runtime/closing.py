@@ -23,6 +23,7 @@ from durability._runtime.identifiers import successor_run_id
 from durability._runtime.outcomes import report_to_parent, status_of, stored_outcome
 from durability._runtime.ports import FencedError, Head, Settlement, WorkflowKey
 from durability._runtime.succession import note_retry_state, successor_of
+from durability._runtime.workflow_payloads import WorkflowPayloads
 
 if TYPE_CHECKING:
     from durability._runtime.workflow_task import WorkflowTask
@@ -50,27 +51,29 @@ def identity(message: Input) -> tuple[Any, ...]:
             return (message.key,)
 
 
-def replay(run: Run, head: Head, deltas: Iterable[tuple[int, Delta, int]]) -> list[Input] | None:
+async def replay(
+    payloads: WorkflowPayloads, run: Run, head: Head, deltas: Iterable[tuple[int, Delta, int]]
+) -> list[Input] | None:
     """Replay what was read, but for a closing delta that is superseded, as a message was accepted after it.
 
     Returns:
         The inputs of that delta, to be consumed again together with the message; None if there is none.
 
     Raises:
-        Exception: See ``Run.replay``.
+        Exception: See ``WorkflowPayloads.replay``.
     """
     recorded = list(effective(deltas))
     last = recorded[-1] if recorded else None
     if last is None or not head.open or head.run_id != run.run_id or not closes(last[1]):
-        run.replay(recorded)
+        await payloads.replay(run, recorded)
         return None
-    run.replay(recorded[:-1])
+    await payloads.replay(run, recorded[:-1])
     known = set(map(identity, last[1].inputs))
     if any(identity(message) not in known and run.accepts(message) for _, message in waiting_messages(head)):
         run.last = last[0]
         run.time = max(run.time, last[1].time)  # its timers have fired: time does not go back
         return last[1].inputs
-    run.replay([last])
+    await payloads.replay(run, [last])
     return None
 
 
@@ -113,6 +116,7 @@ async def _go_on_as(task: WorkflowTask, started: history.WorkflowExecutionStarte
     leaves = task.dispatcher.has_work_at_close(run, commands, successor=True)
     run_id = successor_run_id(run.run_id, run.last, run.time)
     assert run.closing is not None
+    started = await engine.large.put_away(started, task.key.namespace, run_id)
     successor = first_head(task.key, run_id, started, {"start": started}, started.time)
     summary = dataclasses.replace(
         head,
@@ -155,7 +159,7 @@ async def finish_predecessor(task: WorkflowTask) -> None:
         return
     run = Run(task.key.namespace, task.key.workflow_id, run_id, task.engine.factory)
     deltas = [(sequence, decode_delta(body), len(body)) for sequence, body in bodies]
-    run.replay(deltas)
+    await task.engine.payloads.replay(run, deltas)
     left = [
         decision
         for sequence, delta, _ in effective(deltas)
@@ -177,6 +181,7 @@ async def fail_unseen(task: WorkflowTask, error: Exception) -> bool:
     run.absorb(deltas)
     inputs = [message for _, message in waiting_messages(head) if run.accepts(message)]
     command = history.WorkflowExecutionFailed(engine.to_failure(error))
+    await engine.payloads.encode_failure(run, command.failure)
     delta = run.end(inputs, command, engine.clock(), build=engine.build, identity=engine.identity)
     note_retry_state(run)
     body = encode_delta(delta)

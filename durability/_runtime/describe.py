@@ -93,4 +93,4 @@ async def _add_attempts(store: HistoryStore, head: Head, sequence: int, activity
     if state.failure:
         activity.last_failure = decode_failure(state.failure)
     if state.details:
-        activity.last_heartbeat_details = decode_details(state.details)
+        activity.last_heartbeat_details = decode_details(state.details).payloads

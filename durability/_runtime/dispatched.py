@@ -90,7 +90,7 @@ class DispatchedActivities:
             self._checks[record.sequence] = next_check
             return None
         last_failure = decode_failure(state.failure)
-        details = decode_details(state.details)
+        details = decode_details(state.details).payloads or None
         failure = timeout_failure(kind, last_heartbeat_details=details)
         attempt = max(state.attempt, activity.attempt)
         retry_state = RetryState.TIMEOUT

@@ -27,6 +27,7 @@ from durability._runtime.attempts import (
     timeout_at,
 )
 from durability._runtime.engine import Engine
+from durability._runtime.large_payloads import PayloadList
 from durability._runtime.leftovers import decode_details, encode_details
 from durability._runtime.ports import TaskState, WorkflowKey
 from durability.activity._runner import (
@@ -175,7 +176,7 @@ class EagerActivities:
             if now >= write_from and now - self._written[sequence] >= settings.eager_heartbeat_interval:
                 asked = self._written[sequence] = now
                 self._unwritten.pop(sequence, None)
-                encoded = encode_details(details)
+                encoded = await self._encoded(run, details)
                 state = await store.heartbeat(key, run.run_id, sequence, attempt, encoded, now, eager=True)
                 if state is None:
                     cancellation.request()  # another attempt has begun
@@ -196,8 +197,11 @@ class EagerActivities:
         for sequence, (attempt, details) in unwritten.items():
             if sequence in self._running and self._running[sequence][0] == attempt:
                 self._written[sequence] = now
-                encoded = encode_details(details)
+                encoded = await self._encoded(run, details)
                 await self.engine.store.heartbeat(key, run.run_id, sequence, attempt, encoded, now, eager=True)
+
+    async def _encoded(self, run: Run, details: list[Payload]) -> bytes:
+        return encode_details(await self.engine.large.put_away(PayloadList(details), run.namespace, run.run_id))
 
     async def _attempt(self, run: Run, activity: OpenActivity, attempt: int, cancellation: Cancellation) -> None:
         engine = self.engine
@@ -217,12 +221,12 @@ class EagerActivities:
             run.run_id,
             run.started.workflow_type,
             run.started.task_queue,
-            record,
+            await engine.large.bring_back(record),
             attempt=attempt,
             scheduled=activity.scheduled,
             started=started,
             current_scheduled=activity.due,
-            heartbeat_details=await self._details(run, activity, attempt),
+            heartbeat_details=(await engine.large.bring_back(await self._details(run, activity, attempt))).payloads,
         )
         result = await engine.runner.run(
             task, heartbeat=self._heartbeat(run, record.sequence, attempt, cancellation), cancellation=cancellation
@@ -249,16 +253,16 @@ class EagerActivities:
             del self._running[sequence]
         self.changed.set()
 
-    async def _details(self, run: Run, activity: OpenActivity, attempt: int) -> list[Payload] | None:
+    async def _details(self, run: Run, activity: OpenActivity, attempt: int) -> PayloadList:
         """What the attempts before have told: the history knows it, unless the last one's process died."""
         last = activity.failure.info if activity.failure is not None else None
         if attempt == 1 or not isinstance(last, TimeoutFailureInfo):
-            return activity.details
+            return PayloadList(activity.details or [])
         if last.last_heartbeat_details:
-            return last.last_heartbeat_details
+            return PayloadList(last.last_heartbeat_details)
         key = WorkflowKey(run.namespace, run.workflow_id)
         state = await self.engine.store.task(key, run.run_id, activity.record.sequence)
-        return decode_details(state.details) or activity.details
+        return decode_details(state.details) if state.details else PayloadList(activity.details or [])
 
     def _after_failure(
         self,

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from durability._core.failure import Failure
 from durability._core.run import InstanceFactory
 from durability._runtime.gateway import Gateway
+from durability._runtime.large_payloads import LargePayloads
 from durability._runtime.ports import (
     Clock,
     HistoryStore,
+    PayloadStore,
     Sleep,
     TaskKind,
     TaskQueue,
@@ -23,6 +25,7 @@ from durability._runtime.sessions import Sessions
 from durability._runtime.settings import Settings
 from durability._runtime.turns import Turns
 from durability._runtime.wakeups import WakeUps
+from durability._runtime.workflow_payloads import PayloadOptions, WorkflowPayloads
 from durability.activity._runner import ActivityRunner
 
 Count = Callable[[str, int], None]
@@ -50,6 +53,8 @@ class Engine:
         clock: Milliseconds since the epoch.
         to_failure: Turns an exception of a query handler into its recorded form.
         sleep: Waits for some seconds.
+        payload_store: Where payloads go that are too large for the table; None to keep them in the table.
+        payload_options: What happens to the payloads of workflows.
         count: Told how often something happened that an operator wants to know of.
         build: Build id of the code, recorded with every delta.
         identity: Names this process in histories.
@@ -73,9 +78,16 @@ class Engine:
     routes: TaskRoutes = field(default_factory=_Everything)
     sessions: Sessions = field(default_factory=Sessions)
     turns: Turns = field(default_factory=Turns)
+    payload_store: PayloadStore | None = None
+    payload_options: PayloadOptions = field(default_factory=PayloadOptions)
+    large: LargePayloads = field(init=False)
+    payloads: WorkflowPayloads = field(init=False)
     gateway: Gateway = field(init=False)
     wake_ups: WakeUps = field(init=False)
 
     def __post_init__(self) -> None:
-        self.gateway = Gateway(self.namespace, self.store, self.queue, self.invoker, self.clock, self.sleep)
+        settings = self.settings
+        self.large = LargePayloads(self.payload_store, settings.inline_limit, settings.storage_concurrency)
+        self.payloads = WorkflowPayloads(self.payload_options, self.large)
+        self.gateway = Gateway(self.namespace, self.store, self.queue, self.invoker, self.clock, self.sleep, self.large)
         self.wake_ups = WakeUps(self.namespace, self.queue, self.timers, self.settings)

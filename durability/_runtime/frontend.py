@@ -280,6 +280,13 @@ class Frontend(Protocol):
         """
         ...
 
+    async def delete(self, workflow_id: str, run_id: str | None) -> None:
+        """Delete a run and all that belongs to it; one that is open is terminated first.
+
+        Raises RPCError: NOT_FOUND; UNAVAILABLE if the run takes too long to end.
+        """
+        ...
+
     async def describe(self, workflow_id: str, run_id: str | None) -> Description: ...
 
     async def outcome(self, workflow_id: str, run_id: str | None, *, wait: float) -> Outcome | None:

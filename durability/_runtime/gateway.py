@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,6 +35,7 @@ from durability._runtime.frontend import (
     UpdateState,
 )
 from durability._runtime.identifiers import new_run_id
+from durability._runtime.large_payloads import IN_THE_TABLE, LargePayloads, refuse_references
 from durability._runtime.outcomes import outcome_of
 from durability._runtime.ports import (
     Clock,
@@ -48,6 +50,7 @@ from durability._runtime.ports import (
 )
 from durability._runtime.validation import (
     check_identifier,
+    check_memo,
     check_payloads,
     check_run_id,
     workflow_closed,
@@ -69,6 +72,7 @@ _LONGEST_PAUSE: Final = 1.0
 _LONGEST_PAUSE_OF_UPDATES: Final = 5.0
 """The reason that Temporal's server records if none is given."""
 _BUSY_ATTEMPTS: Final = 40
+_ENDS_WITHIN: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ class Gateway:
     invoker: WorkflowInvoker
     clock: Clock
     sleep: Sleep = asyncio.sleep
+    large: LargePayloads = IN_THE_TABLE
 
     # --- starting ---------------------------------------------------------------------------------------------------
 
@@ -90,6 +95,9 @@ class Gateway:
         check_identifier("workflow type", request.workflow_type)
         check_identifier("request id", request.request_id)
         check_payloads("the arguments", request.arguments)
+        check_payloads("the signal's arguments", request.signal_arguments)
+        check_memo(request.memo)
+        refuse_references(request)
         _check_policies(request)
         return await self.start_as(request, parent=None, root=None, wake=wake)
 
@@ -102,10 +110,30 @@ class Gateway:
         wake: bool = True,
     ) -> Started:
         """Start a run, as a child of ``parent`` if that is given."""
+        run_id = new_run_id(self.clock())
+        if not self.large.must_move(request, self.namespace, run_id):
+            return await self._start(request, run_id, parent, root, wake)
+        started: Started | None = None
+        try:
+            started = await self._start(request, run_id, parent, root, wake)
+        finally:
+            if started is None or started.run_id != run_id:
+                with suppress(Exception):  # what is left behind does no harm; the outcome of the start counts
+                    await self.large.forget(self.namespace, run_id)
+        return started
+
+    async def _start(
+        self,
+        request: StartRequest,
+        run_id: str,
+        parent: history.ExecutionReference | None,
+        root: history.ExecutionReference | None,
+        wake: bool,
+    ) -> Started:
         start_delay = self._start_delay(request)
         run_id = new_run_id(self.clock())
         for attempt in range(_BUSY_ATTEMPTS):
-            head = self._first_head(request, run_id, parent, root, start_delay)
+            head = await self._first_head(request, run_id, parent, root, start_delay)
             try:
                 existing = await self.store.create(head)
             except ItemTooLargeError as error:
@@ -151,7 +179,7 @@ class Gateway:
         now = self.clock()
         return delay_until_next(request.cron_schedule, now, now)
 
-    def _first_head(
+    async def _first_head(
         self,
         request: StartRequest,
         run_id: str,
@@ -184,9 +212,10 @@ class Gateway:
             static_details=request.static_details,
             execution_deadline=now + start_delay + request.execution_timeout if request.execution_timeout else 0,
         )
+        started = await self.large.put_away(started, self.namespace, run_id)
         messages: dict[str, Input] = {"start": started}
         if request.signal_name:
-            messages[f"s:{request.request_id}"] = history.WorkflowExecutionSignaled(
+            signal = history.WorkflowExecutionSignaled(
                 time=now,
                 key=f"s:{request.request_id}",
                 name=request.signal_name,
@@ -194,6 +223,7 @@ class Gateway:
                 headers=request.headers,
                 identity=request.identity,
             )
+            messages[signal.key] = await self.large.put_away(signal, self.namespace, run_id)
         return first_head(WorkflowKey(self.namespace, request.workflow_id), run_id, started, messages, now)
 
     async def _resolve_conflict(self, request: StartRequest, existing: Head, run_id: str) -> Started | None:
@@ -284,10 +314,29 @@ class Gateway:
         identity: str = "",
     ) -> None:
         """End a workflow without asking it. Raises RPCError(NOT_FOUND)."""
+        check_payloads("the details", details or [])
         message = history.WorkflowExecutionTerminated(
             time=self.clock(), key="terminate", reason=reason or _NO_REASON, details=details, identity=identity
         )
         await self._deliver_or_explain(workflow_id, run_id, message.key, message)
+
+    async def delete(self, workflow_id: str, run_id: str | None) -> None:
+        """See ``Frontend.delete``."""
+        head = await self._head(workflow_id, run_id or None)
+        run_id = head.run_id
+        if head.open:
+            await self.terminate(workflow_id, run_id, reason="deleted")
+            await self.outcome(workflow_id, run_id, wait=_ENDS_WITHIN)
+        pause = _ANSWERS_AT_ONCE
+        while not await self.store.delete(head.key, run_id, lambda: self.large.forget(self.namespace, run_id)):
+            if pause > _LONGEST_PAUSE_OF_UPDATES:
+                raise RPCError(
+                    f"run {run_id} of workflow {workflow_id!r} has not come to its end yet: try again",
+                    RPCStatusCode.UNAVAILABLE,
+                    b"",
+                )
+            await self.sleep(pause)
+            pause *= 2
 
     async def deliver(
         self, key: WorkflowKey, run_id: str | None, name: str, message: Input, *, chain: bool = False
@@ -296,6 +345,29 @@ class Gateway:
 
         With ``chain``, ``run_id`` stands for whichever run its chain has come to by continuing as new.
         """
+        if self.large.must_move(message, key.namespace, run_id or ""):
+            return await self._deliver_large(key, run_id, name, message, chain=chain)
+        return await self._deliver_small(key, run_id, name, message, chain=chain)
+
+    async def _deliver_large(
+        self, key: WorkflowKey, run_id: str | None, name: str, message: Input, *, chain: bool
+    ) -> bool:
+        """Large payloads belong to a run, so it has to be known which."""
+        head = await self.store.head(key)
+        to = run_id or (head.run_id if head is not None else "")
+        if head is None or not head.open or head.run_id != to:
+            return await self._deliver_small(key, run_id, name, message, chain=chain)  # refused, or another run's
+        kept = await self.large.put_away(message, key.namespace, to)
+        if await self._deliver_small(key, to, name, kept, chain=False):
+            return True
+        # The run has ended meanwhile. Without a run of its own the message is for the next one, if there is one.
+        after = await self.store.head(key) if run_id is None or chain else None
+        moved_on = after is not None and after.open and after.run_id != to
+        return moved_on and await self.deliver(key, run_id, name, message, chain=chain)
+
+    async def _deliver_small(
+        self, key: WorkflowKey, run_id: str | None, name: str, message: Input, *, chain: bool
+    ) -> bool:
         now = self.clock()
         delivery = await self.store.deliver(key, run_id, name, encode_input(message), now)
         before = delivery.before
@@ -327,6 +399,7 @@ class Gateway:
         self, workflow_id: str, run_id: str | None, name: str, message: Input, *, needs_open: bool = True
     ) -> bool:
         check_identifier("workflow id", workflow_id)
+        refuse_references(message)
         check_run_id(run_id)
         key = WorkflowKey(self.namespace, workflow_id)
         try:
@@ -377,6 +450,7 @@ class Gateway:
         check_identifier("update name", request.name)
         check_identifier("update id", request.update_id)
         check_payloads("the update's arguments", request.arguments)
+        refuse_references(request)
         if request.start is not None:
             check_payloads("the arguments", request.start.arguments)
         deadline = self.clock() + int(wait * 1000)
@@ -392,7 +466,7 @@ class Gateway:
         if state is None:
             return UpdateState(workflow_id=request.workflow_id, run_id="", update_id=request.update_id)
         if state.stage >= request.stage:
-            return state
+            return await self.large.bring_back(state)
         found = await self.update_outcome(
             request.workflow_id, state.run_id, request.update_id, stage=request.stage, wait=max(0.0, left)
         )
@@ -432,7 +506,7 @@ class Gateway:
             if not found and (not is_open or left <= 0):
                 raise updates.not_found(workflow_id, update_id)
             if state.stage >= stage or left <= 0:
-                return state
+                return await self.large.bring_back(state)
             await self.sleep(min(pause, left))
             pause = min(pause * 1.5, _LONGEST_PAUSE)
 
@@ -440,7 +514,7 @@ class Gateway:
         """See ``Frontend.report_activity``."""
         from durability._runtime import reports  # not needed by those who only start and signal
 
-        check_payloads("the report", [*report.details, *([report.result] if report.result else [])])
+        refuse_references(report)
         return await reports.report(self, report)
 
     async def head_of(self, workflow_id: str, run_id: str | None) -> Head:
@@ -452,7 +526,7 @@ class Gateway:
         head = await self._head(workflow_id, run_id)
         description = describe_head(head)
         if head.open:
-            deltas = [delta async for delta in self.history(workflow_id, head.run_id)]
+            deltas = [delta async for delta in self._deltas(head)]
             # Updates that only change the workflow's state leave the head as it is.
             written = [delta for delta in deltas if delta.format != history.NOT_WRITTEN]
             events = EventCounter()
@@ -461,7 +535,7 @@ class Gateway:
             description.history_length = events.length
             note_changes(description, written)
             description.pending_activities = await pending_activities(self.store, head, deltas)
-        return description
+        return await self.large.bring_back(description)
 
     async def outcome(self, workflow_id: str, run_id: str | None, *, wait: float) -> Outcome | None:
         """See ``Frontend.outcome``. While somebody waits, the head is read at growing intervals, up to a second."""
@@ -481,14 +555,21 @@ class Gateway:
 
     async def _outcome(self, head: Head) -> Outcome:
         if head.outcome:
-            return outcome_of(head, decode_command(head.outcome), None)
+            return await self.large.bring_back(outcome_of(head, decode_command(head.outcome), None))
         delta = decode_delta((await self.store.deltas(head.key, head.run_id))[-1][1])
         closing = [command for command in delta.commands if isinstance(command, history.CLOSING_COMMANDS)]
-        return outcome_of(head, closing[-1] if closing else None, delta)
+        return await self.large.bring_back(outcome_of(head, closing[-1] if closing else None, delta))
 
     async def history(self, workflow_id: str, run_id: str | None) -> AsyncIterator[Delta]:
         """See ``Frontend.history``."""
-        head = await self._head(workflow_id, run_id)
+        async for delta in self._deltas(await self._head(workflow_id, run_id)):
+            if delta.refers or delta.format == history.NOT_WRITTEN:
+                delta = await self.large.bring_back(delta)
+                delta.refers = False
+            yield delta
+
+    async def _deltas(self, head: Head) -> AsyncIterator[Delta]:
+        """The history of a run as it is stored, and what waits for it."""
         if head.open:
             loaded = await self.store.load(head.key, head.run_id, 0)
             current, bodies = loaded.head, loaded.deltas
@@ -507,7 +588,8 @@ class Gateway:
     async def list(self, filter: ListFilter) -> Page:
         """A page of runs, newest start first; eventually consistent."""
         heads, token = await self.store.list_runs(self.namespace, filter)
-        return Page(executions=[describe_head(head) for head in heads], next_page_token=token)
+        executions = await asyncio.gather(*(self.large.bring_back(describe_head(head)) for head in heads))
+        return Page(executions=executions, next_page_token=token)
 
     async def close(self) -> None:
         """Nothing is held."""

@@ -6,6 +6,7 @@ import msgspec
 
 from durability._core.failure import Failure
 from durability._core.payload import Payload
+from durability._runtime.large_payloads import PayloadList
 
 _encoder = msgspec.msgpack.Encoder()
 _failure_decoder = msgspec.msgpack.Decoder(Failure)
@@ -22,11 +23,11 @@ def decode_failure(stored: bytes) -> Failure | None:
     return _failure_decoder.decode(stored) if stored else None
 
 
-def encode_details(details: list[Payload]) -> bytes:
+def encode_details(details: PayloadList) -> bytes:
     """The stored form of heartbeat details."""
-    return _encoder.encode(details)
+    return _encoder.encode(details.payloads)
 
 
-def decode_details(stored: bytes) -> list[Payload] | None:
-    """The last heartbeat's details; None if there was none."""
-    return _details_decoder.decode(stored) if stored else None
+def decode_details(stored: bytes) -> PayloadList:
+    """The last heartbeat's details; none if there was none."""
+    return PayloadList(_details_decoder.decode(stored) if stored else [])

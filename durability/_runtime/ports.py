@@ -270,6 +270,14 @@ class HistoryStore(Protocol):
         """Ask for an activity's cancellation. Returns the state before; attempts can no longer be claimed."""
         ...
 
+    async def delete(self, key: WorkflowKey, run_id: str, also: Callable[[], Awaitable[None]]) -> bool:
+        """Delete all items of a closed run. False, and nothing is deleted, if it is open or not done with its end.
+
+        May be repeated; the run can still be described until everything else of it is gone, that which ``also``
+        deletes included: it is called once it is certain that the run goes.
+        """
+        ...
+
     async def overdue(self, namespace: str, before: int, limit: int) -> list[WakeUp]:
         """Wake-ups for the runs that should have been looked at before a time (eventually consistent)."""
         ...
@@ -337,6 +345,22 @@ class TimerService(Protocol):
 
     async def schedule(self, key: WorkflowKey, wake_up: WakeUp, at: int) -> None:
         """Put the wake-up on its task queue within a minute after ``at``; idempotent."""
+        ...
+
+
+class PayloadStore(Protocol):
+    """Where payloads are kept that are too large for the table. Keys say where they belong and what they are."""
+
+    async def put(self, key: str, body: bytes) -> None:
+        """Write an object, once: what is there under the key already is the same and is left as it is."""
+        ...
+
+    async def get(self, key: str) -> bytes:
+        """Read an object. Raises StoredPayloadError if there is none."""
+        ...
+
+    async def delete(self, prefix: str) -> None:
+        """Delete all objects whose keys begin with ``prefix``."""
         ...
 
 

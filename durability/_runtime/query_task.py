@@ -18,7 +18,7 @@ from durability._runtime.engine import Engine
 from durability._runtime.gateway import waiting_messages
 from durability._runtime.ports import Head, WorkflowKey
 from durability._runtime.queries import QueryAnswer, WorkflowQuery
-from durability._runtime.validation import workflow_not_found
+from durability._runtime.validation import check_payloads, workflow_not_found
 from durability.service import RPCError, RPCStatusCode
 
 logger = logging.getLogger("durability.runtime")
@@ -52,8 +52,8 @@ async def _answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
         await check_here(engine, loaded.head.task_queue)
         try:
             deltas = [(sequence, decode_delta(body), len(body)) for sequence, body in loaded.deltas]
-            superseded = closing.replay(run, loaded.head, deltas)
-            untouched = not _look_ahead(engine, run, loaded.head, superseded or [])
+            superseded = await closing.replay(engine.payloads, run, loaded.head, deltas)
+            untouched = not await _look_ahead(engine, run, loaded.head, superseded or [])
         except Exception as error:
             untouched = False
             raise RPCError(
@@ -68,13 +68,7 @@ async def _answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
                 RPCStatusCode.FAILED_PRECONDITION,
                 b"",
             )
-        request = QueryRequest(query.name, query.arguments, query.headers)
-        try:
-            return QueryAnswer(result=run.query(request))
-        except RPCError:
-            raise
-        except Exception as error:
-            return QueryAnswer(failure=engine.to_failure(error))
+        return await _ask(engine, run, query)
     finally:
         if untouched and not run.closed and run.last:
             engine.sessions.put(run)
@@ -82,7 +76,27 @@ async def _answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
             run.close()
 
 
-def _look_ahead(engine: Engine, run: Run, head: Head, superseded: list[Input]) -> bool:
+async def _ask(engine: Engine, run: Run, query: WorkflowQuery) -> QueryAnswer:
+    payloads = engine.payloads
+    try:
+        arguments = await payloads.decoded_values(run, query.arguments)
+        headers = query.headers
+        if payloads.options.headers:
+            headers = {name: (await payloads.decoded_values(run, [one]))[0] for name, one in headers.items()}
+        result = run.query(QueryRequest(query.name, arguments, headers))
+        if result is not None:
+            [result] = await payloads.encoded_values(run, [result])
+            check_payloads("the query's result", [result])
+        return QueryAnswer(result=result)
+    except RPCError:
+        raise
+    except Exception as error:
+        failure = engine.to_failure(error)
+        await payloads.encode_failure(run, failure)
+        return QueryAnswer(failure=failure)
+
+
+async def _look_ahead(engine: Engine, run: Run, head: Head, superseded: list[Input]) -> bool:
     """Apply what is accepted and not recorded. True if there was anything."""
     if head.run_id != run.run_id or run.closed:
         return False
@@ -91,5 +105,5 @@ def _look_ahead(engine: Engine, run: Run, head: Head, superseded: list[Input]) -
     inputs = superseded + [m for m in waiting if closing.identity(m) not in known and run.accepts(m)]
     if not inputs:
         return False
-    run.advance(inputs, engine.clock(), build=engine.build)
+    run.decide(inputs, engine.clock(), await engine.payloads.seen(run, inputs), build=engine.build)
     return True

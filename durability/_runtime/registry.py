@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from durability._core.activation import RunDetails, WorkflowInstance
 from durability._core.deadlock import DeadlockDetector
@@ -12,6 +12,7 @@ from durability._core.failure import Failure
 from durability._core.instance import create_instance
 from durability._core.interceptors import WorkflowInboundInterceptor
 from durability._guards.guard import Guard
+from durability._runtime.workflow_payloads import PayloadOptions
 from durability.converter import DataConverter
 from durability.exceptions import ConfigurationError
 from durability.workflow._definition import _Definition
@@ -33,6 +34,9 @@ class WorkflowRegistry:
         extern_functions: Mapping[str, Callable[..., Any]] = {},
         failure_exception_types: Sequence[type[BaseException]] = (),
         deadlock_detector: DeadlockDetector | None = None,
+        header_codec: bool = False,
+        external_concurrency: int = 3,
+        limited: bool = True,
         guarded: bool = True,
     ) -> None:
         """Register workflow classes.
@@ -45,11 +49,14 @@ class WorkflowRegistry:
             failure_exception_types: Exceptions that fail a workflow instead of its workflow task.
             deadlock_detector: Watches for code that does not yield.
             guarded: Whether workflow code is refused what does not replay.
+            header_codec: Whether headers go through the codec.
+            external_concurrency: Calls to an external storage at a time, in one workflow task.
+            limited: Whether payloads that are too large fail the workflow task.
 
         Raises:
             ValueError: A class is not decorated, or two have the same name.
         """
-        self._data_converter = data_converter
+        self.payload_options: Final = PayloadOptions(data_converter, header_codec, external_concurrency, limited)
         self._interceptors = interceptors
         self._extern_functions = extern_functions
         self._failure_exception_types = failure_exception_types
@@ -88,8 +95,8 @@ class WorkflowRegistry:
         return create_instance(
             definition,
             self._with_extern_functions(details),
-            payload_converter=self._data_converter.payload_converter,
-            failure_converter=self._data_converter.failure_converter,
+            payload_converter=self.payload_options.converter.payload_converter,
+            failure_converter=self.payload_options.converter.failure_converter,
             interceptors=self._interceptors,
             failure_exception_types=self._failure_exception_types,
             deadlock_detector=self._deadlock_detector,
@@ -104,7 +111,7 @@ class WorkflowRegistry:
     def to_failure(self, error: BaseException) -> Failure:
         """An exception in recorded form."""
         failure = Failure()
-        converter = self._data_converter
+        converter = self.payload_options.converter
         if isinstance(error, Exception):
             converter.failure_converter.to_failure(error, converter.payload_converter, failure)
         else:

@@ -13,11 +13,14 @@ import msgspec
 
 from durability._core import history
 from durability._core.encoding import decode_delta, encode_command
-from durability._core.failure import CanceledFailureInfo, Failure
+from durability._core.failure import CanceledFailureInfo, Failure, too_large_failure
 from durability._core.history import ActivityTaskScheduled, Delta, Input
+from durability._core.payload import payload_size
+from durability._core.payload_fields import PAYLOAD_LIMIT, failure_size
 from durability._core.run import effective
 from durability._runtime.attempts import TaskToken, cancelled, decide_retry, ended_badly, outcome_key
 from durability._runtime.frontend import ActivityReport
+from durability._runtime.large_payloads import PayloadList
 from durability._runtime.leftovers import decode_details, encode_details, encode_failure
 from durability._runtime.ports import ActivityAttempt, Head, TaskState
 from durability.exceptions import RetryState
@@ -78,7 +81,7 @@ class _Report:
     started: int
 
     async def take(self) -> bool:
-        news, record = self.news, self.activity.record
+        news, record = within_limits(self.news), self.activity.record
         now = self.gateway.clock()
         common = (now, outcome_key(record.sequence, self.attempt), record.sequence, self.attempt, self.started)
         match news.kind:
@@ -103,7 +106,8 @@ class _Report:
 
     async def _heartbeat(self, now: int) -> None:
         head, sequence, eager = self.head, self.activity.record.sequence, self.activity.eager
-        details = encode_details(self.news.details)
+        kept = await self.gateway.large.put_away(PayloadList(self.news.details), head.key.namespace, head.run_id)
+        details = encode_details(kept)
         heartbeat = self.gateway.store.heartbeat
         if await heartbeat(head.key, head.run_id, sequence, self.attempt, details, now, eager=eager) is None:
             raise _not_found(self.news, "another attempt has begun")
@@ -131,11 +135,11 @@ class _Report:
         head, record, attempt = self.head, self.activity.record, self.attempt + 1
         if self.activity.eager:
             state = await self.gateway.store.task(head.key, head.run_id, record.sequence)
-            details = decode_details(state.details)
+            details = decode_details(state.details).payloads or None
             retry = history.ActivityRetryScheduled(now, record.sequence, attempt, due, 0, failure, details)
             await self.gateway.deliver(head.key, head.run_id, f"retry:{record.sequence}:{attempt}", retry)
             return
-        encoded = encode_failure(failure)
+        encoded = encode_failure(await self.gateway.large.put_away(failure, head.key.namespace, head.run_id))
         if not await self.gateway.store.retry(head.key, head.run_id, record.sequence, attempt, due, encoded):
             raise _not_found(self.news, "another attempt has begun, or its cancellation was asked for")
         message = ActivityAttempt(
@@ -155,6 +159,17 @@ class _Report:
         assert isinstance(outcome, history.ActivityOutcome)
         if not await self.gateway.deliver(self.head.key, self.head.run_id, outcome.key, outcome):
             raise _not_found(self.news, f"workflow {self.head.key.workflow_id!r} has ended")
+
+
+def within_limits(news: ActivityReport) -> ActivityReport:
+    """A report, or the failure that Temporal's server puts in its place if its payloads are too large."""
+    what = {"completed": "Complete result", "failed": "Failure", "heartbeat": "Heartbeat details"}.get(news.kind)
+    size = payload_size(news.result) + sum(map(payload_size, news.details))
+    size += failure_size(news.failure) if news.failure is not None else 0
+    if size <= PAYLOAD_LIMIT:
+        return news
+    failure = too_large_failure(f"{what or 'Cancel details'} exceeds size limit.")
+    return msgspec.structs.replace(news, kind="failed", result=None, details=[], failure=failure)
 
 
 def _read_token(gateway: Gateway, encoded: bytes) -> TaskToken:

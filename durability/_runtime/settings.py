@@ -26,6 +26,11 @@ class Settings:
         eager_limit: The most eager activities that one executor runs at a time.
         overdue: A run is the reconciler's business when it should have been looked at this long ago. With the
             reconciler's own period this is the bound on a lost wake-up; it is above the time an invocation may take.
+        inline_limit: Bytes of payloads that one event may have in the table; larger payloads go to the bucket. From
+            about 8 KB on S3 is cheaper (a write of 1 KB to DynamoDB costs an eighth of a PUT), but it takes another
+            round trip, and as many again for every reader; ten messages of this size fit into a queue's 1 MiB.
+        storage_concurrency: Payloads of one workflow task that are put into the bucket or read from it at a time.
+        retention: Runs that have been closed for this long are deleted by the reconciler; 0 to keep them.
         attempt_recheck: How often an activity that was dispatched and not claimed by anybody is looked after.
         heartbeat_interval: Time between two recorded heartbeats of an attempt without a heartbeat timeout.
         longest_heartbeat_interval: The most for those with one, and for all.
@@ -43,6 +48,9 @@ class Settings:
     drop_messages: int = 25
     eager_limit: int = 1_000
     overdue: int = 90_000
+    inline_limit: int = 64_000
+    storage_concurrency: int = 16
+    retention: int = 0
     attempt_recheck: int = 600_000
     heartbeat_interval: int = 30_000
     longest_heartbeat_interval: int = 60_000

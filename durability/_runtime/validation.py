@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
-from durability._core.payload import Payload
+import msgspec
+
+from durability._core.payload import Payload, payload_size
+from durability._core.payload_fields import PAYLOAD_LIMIT, sizes
+from durability.exceptions import PayloadTooLargeError
 from durability.service import RPCError, RPCStatusCode
 
 IDENTIFIER_LIMIT: Final = 1000
 """Characters; Temporal's default ``limit.maxIDLength``."""
 
-_UUID: Final = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+PAYLOAD_WARNING: Final = 512 * 1024
+"""Bytes from which on a worker's payloads are warned of; Temporal's default ``limit.blobSize.warn``."""
 
-PAYLOAD_LIMIT: Final = 350_000
-"""Bytes of all payloads of one call together: what one DynamoDB item (409,600 bytes) holds beside its envelope."""
+logger = logging.getLogger("durability.runtime")
+
+_UUID: Final = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def check_identifier(what: str, value: str) -> None:
@@ -54,22 +61,46 @@ def workflow_closed() -> RPCError:
     return RPCError("workflow execution already completed", RPCStatusCode.NOT_FOUND, b"")
 
 
-def check_payloads(what: str, payloads: Iterable[Payload]) -> None:
-    """Refuse payloads that are too large together.
+def check_payloads(what: str, payloads: Iterable[Payload | None]) -> None:
+    """Refuse payloads that are too large together, with the message of Temporal's server.
 
     Raises:
         RPCError: INVALID_ARGUMENT, with size and limit.
     """
-    size = sum(payload_size(payload) for payload in payloads)
+    _refuse("Blob data size exceeds limit.", what, payloads)
+
+
+def check_memo(memo: Mapping[str, Payload]) -> None:
+    """The same for a memo."""
+    _refuse("Memo size exceeds limit.", "the values of the memo", memo.values())
+
+
+def check_record(record: msgspec.Struct) -> None:
+    """Refuse payloads that code of the application gave, if one field of the record has too many bytes; warn of many.
+
+    Raises:
+        PayloadTooLargeError: Names the field.
+    """
+    for name, size in sizes(record):
+        if size > PAYLOAD_LIMIT:
+            raise PayloadTooLargeError(f"{name} of {type(record).__name__}", size=size, limit=PAYLOAD_LIMIT)
+        if size > PAYLOAD_WARNING:
+            logger.warning(
+                "[TMPRL1103] Attempted to upload payloads with size that exceeded the warning limit. %s of %s has %d "
+                "bytes, the limit is %d",
+                name,
+                type(record).__name__,
+                size,
+                PAYLOAD_WARNING,
+            )
+
+
+def _refuse(message: str, what: str, payloads: Iterable[Payload | None]) -> None:
+    size = sum(map(payload_size, payloads))
     if size > PAYLOAD_LIMIT:
-        raise _invalid(f"{what} have {size:,} bytes, the limit is {PAYLOAD_LIMIT:,}: pass a reference instead")
-
-
-def payload_size(payload: Payload | None) -> int:
-    """Bytes that a payload takes, metadata included."""
-    if payload is None:
-        return 0
-    return len(payload.data) + sum(len(key) + len(value) for key, value in payload.metadata.items())
+        raise _invalid(
+            f"{message} {what} have {size:,} bytes, the limit is {PAYLOAD_LIMIT:,}: pass a reference instead"
+        )
 
 
 def _invalid(message: str) -> RPCError:

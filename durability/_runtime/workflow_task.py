@@ -20,7 +20,7 @@ from durability._core import history
 from durability._core.encoding import decode_delta, encode_delta, encode_input
 from durability._core.errors import NondeterminismError
 from durability._core.failure import Failure
-from durability._core.history import Delta, Input
+from durability._core.history import Command, Delta, Input
 from durability._core.run import Run, effective, is_self_contained
 from durability._runtime import closing
 from durability._runtime.dispatch import Decision, Dispatcher, decisions
@@ -28,10 +28,13 @@ from durability._runtime.dispatched import DispatchedActivities
 from durability._runtime.eager import EagerActivities
 from durability._runtime.engine import Engine
 from durability._runtime.gateway import inbox_name, waiting_messages
+from durability._runtime.large_payloads import refers
 from durability._runtime.ports import FencedError, Head, HeadRecord, Settlement, WakeUp, WorkflowKey
 from durability._runtime.succession import check_schedules, held_until, note_retry_state
 from durability._runtime.turns import Turn
 from durability._runtime.updates import PendingUpdate
+from durability._runtime.workflow_payloads import PayloadCodecError
+from durability.exceptions import ApplicationError, DurabilityError
 
 logger = logging.getLogger("durability.runtime")
 
@@ -205,7 +208,7 @@ class WorkflowTask:
             return False
         try:
             deltas = [(sequence, decode_delta(body), len(body)) for sequence, body in loaded.deltas]
-            self.superseded = closing.replay(self.run, head, deltas)
+            self.superseded = await closing.replay(self.engine.payloads, self.run, head, deltas)
         except Exception as error:
             if await closing.end_unseen(self, error):
                 return False
@@ -307,8 +310,9 @@ class WorkflowTask:
     async def _advance(self, inputs: list[Input]) -> None:
         """Let the workflow consume the inputs, make what it decided durable, and only then act on it."""
         engine = self.engine
+        inputs = await engine.payloads.stored(self.run, inputs)
         try:
-            delta = self.run.advance(inputs, engine.clock(), build=engine.build, identity=engine.identity)
+            delta = await self._decide(inputs, engine.clock())
             check_schedules(delta)
         except Exception as error:
             raise _WorkflowTaskFailed from error
@@ -339,6 +343,23 @@ class WorkflowTask:
         self._start_eager(delta)
         self.news += await self.dispatcher.dispatch(self.run, decisions(delta))
 
+    async def _decide(self, inputs: list[Input], now: int) -> Delta:
+        """The delta of inputs and of what the workflow decides when it is shown them."""
+        engine, run, payloads = self.engine, self.run, self.engine.payloads
+        try:
+            seen = await payloads.seen(run, inputs)
+        except ApplicationError as error:
+            if not error.non_retryable:
+                raise
+            run.absorb_inputs(inputs, now)  # as in the reference: a codec may fail the workflow for good
+            commands: list[Command] = [history.WorkflowExecutionFailed(engine.to_failure(error))]
+        else:
+            commands = run.decide(inputs, now, seen, build=engine.build)
+        commands = await payloads.stored(run, await payloads.recorded(run, commands))
+        delta = run.record(inputs, commands, now, build=engine.build, identity=engine.identity)
+        delta.refers = refers((*inputs, *commands))
+        return delta
+
     def _note_update(self, delta: Delta) -> None:
         if self.update is not None:
             self.update.note(self.key.workflow_id, self.run.run_id, delta, self.run.rejections)
@@ -355,7 +376,8 @@ class WorkflowTask:
         if closing.identity(message) not in consumed or consumed & waiting:
             return
         name, now = f"u:{message.key}", self.engine.clock()
-        delivery = await self.engine.store.deliver(self.key, self.run.run_id, name, encode_input(message), now)
+        recorded = next(one for one in delta.inputs if closing.identity(one) == closing.identity(message))
+        delivery = await self.engine.store.deliver(self.key, self.run.run_id, name, encode_input(recorded), now)
         if not delivery.accepted or delivery.before is None:
             raise FencedError
         self.head.awake = self.head.awake or now
@@ -469,6 +491,7 @@ class WorkflowTask:
 
     async def _report(self, run_id: str, message: Input) -> bool:
         """Put an eager outcome into the inbox. True if that makes the run this executor's business."""
+        [message] = await self.engine.payloads.stored(self.run, [message])
         name, body = inbox_name(message), encode_input(message)
         delivery = await self.engine.store.deliver(self.key, run_id, name, body, self.engine.clock())
         return delivery.accepted and delivery.before is not None and not delivery.before.awake
@@ -496,7 +519,7 @@ class WorkflowTask:
         assert error is not None
         engine = self.engine
         settings = engine.settings
-        text = "".join(traceback.format_exception(error)).strip()
+        text = self._told(error)
         exponent = min(self.head.task_attempts, 30)
         backoff = min(settings.failure_backoff * 2**exponent, settings.failure_backoff_limit)
         now = engine.clock()
@@ -526,15 +549,16 @@ class WorkflowTask:
         self._unrecorded = []
         engine.count("WorkflowTaskFailures", 1)
         await engine.wake_ups.at(self.head.wake_up_at(now + backoff), now)
-        record = None if self.head.task_attempts else self._failure_record(error, now)
+        record = None if self.head.task_attempts else await self._failure_record(error, now)
         await engine.store.fail_task(self.head, _shorten(text), now + backoff, record=record)
 
-    def _failure_record(self, error: BaseException, now: int) -> tuple[str, bytes]:
+    async def _failure_record(self, error: BaseException, now: int) -> tuple[str, bytes]:
         """The failure as the history shows it. Only the first attempt's, as in Temporal's histories."""
         try:
             failure = self.engine.to_failure(error)
-        except Exception as conversion:
-            failure = Failure(message=f"Failed converting activation exception: {conversion}")
+            await self.engine.payloads.encode_failure(self.run, failure)
+        except Exception as conversion:  # a codec that fails may be why the task did
+            failure = Failure(message=f"Failed converting activation exception: {type(conversion).__name__}")
         failure.message = _shorten(failure.message)
         failure.stack_trace = _shorten(failure.stack_trace)
         cause = _NON_DETERMINISTIC if isinstance(error, NondeterminismError) else _UNHANDLED
@@ -544,6 +568,14 @@ class WorkflowTask:
             failure.cause = None
             body = encode_input(history.WorkflowTaskFailed(now, key, failure, cause, self.engine.identity))
         return key, body
+
+    def _told(self, error: BaseException) -> str:
+        """What the head is to say of a failure; not an error's message if the application has messages encoded."""
+        own = isinstance(error, DurabilityError | NondeterminismError | PayloadCodecError)
+        if own or self.engine.to_failure(error).encoded_attributes is None:
+            return "".join(traceback.format_exception(error)).strip()
+        where = "".join(traceback.format_tb(error.__traceback__))
+        return f"{where}{type(error).__name__}: the message is in the log alone, as messages of failures are encoded"
 
 
 FAILURE_TEXT: Final = 4_000

@@ -12,9 +12,10 @@ from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from durability._core.failure import ApplicationFailureInfo, Failure, timeout_failure
+from durability._core.failure import ApplicationFailureInfo, Failure, timeout_failure, too_large_failure
 from durability._core.options import duration, priority_from
-from durability._core.payload import Payload
+from durability._core.payload import Payload, payload_size
+from durability._core.payload_fields import failure_size
 from durability.activity._cancellation import ActivityCancellationDetails, Cancellation, Flag
 from durability.activity._context import CompleteAsyncError, Context, Info, current_context
 from durability.activity._definition import _Definition, is_async_callable
@@ -35,11 +36,12 @@ from durability.activity._task import (
 )
 from durability.activity._threads import ThreadCanceller
 from durability.common import RawValue, RetryPolicy
-from durability.converter import ActivitySerializationContext
+from durability.converter import ActivitySerializationContext, StorageDriverActivityInfo, StorageDriverWorkflowInfo
 from durability.exceptions import (
     ApplicationError,
     ApplicationErrorCategory,
     CancelledError,
+    PayloadTooLargeError,
     TimeoutType,
 )
 
@@ -90,6 +92,20 @@ class Execution:
                 is_local=task.is_local,
             )
         )
+        self._heartbeat_converter = self._data_converter
+        if self._data_converter.external_storage is not None:
+            activity = StorageDriverActivityInfo(
+                namespace=task.namespace,
+                id=task.activity_id,
+                run_id=task.activity_run_id or None,
+                type=task.activity_type,
+            )
+            self._heartbeat_converter = self._data_converter._for_target(activity)
+            # What an activity gives belongs to its workflow, if it has one: there it is read again on replay.
+            workflow = StorageDriverWorkflowInfo(
+                namespace=task.namespace, id=task.workflow_id, run_id=task.run_id, type=task.workflow_type
+            )
+            self._data_converter = self._data_converter._for_target(workflow if task.workflow_id else activity)
 
     async def run(self) -> ActivityResult:
         """Run the attempt to its end, or until it is abandoned."""
@@ -181,6 +197,7 @@ class Execution:
             finally:
                 self._ended = True
             [payload] = await self._data_converter.encode([value])
+            self._check_size("the result", [payload])
             result = ActivityCompleted(payload)
         except GeneratorExit:
             raise
@@ -222,7 +239,11 @@ class Execution:
             chain = interceptor.intercept_activity(chain)
         chain.init(_Outbound(self))
         executor = None if definition.is_async else self._runner.executor
-        return await chain.execute_activity(ExecuteActivityInput(definition.fn, arguments, executor, task.headers))
+        headers = task.headers
+        if self._runner.header_codec:
+            inbound = self._data_converter._inbound
+            headers = {name: (await inbound([payload]))[0] for name, payload in headers.items()}
+        return await chain.execute_activity(ExecuteActivityInput(definition.fn, arguments, executor, headers))
 
     async def _arguments(self, definition: _Definition) -> list[Any]:
         payloads = self._attempt.arguments
@@ -266,7 +287,16 @@ class Execution:
     async def _failure(self, error: BaseException) -> Failure:
         failure = Failure()
         await self._data_converter.encode_failure(error, failure)
+        limit = self._runner.payload_limit
+        if limit is not None and failure_size(failure) > limit:
+            return too_large_failure("Failure exceeds size limit.")
         return failure
+
+    def _check_size(self, what: str, payloads: Sequence[Payload]) -> None:
+        size, limit = sum(map(payload_size, payloads)), self._runner.payload_limit
+        if limit is not None and size > limit:
+            error = PayloadTooLargeError(f"{what} of activity {self._attempt.activity_type!r}", size=size, limit=limit)
+            raise ApplicationError(str(error), type="PayloadsTooLarge")
 
     # --- what the innermost interceptors do -------------------------------------------------------------------------
 
@@ -368,7 +398,8 @@ class Execution:
         try:
             while self._pending_heartbeat is not None:
                 details, self._pending_heartbeat = self._pending_heartbeat, None
-                payloads = await self._data_converter.encode(details) if details else []
+                payloads = await self._heartbeat_converter.encode(details) if details else []
+                self._check_size("the heartbeat", payloads)
                 self._last_heartbeat = payloads
                 sent = self._heartbeat_sink(payloads) if self._heartbeat_sink else None
                 if sent is not None:

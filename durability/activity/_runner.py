@@ -10,6 +10,7 @@ from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from durability._core.payload import Payload
+from durability._core.payload_fields import PAYLOAD_LIMIT
 from durability.activity._cancellation import ActivityCancellationDetails, Cancellation, Flag
 from durability.activity._definition import _Definition
 from durability.activity._execution import Execution
@@ -61,6 +62,8 @@ class ActivityRunner:
         metric_meter: MetricMeter = MetricMeter.noop,
         client: Callable[[], Client] | None = None,
         abandon_after: float = 1.0,
+        header_codec: bool = False,
+        payload_limit: int | None = PAYLOAD_LIMIT,
         shared_state_manager: SharedStateManager | None = None,
     ) -> None:
         """Create the runner.
@@ -74,6 +77,9 @@ class ActivityRunner:
             client: Makes the client for ``activity.client()``.
             abandon_after: Seconds that an attempt has for its clean-up after it exceeded a timeout. Then the runner
                 reports the timeout, whether the code has ended or not.
+            header_codec: Whether headers go through the data converter's codec.
+            payload_limit: Most bytes of a result, of a heartbeat's details, or of a failure; None for no limit. An
+                attempt that gives more fails.
             shared_state_manager: Connects to the processes of an ``executor`` that is no thread pool.
 
         Raises:
@@ -85,6 +91,8 @@ class ActivityRunner:
         self.metric_meter = metric_meter
         self.client = client
         self.abandon_after = abandon_after
+        self.header_codec = header_codec
+        self.payload_limit = payload_limit
         self.worker_shutdown = Flag()
         self.on_completes_later: Callable[[ActivityTask], None] = lambda task: None
         self.on_broken: Callable[[BrokenExecutor], None] = lambda error: None

@@ -11,7 +11,7 @@ from durability._runtime.frontend import Frontend
 from durability.client._async_activities import AsyncActivityHandle, AsyncActivityIDReference
 from durability.client._connect import connect, default_identity, say_ignored
 from durability.client._executions import WorkflowExecutionAsyncIterator, WorkflowExecutionCount
-from durability.client._impl import ClientImpl
+from durability.client._impl import ClientImpl, deadline
 from durability.client._interceptor import (
     CountWorkflowsInput,
     Interceptor,
@@ -43,6 +43,7 @@ from durability.service import (
     GrpcCompression,
     HttpConnectProxyConfig,
     KeepAliveConfig,
+    PayloadLimitsConfig,
     RetryConfig,
     ServiceClient,
     TLSConfig,
@@ -87,6 +88,9 @@ class _StartOptions(TypedDict, total=False):
     versioning_override: VersioningOverride | None
 
 
+_PAYLOAD_LIMITS = PayloadLimitsConfig()
+
+
 class ClientConfig(TypedDict, total=False):
     """What a client is made of: keyword arguments of ``Client``, as plugins may change them."""
 
@@ -116,6 +120,7 @@ class ClientConnectConfig(TypedDict, total=False):
     rpc_metadata: Mapping[str, str | bytes]
     identity: str | None
     lazy: bool
+    payload_limits: PayloadLimitsConfig
     runtime: Runtime | None
     http_connect_proxy_config: HttpConnectProxyConfig | None
     dns_load_balancing_config: DnsLoadBalancingConfig | None
@@ -148,7 +153,7 @@ class Client:
         http_connect_proxy_config: HttpConnectProxyConfig | None = None,
         dns_load_balancing_config: DnsLoadBalancingConfig | None = None,
         grpc_compression: GrpcCompression = GrpcCompression.GZIP,
-        payload_limits: Any = None,
+        payload_limits: PayloadLimitsConfig = _PAYLOAD_LIMITS,
         header_codec_behavior: HeaderCodecBehavior = HeaderCodecBehavior.NO_CODEC,
     ) -> Self:
         """Connect to a deployment.
@@ -175,7 +180,7 @@ class Client:
             http_connect_proxy_config: Accepted for compatibility.
             dns_load_balancing_config: Accepted for compatibility.
             grpc_compression: Accepted for compatibility.
-            payload_limits: Accepted for compatibility.
+            payload_limits: From which sizes on payloads are warned of, in the log.
             header_codec_behavior: Whether headers pass through the payload codec.
 
         Returns:
@@ -233,6 +238,7 @@ class Client:
             client._identity = used[-1].identity
         client._rpc_metadata = rpc_metadata
         client._runtime = used[-1].runtime
+        client._payload_limits = payload_limits
         return client
 
     def __init__(
@@ -271,11 +277,30 @@ class Client:
             config = plugin.configure_client(config)
         self._config = config
         self._identity = default_identity()
+        self._payload_limits = _PAYLOAD_LIMITS
         self._rpc_metadata: Mapping[str, str | bytes] = {}
         self._runtime: Runtime | None = None
         self._impl: OutboundInterceptor = ClientImpl(self)
         for interceptor in reversed(list(config["interceptors"])):
             self._impl = interceptor.intercept_client(self._impl)
+
+    async def delete_workflow(
+        self, workflow_id: str, *, run_id: str | None = None, rpc_timeout: timedelta | None = None
+    ) -> None:
+        """Delete a run and everything that belongs to it: history, messages, large payloads.
+
+        Temporal's client has this as ``workflow_service.delete_workflow_execution``. An open run is terminated first.
+
+        Args:
+            workflow_id: Id of the workflow.
+            run_id: Its run; the current one by default.
+            rpc_timeout: Longest duration of the call.
+
+        Raises:
+            RPCError: NOT_FOUND; UNAVAILABLE if the run takes too long to end, to be tried again.
+        """
+        async with deadline(rpc_timeout):
+            await self.frontend.delete(workflow_id, run_id)
 
     async def close(self) -> None:
         """Close connections. The client cannot be used afterwards."""

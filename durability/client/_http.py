@@ -179,6 +179,9 @@ class HttpFrontend:
         answer = await self._call("POST", f"/activities/{report.kind}", wire.ActivityReportedBody, body=body)
         return answer.cancel_requested
 
+    async def delete(self, workflow_id: str, run_id: str | None) -> None:
+        await self._call("DELETE", _path(workflow_id), wire.AcceptedBody, run_id=run_id)
+
     async def describe(self, workflow_id: str, run_id: str | None) -> Description:
         body = await self._call(
             "GET", _path(workflow_id), wire.DescriptionBody, run_id=run_id, query={"payloads": "true"}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import logging
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from durability._core.failure import CanceledFailureInfo, Failure
 from durability._core.history import RetryPolicyRecord
 from durability._core.options import milliseconds, priority_record
-from durability._core.payload import Payload
+from durability._core.payload import Payload, payload_size
 from durability._rest.chain import call_in_chain
 from durability._rest.list_filter import parse_list_query
 from durability._runtime.frontend import (
@@ -26,7 +27,7 @@ from durability._runtime.frontend import (
     UpdateState,
 )
 from durability._runtime.queries import QueryFailedError
-from durability._runtime.validation import check_identifier
+from durability._runtime.validation import check_identifier, check_memo, check_payloads
 from durability.activity import ActivityCancellationDetails
 from durability.client._connect import say_ignored
 from durability.client._descriptions import raw_description
@@ -63,18 +64,19 @@ from durability.client._interceptor import (
     TerminateWorkflowInput,
     UpdateWithStartUpdateWorkflowInput,
 )
-from durability.client._limits import check_size
 from durability.client._updates import WorkflowUpdateHandle, WorkflowUpdateStage
 from durability.client._workflow_handle import WorkflowHandle
 from durability.common import HeaderCodecBehavior, QueryRejectCondition, RetryPolicy
 from durability.common._arguments import _arg_unset
-from durability.converter import DataConverter, WorkflowSerializationContext
+from durability.converter import DataConverter, StorageDriverWorkflowInfo, WorkflowSerializationContext
 from durability.converter._search_attributes import search_attributes_to_payloads
 from durability.exceptions import CancelledError, TerminatedError, TimeoutError, TimeoutType
 from durability.service import RPCError, RPCStatusCode
 
 if TYPE_CHECKING:
     from durability.client._client import Client
+
+logger = logging.getLogger("durability.client")
 
 _LONG_POLL = 20.0
 
@@ -111,10 +113,19 @@ class ClientImpl(OutboundInterceptor):
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def converter(self, workflow_id: str) -> DataConverter:
+    def converter(
+        self, workflow_id: str, *, run_id: str | None = None, workflow_type: str | None = None
+    ) -> DataConverter:
         """The data converter, in the context of a workflow."""
-        context = WorkflowSerializationContext(namespace=self._client.namespace, workflow_id=workflow_id)
-        return self._client.data_converter.with_context(context)
+        namespace = self._client.namespace
+        converter = self._client.data_converter.with_context(
+            WorkflowSerializationContext(namespace=namespace, workflow_id=workflow_id)
+        )
+        if converter.external_storage is None:
+            return converter
+        return converter._for_target(
+            StorageDriverWorkflowInfo(namespace=namespace, id=workflow_id, run_id=run_id, type=workflow_type)
+        )
 
     async def start_workflow(self, input: StartWorkflowInput) -> WorkflowHandle[Any, Any]:
         async with deadline(input.rpc_timeout):
@@ -143,10 +154,11 @@ class ClientImpl(OutboundInterceptor):
             rpc_metadata=input.rpc_metadata,
             versioning_override=input.versioning_override,
         )
-        converter = self.converter(input.id)
-        arguments = await _encode(converter, "the arguments", input.args)
+        converter = self.converter(input.id, workflow_type=input.workflow)
+        arguments = await self._encode(converter, "the arguments", input.args)
         memo = {key: (await converter.encode([value]))[0] for key, value in (input.memo or {}).items()}
-        check_size("the values of the memo", memo.values())
+        check_memo(memo)
+        self._warn("the memo", memo.values(), self._client._payload_limits.memo_warn_size)
         summary, details = input.static_summary, input.static_details
         return StartRequest(
             workflow_id=input.id,
@@ -170,7 +182,7 @@ class ClientImpl(OutboundInterceptor):
             static_details=None if details is None else (await converter.encode([details]))[0],
             priority=priority_record(input.priority),
             signal_name=input.start_signal or "",
-            signal_arguments=await _encode(converter, "the signal's arguments", input.start_signal_args),
+            signal_arguments=await self._encode(converter, "the signal's arguments", input.start_signal_args),
         )
 
     async def cancel_workflow(self, input: CancelWorkflowInput) -> None:
@@ -193,7 +205,7 @@ class ClientImpl(OutboundInterceptor):
 
     async def terminate_workflow(self, input: TerminateWorkflowInput) -> None:
         check_identifier("workflow id", input.id)
-        details = await _encode(self.converter(input.id), "the details", input.args)
+        details = await self._encode(self.converter(input.id, run_id=input.run_id), "the details", input.args)
 
         async def terminate(run_id: str | None) -> None:
             await self._client.frontend.terminate(
@@ -213,8 +225,8 @@ class ClientImpl(OutboundInterceptor):
     async def signal_workflow(self, input: SignalWorkflowInput) -> None:
         check_identifier("workflow id", input.id)
         check_identifier("signal name", input.signal)
-        converter = self.converter(input.id)
-        arguments = await _encode(converter, "the signal's arguments", input.args)
+        converter = self.converter(input.id, run_id=input.run_id)
+        arguments = await self._encode(converter, "the signal's arguments", input.args)
         async with deadline(input.rpc_timeout):
             await self._client.frontend.signal(
                 input.id,
@@ -288,7 +300,7 @@ class ClientImpl(OutboundInterceptor):
             workflow_id=workflow_id,
             update_id=input.update_id or str(uuid.uuid4()),
             name=input.update,
-            arguments=await _encode(converter, "the update's arguments", input.args),
+            arguments=await self._encode(converter, "the update's arguments", input.args),
             headers=await self._headers(input.headers, converter),
             identity=self._client.identity,
             stage=UpdateStage.ACCEPTED,  # whoever waits for more has a handle to wait with
@@ -314,8 +326,8 @@ class ClientImpl(OutboundInterceptor):
     async def query_workflow(self, input: QueryWorkflowInput) -> Any:
         check_identifier("workflow id", input.id)
         check_identifier("query name", input.query)
-        converter = self.converter(input.id)
-        arguments = await _encode(converter, "the query's arguments", input.args)
+        converter = self.converter(input.id, run_id=input.run_id)
+        arguments = await self._encode(converter, "the query's arguments", input.args)
         async with deadline(input.rpc_timeout):
             if input.reject_condition:
                 await self._reject_query(input, input.reject_condition)
@@ -349,7 +361,7 @@ class ClientImpl(OutboundInterceptor):
 
     async def heartbeat_async_activity(self, input: HeartbeatAsyncActivityInput) -> None:
         report = self._report("heartbeat", input)
-        report.details = await _encode(self._activity_converter(input), "the details", input.details)
+        report.details = await self._encode(self._activity_converter(input), "the details", input.details, refuse=False)
         async with deadline(input.rpc_timeout):
             if await self._client.frontend.report_activity(report):
                 raise AsyncActivityCancelledError(ActivityCancellationDetails(cancel_requested=True))
@@ -357,7 +369,9 @@ class ClientImpl(OutboundInterceptor):
     async def complete_async_activity(self, input: CompleteAsyncActivityInput) -> None:
         report = self._report("completed", input)
         if input.result is not _arg_unset:
-            report.result = (await _encode(self._activity_converter(input), "the result", [input.result]))[0]
+            report.result = (
+                await self._encode(self._activity_converter(input), "the result", [input.result], refuse=False)
+            )[0]
         async with deadline(input.rpc_timeout):
             await self._client.frontend.report_activity(report)
 
@@ -366,13 +380,13 @@ class ClientImpl(OutboundInterceptor):
         converter = self._activity_converter(input)
         report.failure = Failure()
         await converter.encode_failure(input.error, report.failure)
-        report.details = await _encode(converter, "the details", input.last_heartbeat_details)
+        report.details = await self._encode(converter, "the details", input.last_heartbeat_details, refuse=False)
         async with deadline(input.rpc_timeout):
             await self._client.frontend.report_activity(report)
 
     async def report_cancellation_async_activity(self, input: ReportCancellationAsyncActivityInput) -> None:
         report = self._report("canceled", input)
-        report.details = await _encode(self._activity_converter(input), "the details", input.details)
+        report.details = await self._encode(self._activity_converter(input), "the details", input.details, refuse=False)
         async with deadline(input.rpc_timeout):
             await self._client.frontend.report_activity(report)
 
@@ -425,12 +439,33 @@ class ClientImpl(OutboundInterceptor):
                 if not page.next_page_token:
                     return WorkflowExecutionCount(count=count, groups=[])
 
+    async def _encode(
+        self, converter: DataConverter, what: str, values: Sequence[Any], *, refuse: bool = True
+    ) -> list[Payload]:
+        """Without ``refuse``, what is too large is for the engine to deal with: it fails the activity."""
+        if not values:
+            return []
+        payloads = await converter.encode(values)
+        if refuse:
+            check_payloads(what, payloads)
+        self._warn(what, payloads, self._client._payload_limits.payloads_warn_size)
+        return payloads
+
+    def _warn(self, what: str, payloads: Iterable[Payload], limit: int) -> None:
+        size = sum(map(payload_size, payloads))
+        if 0 < limit < size:
+            logger.warning(
+                "[TMPRL1103] Attempted to upload payloads with size that exceeded the warning limit. %s: %d bytes, "
+                "the limit is %d",
+                what,
+                size,
+                limit,
+            )
+
     async def _headers(self, headers: Mapping[str, Payload], converter: DataConverter) -> dict[str, Payload]:
-        behavior = self._client._config["header_codec_behavior"]
-        codec = converter.payload_codec
-        if codec is None or behavior == HeaderCodecBehavior.NO_CODEC:
+        if self._client._config["header_codec_behavior"] != HeaderCodecBehavior.CODEC:
             return dict(headers)
-        return {name: (await codec.encode([payload]))[0] for name, payload in headers.items()}
+        return {name: (await converter._outbound([payload]))[0] for name, payload in headers.items()}
 
 
 async def failure_of(outcome: Outcome, converter: DataConverter) -> WorkflowFailureError:
@@ -450,14 +485,6 @@ async def failure_of(outcome: Outcome, converter: DataConverter) -> WorkflowFail
     else:
         cause = await converter.decode_failure(failure)
     return WorkflowFailureError(cause=cause)
-
-
-async def _encode(converter: DataConverter, what: str, values: Sequence[Any]) -> list[Payload]:
-    if not values:
-        return []
-    payloads = await converter.encode(values)
-    check_size(what, payloads)
-    return payloads
 
 
 def _timeout(name: str, value: timedelta | None) -> int:

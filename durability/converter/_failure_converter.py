@@ -119,6 +119,16 @@ class DefaultFailureConverterWithEncodedAttributes(DefaultFailureConverter):
         super().__init__(encode_common_attributes=True)
 
 
+def read_encoded_attributes(failure: Failure, payload_converter: PayloadConverter) -> None:
+    """Put encoded messages and stack traces of a failure and of its causes where they belong, in place."""
+    part: Failure | None = failure
+    while part is not None:
+        if part.encoded_attributes is not None:
+            read = _with_encoded_attributes(part, part.encoded_attributes, payload_converter)
+            part.message, part.stack_trace, part.encoded_attributes = read.message, read.stack_trace, None
+        part = part.cause
+
+
 def _with_encoded_attributes(failure: Failure, attributes: Payload, payload_converter: PayloadConverter) -> Failure:
     failure = copy(failure)
     with suppress(Exception):  # what cannot be read stays encoded; the rest of the failure still tells something

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
-from durability._core.failure import ApplicationFailureInfo, CanceledFailureInfo, Failure, TimeoutFailureInfo
+from durability._core.failure import Failure
 from durability._core.payload import Payload, Payloads
+from durability._core.payload_fields import transform_failure
 
 
 class PayloadCodec(ABC):
@@ -43,21 +44,3 @@ class PayloadCodec(ABC):
     async def decode_failure(self, failure: Failure) -> None:
         """Decode the payloads of a failure and of its causes in place."""
         await transform_failure(failure, self.decode)
-
-
-async def transform_failure(
-    failure: Failure, transform: Callable[[Sequence[Payload]], Awaitable[list[Payload]]]
-) -> None:
-    """Apply a codec's operation to the payloads of a failure and of its causes, in place."""
-    current: Failure | None = failure
-    while current is not None:
-        if current.encoded_attributes is not None:
-            [current.encoded_attributes] = await transform([current.encoded_attributes])
-        match current.info:
-            case ApplicationFailureInfo() | CanceledFailureInfo() as info if info.details:
-                info.details = await transform(info.details)
-            case TimeoutFailureInfo() as info if info.last_heartbeat_details:
-                info.last_heartbeat_details = await transform(info.last_heartbeat_details)
-            case _:
-                pass
-        current = current.cause

@@ -11,11 +11,12 @@ from datetime import timedelta
 from typing import Any, Final, Required, TypedDict
 
 from durability._core.deadlock import DeadlockDetector
+from durability._core.payload_fields import PAYLOAD_LIMIT
 from durability._runtime.hosting import WorkerSpecification
 from durability.activity._processes import SharedStateManager
 from durability.activity._runner import ActivityRunner
 from durability.client import Client
-from durability.common import VersioningBehavior, WorkerDeploymentVersion
+from durability.common import HeaderCodecBehavior, VersioningBehavior, WorkerDeploymentVersion
 from durability.runtime import Runtime
 from durability.worker._interceptor import Interceptor
 from durability.worker._plugin import Plugin
@@ -142,7 +143,8 @@ def check(config: WorkerConfig) -> None:
 def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[Activities | None, WorkerSpecification]:
     """What a worker runs. ``client`` is asked for by its activities."""
     client_config = config["client"].config(active_config=True)
-    data_converter = client_config["data_converter"]
+    data_converter, header_codec = client_config["data_converter"], client_config["header_codec_behavior"]
+    limited = not config.get("disable_payload_error_limit", False)
     of_client: list[Any] = [one for one in client_config["interceptors"] if isinstance(one, Interceptor)]
     interceptors: list[Interceptor] = [*of_client, *config["interceptors"]]
     tuner = config.get("tuner") or WorkerTuner.create_fixed(
@@ -168,6 +170,8 @@ def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[A
             slots=make_slots(tuner._activity_supplier, _reservation(config)),
             metric_meter=meter,
             shared_state_manager=config.get("shared_state_manager"),
+            header_codec=header_codec == HeaderCodecBehavior.CODEC,
+            payload_limit=PAYLOAD_LIMIT if limited else None,
         )
     remote = not config.get("no_remote_activities", False)
     workflows = None
@@ -191,6 +195,11 @@ def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[A
             metric_meter=meter,
             patch_activation_callback=config.get("patch_activation_callback"),
             eager_activities=eager,
+            header_codec=header_codec != HeaderCodecBehavior.NO_CODEC,
+            external_concurrency=config.get(
+                "max_workflow_task_external_storage_concurrency", EXTERNAL_STORAGE_CONCURRENCY
+            ),
+            limited=limited,
             check_local_activity=(activities or ActivityRunner([])).check_registered,
         )
     deployment = config.get("deployment_config")

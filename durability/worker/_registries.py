@@ -15,6 +15,7 @@ from durability._core.deadlock import DeadlockDetector
 from durability._core.failure import ApplicationFailureInfo, Failure
 from durability._core.interceptors import StartActivityInput, WorkflowInboundInterceptor, WorkflowOutboundInterceptor
 from durability._core.payload import Payload
+from durability._core.payload_fields import PAYLOAD_LIMIT
 from durability._runtime.registry import WorkflowRegistry
 from durability.activity._definition import _Definition as ActivityDefinition
 from durability.activity._processes import SharedStateManager
@@ -52,6 +53,9 @@ class Workflows(WorkflowRegistry):
         deadlock_detector: DeadlockDetector | None = None,
         patch_activation_callback: PatchActivationCallback | None = None,
         eager_activities: Iterable[str] | None = None,
+        header_codec: bool = False,
+        external_concurrency: int = 3,
+        limited: bool = True,
         check_local_activity: Callable[[str], None] | None = None,
         runner: WorkflowRunner,
         unsandboxed_runner: WorkflowRunner,
@@ -67,6 +71,9 @@ class Workflows(WorkflowRegistry):
             deadlock_detector: Watches for code that does not yield.
             patch_activation_callback: Asked whether a new patch is to be taken.
             eager_activities: Types of the activities that may run inside workflow tasks; all by default.
+            header_codec: Whether headers go through the codec.
+            external_concurrency: Calls to an external storage at a time, in one workflow task.
+            limited: Whether payloads that are too large fail the workflow task.
             check_local_activity: Raises if there is no activity of a type.
             runner: Makes the instances.
             unsandboxed_runner: Makes those of classes that are declared with ``sandboxed=False``.
@@ -88,6 +95,9 @@ class Workflows(WorkflowRegistry):
             extern_functions=extern,
             failure_exception_types=failure_exception_types,
             deadlock_detector=deadlock_detector,
+            header_codec=header_codec,
+            external_concurrency=external_concurrency,
+            limited=limited,
             guarded=False,
         )
         self._runners = {True: runner, False: unsandboxed_runner}
@@ -102,7 +112,7 @@ class Workflows(WorkflowRegistry):
 
     def create(self, details: RunDetails) -> WorkflowInstance:
         """See ``WorkflowRegistry.create``."""
-        converter = self._data_converter
+        converter = self.payload_options.converter
         definition = self.definition(details.started.workflow_type)
         return self._runners[definition.sandboxed].create_instance(
             WorkflowInstanceDetails(
@@ -162,6 +172,8 @@ class Activities(ActivityRunner):
         slots: Slots,
         metric_meter: MetricMeter = MetricMeter.noop,
         shared_state_manager: SharedStateManager | None = None,
+        header_codec: bool = False,
+        payload_limit: int | None = PAYLOAD_LIMIT,
     ) -> None:
         """Register activities.
 
@@ -177,6 +189,8 @@ class Activities(ActivityRunner):
             executor=executor,
             metric_meter=metric_meter,
             client=client,
+            header_codec=header_codec,
+            payload_limit=payload_limit,
             shared_state_manager=shared_state_manager,
         )
         for activity in given:

@@ -12,6 +12,9 @@ from durability._core.deadlock import DeadlockDetector
 from durability._core.errors import NondeterminismError
 from durability._core.from_events import recorded_tasks
 from durability._core.replaying import replay_tasks
+from durability._runtime.large_payloads import IN_THE_TABLE
+from durability._runtime.replayable import decoded_tasks
+from durability._runtime.workflow_payloads import WorkflowPayloads
 from durability.client import WorkflowHistory
 from durability.common import HeaderCodecBehavior
 from durability.converter import DataConverter
@@ -104,7 +107,7 @@ class Replayer:
             workflow_runner: Makes the instances of workflows; the default one guards them.
             unsandboxed_workflow_runner: The same for classes that are declared with ``sandboxed=False``.
             namespace: What workflows see as their namespace.
-            data_converter: Converts values.
+            data_converter: Converts, decodes and retrieves payloads.
             interceptors: Intercept workflows.
             plugins: Change the configuration and wrap replays.
             build_id: Accepted for compatibility; the histories' own build ids are used.
@@ -113,7 +116,7 @@ class Replayer:
             debug_mode: Let workflow code take its time.
             runtime: Accepted for compatibility.
             disable_safe_workflow_eviction: Accepted for compatibility.
-            header_codec_behavior: Accepted for compatibility.
+            header_codec_behavior: Whether headers go through the codec.
 
         Raises:
             ValueError: There is no workflow, or two have the same name.
@@ -147,6 +150,7 @@ class Replayer:
             interceptors=config.get("interceptors", ()),
             failure_exception_types=config.get("workflow_failure_exception_types", ()),
             deadlock_detector=None if config.get("debug_mode") else DeadlockDetector(),
+            header_codec=config.get("header_codec_behavior") not in (None, HeaderCodecBehavior.NO_CODEC),
             runner=config.get("workflow_runner", SANDBOXED),
             unsandboxed_runner=config.get("unsandboxed_workflow_runner", UNSANDBOXED),
         )
@@ -230,19 +234,16 @@ class Replayer:
     ) -> AsyncIterator[AsyncIterator[WorkflowReplayResult]]:
         async def results() -> AsyncIterator[WorkflowReplayResult]:
             async for history in histories:
-                yield WorkflowReplayResult(history, self._failure(history))
+                yield WorkflowReplayResult(history, await self._failure(history))
 
         yield results()
 
-    def _failure(self, history: WorkflowHistory) -> Exception | None:
+    async def _failure(self, history: WorkflowHistory) -> Exception | None:
+        payloads = WorkflowPayloads(self._workflows.payload_options, IN_THE_TABLE)
+        names = (self._config.get("namespace", "ReplayNamespace"), history.workflow_id, history.run_id)
         try:
-            replay_tasks(
-                recorded_tasks(history.events),
-                self._config.get("namespace", "ReplayNamespace"),
-                history.workflow_id,
-                history.run_id,
-                self._workflows.create,
-            )
+            tasks = await decoded_tasks(payloads, recorded_tasks(history.events), *names)
+            replay_tasks(tasks, *names, self._workflows.create)
         except NondeterminismError as error:
             return error
         except Exception as error:

@@ -143,8 +143,10 @@ class Worker:
             workflow_task_poller_behavior: Accepted for compatibility.
             activity_task_poller_behavior: Accepted for compatibility.
             nexus_task_poller_behavior: Accepted for compatibility.
-            disable_payload_error_limit: Accepted for compatibility.
-            max_workflow_task_external_storage_concurrency: Accepted for compatibility; must be positive.
+            disable_payload_error_limit: Take payloads of any size: what workflows and activities give is otherwise
+                limited to 2 MiB a field, and more fails the workflow task or the activity's attempt.
+            max_workflow_task_external_storage_concurrency: Calls to the data converter's external storage at a time,
+                in one workflow task; must be positive.
 
         Raises:
             ValueError: There is nothing to run, two things have the same name, or parameters exclude each other.

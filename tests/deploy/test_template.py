@@ -25,6 +25,8 @@ ENVIRONMENT = {
     "DURABILITY_WORKER_QUEUE_PREFIX",
     "DURABILITY_KMS_KEY_ARN",
     "DURABILITY_TABLE",
+    "DURABILITY_BUCKET",
+    "DURABILITY_RETENTION_DAYS",
     "DURABILITY_WORKFLOW_QUEUE_URL",
     "DURABILITY_WORKFLOW_QUEUE_ARN",
     "DURABILITY_ACTIVITY_QUEUE_URL",
@@ -99,6 +101,7 @@ def test_handlers_load_the_application(
     function = of_type(expanded, "AWS::Lambda::Function")[name]
     for variable in ENVIRONMENT:
         monkeypatch.setenv(variable, "unused")
+    monkeypatch.setenv("DURABILITY_RETENTION_DAYS", "0")
     monkeypatch.setenv("DURABILITY_APPLICATION", source["Parameters"]["Application"]["Default"])
     monkeypatch.setenv("DURABILITY_ACTIVITY_TIMEOUT", str(source["Parameters"]["ActivityTimeout"]["Default"]))
     module, _, attribute = function["Handler"].rpartition(".")
@@ -167,10 +170,11 @@ def test_roles_name_every_action_and_every_resource(expanded: Template) -> None:
             assert all("*" not in action for action in listed(statement["Action"]))
             for resource in listed(statement["Resource"]):
                 assert resource != "*"
-                # The names of schedules, and of workers' queues, are known at run time only.
+                # The names of schedules, objects and workers' queues are known at run time only.
                 if "*" in json.dumps(resource):
                     assert re.search(
-                        r":schedule/\$\{ScheduleGroup\}/\*$|:\$\{AWS::StackName\}-worker-\*$", resource["Fn::Sub"]
+                        r":schedule/\$\{ScheduleGroup\}/\*$|:\$\{AWS::StackName\}-worker-\*$|\$\{Bucket.Arn\}/\*$",
+                        resource["Fn::Sub"],
                     )
 
 
@@ -207,8 +211,37 @@ def test_who_runs_the_protocol_may_do_what_the_store_does_and_no_more(
     # A transaction is authorised by what it is made of.
     operations = {"put_item" if operation == "transact_write_items" else operation for operation in operations}
     wanted = {"dynamodb:" + operation.title().replace("_", "") for operation in operations}
+    wanted |= {"dynamodb:BatchWriteItem"} if role == "HttpRole" else set()  # deletes runs
     allowed = actions(of_type(expanded, "AWS::IAM::Role")[role])
     assert {action for action in allowed if action.startswith("dynamodb:")} == wanted
+
+
+def test_the_bucket_is_closed_and_encrypted(expanded: Template) -> None:
+    [bucket] = of_type(expanded, "AWS::S3::Bucket").values()
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    [encryption] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+    [policy] = of_type(expanded, "AWS::S3::BucketPolicy").values()
+    [statement] = policy["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+
+
+@pytest.mark.parametrize(
+    ("role", "keeps", "deletes"),
+    [
+        ("WorkflowRole", True, True),
+        ("HttpRole", True, True),
+        ("ActivityRole", True, False),
+        ("ReconcilerRole", False, True),
+    ],
+)
+def test_roles_do_with_objects_what_their_functions_do(
+    expanded: Template, role: str, keeps: bool, deletes: bool
+) -> None:
+    wanted = {"s3:GetObject", "s3:PutObject"} if keeps else set()
+    wanted |= {"s3:DeleteObject", "s3:ListBucket"} if deletes else set()
+    allowed = actions(of_type(expanded, "AWS::IAM::Role")[role])
+    assert {action for action in allowed if action.startswith("s3:")} == wanted
 
 
 def test_only_the_workflow_function_sets_schedules_and_only_for_the_scheduler(expanded: Template) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from durability._http.requests import BODY_LIMIT
 from durability.callbacks import CallbackAddress
 
 from .conftest import Api, Clock, Secret
@@ -154,6 +155,6 @@ async def test_a_malformed_body_is_refused_and_does_not_use_up_the_callback(api:
     assert (await api.post(path, content=b"{", headers=headers)).status_code == 400
     assert (await api.post(path, content=b"\xff", headers={"content-type": "text/plain"})).status_code == 400
     assert (await api.post(path, content=b"x", headers={"content-type": "image/png"})).status_code == 415
-    assert (await api.post(path, content=b"x" * 1_000_001, headers=headers)).status_code == 413
+    assert (await api.post(path, content=b"x" * (BODY_LIMIT + 1), headers=headers)).status_code == 413
     await api.post(path, json="good")
     assert await result(api) == ["good", True]

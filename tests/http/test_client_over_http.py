@@ -79,7 +79,7 @@ async def test_errors_are_those_of_the_engine(client: Client) -> None:
         await client.start_workflow("Nothing", id="a", task_queue=QUEUE)
     assert caught.value.status == RPCStatusCode.INVALID_ARGUMENT
     with pytest.raises(RPCError, match="limit") as caught:
-        await client.start_workflow("Answer", "x" * 400_000, id="a", task_queue=QUEUE)
+        await client.start_workflow("Answer", "x" * 2_200_000, id="a", task_queue=QUEUE)
     assert caught.value.status == RPCStatusCode.INVALID_ARGUMENT
     handle = await client.start_workflow(Shop.run, args=[Order("tea"), 1], id="a", task_queue=QUEUE)
     with pytest.raises(WorkflowQueryFailedError, match="no such prefix"):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from durability._http.requests import BODY_LIMIT
 from durability.webhooks import (
     Delivery,
     GitHub,
@@ -98,7 +99,7 @@ async def test_other_answers(api: Api, clock: Clock) -> None:
     response = await api.post("/webhooks/standard", content=BODY, headers=standard())
     assert response.status_code == 404
     assert "completed" in response.json()["error"]["message"]
-    large = b"x" * 1_000_001
+    large = b"x" * (BODY_LIMIT + 1)
     assert (await api.post("/webhooks/standard", content=large, headers=standard(large))).status_code == 413
     long = standard(identifier="m" * 501)
     assert (await api.post("/webhooks/standard", content=BODY, headers=long)).status_code == 400

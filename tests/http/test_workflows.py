@@ -173,8 +173,8 @@ async def test_malformed_json_is_refused(api: Api, cloud: MemoryCloud, content: 
 async def test_oversized_bodies_and_payloads_are_refused(api: Api, cloud: MemoryCloud) -> None:
     large = {"workflow_type": "Answer", "args": ["x" * BODY_LIMIT]}
     error(await api.post("/workflows", json=large), 413, "PAYLOAD_TOO_LARGE")
-    payload = {"workflow_type": "Answer", "args": ["x" * 400_000]}
-    assert "350,000" in error(await api.post("/workflows", json=payload), 413, "PAYLOAD_TOO_LARGE")
+    payload = {"workflow_type": "Answer", "args": ["x" * 2_200_000]}
+    assert "2,097,152" in error(await api.post("/workflows", json=payload), 413, "PAYLOAD_TOO_LARGE")
 
     async def endless() -> Any:
         while True:
@@ -183,7 +183,7 @@ async def test_oversized_bodies_and_payloads_are_refused(api: Api, cloud: Memory
     error(await api.post("/workflows", content=endless()), 413, "PAYLOAD_TOO_LARGE")
     assert await count(cloud) == 0
     await start(api, workflow_id="a")
-    signal = await api.post("/workflows/a/signals/note", json={"args": ["x" * 400_000]})
+    signal = await api.post("/workflows/a/signals/note", json={"args": ["x" * 2_200_000]})
     error(signal, 413, "PAYLOAD_TOO_LARGE")
     assert (await api.get("/workflows/a/queries/noted")).json()["result"] == []
 
@@ -245,9 +245,9 @@ async def test_bad_parameters_are_refused(api: Api, path: str) -> None:
 async def test_what_is_not_there_and_what_is_not_possible(api: Api) -> None:
     error(await api.get("/"), 404, "NOT_FOUND")
     error(await api.get("/workflows/a/b/c/d"), 404, "NOT_FOUND")
-    response = await api.delete("/workflows/a")
+    response = await api.put("/workflows/a")
     error(response, 405, "METHOD_NOT_ALLOWED")
-    assert response.headers["allow"] == "GET"
+    assert response.headers["allow"] == "GET, DELETE"
     assert (await api.get("/health")).json()["status"] == "ok"
 
 
@@ -255,3 +255,11 @@ async def test_what_is_not_there_and_what_is_not_possible(api: Api) -> None:
 def test_every_id_survives_a_path(value: str) -> None:
     assert "/" not in encode_segment(value)
     assert decode_segment(encode_segment(value)) == value
+
+
+async def test_deleting(api: Api, cloud: MemoryCloud) -> None:
+    await start(api, workflow_id="a")
+    assert (await api.delete("/workflows/a")).json() == {"accepted": True}
+    error(await api.get("/workflows/a"), 404, "NOT_FOUND")
+    error(await api.delete("/workflows/a"), 404, "NOT_FOUND")
+    assert await count(cloud) == 0

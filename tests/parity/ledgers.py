@@ -87,15 +87,8 @@ MISSING_NAMES: Final = {
     },
     STORAGE: {
         "client": (
-            "PayloadLimitsConfig StorageDriverActivityInfo StorageDriverSelectContext StorageDriverStoreContext "
-            "StorageDriverWorkflowInfo"
+            "StorageDriverActivityInfo StorageDriverSelectContext StorageDriverStoreContext StorageDriverWorkflowInfo"
         ),
-        "converter": (
-            "ExternalStorage StorageDriver StorageDriverActivityInfo StorageDriverClaim "
-            "StorageDriverRetrieveContext StorageDriverSelectContext StorageDriverStoreContext "
-            "StorageDriverWorkflowInfo StorageWarning"
-        ),
-        "service": "PayloadLimitsConfig",
     },
     SIGNAL_WITH_START: {
         "workflow": "signal_with_start_workflow",
@@ -152,9 +145,7 @@ MISSING_MEMBERS: Final = {
         ),
     },
     STORAGE: {
-        "client.ClientConnectConfig": "payload_limits",
         "client.ConnectConfig": "payload_limits",
-        "client.DataConverter": "external_storage",
         "worker.WorkflowInstance": "get_external_store_context",
     },
     SIGNAL_WITH_START: {
@@ -180,9 +171,7 @@ PARAMETERS: Final = {
         "client.UpdateWithStartStartWorkflowInput": "time_skipping_config",
     },
     STORAGE: {
-        "client.Client.connect": "payload_limits",
         "client.ConnectConfig": "payload_limits",
-        "client.DataConverter": "external_storage",
     },
     BOUNDARY: {
         "worker.WorkflowInstance.activate": "act activation",

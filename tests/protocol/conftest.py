@@ -15,11 +15,14 @@ import pytest
 
 from durability._aws.callers import BotoCaller
 from durability._aws.dynamodb import DynamoDBStore
+from durability._aws.objects import S3PayloadStore
 from durability._aws.table import create_table
+from durability._memory.payloads import MemoryPayloadStore
 from durability._memory.store import MemoryStore
-from durability._runtime.ports import HistoryStore
+from durability._runtime.ports import HistoryStore, PayloadStore
 
 TABLE = "history"
+BUCKET = "payloads"
 
 
 @pytest.fixture(scope="session")
@@ -67,8 +70,9 @@ def table(endpoint: str) -> str:
 def boto(endpoint: str) -> Iterator[BotoCaller]:
     caller = BotoCaller()
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint)
+        environment.setenv("AWS_ENDPOINT_URL", endpoint)
         caller.client("dynamodb")
+        caller.client("s3").create_bucket(Bucket=BUCKET)
     yield caller
     asyncio.run(caller.close())
 
@@ -89,6 +93,14 @@ def store(request: pytest.FixtureRequest) -> HistoryStore:
 @pytest.fixture
 def dynamodb(caller: TwiceCaller, table: str) -> DynamoDBStore:
     return DynamoDBStore(caller, table)
+
+
+@pytest.fixture(params=["memory", "s3"])
+def payload_store(request: pytest.FixtureRequest) -> PayloadStore:
+    """Each of the implementations of the port."""
+    if request.param == "memory":
+        return MemoryPayloadStore()
+    return S3PayloadStore(request.getfixturevalue("caller"), BUCKET)
 
 
 @pytest.fixture

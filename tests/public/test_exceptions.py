@@ -42,7 +42,7 @@ def test_own_errors_have_one_root_and_a_default_message() -> None:
 
 def test_payload_too_large_names_the_thing_and_the_remedy() -> None:
     error = exceptions.PayloadTooLargeError("Result of activity 'charge'", size=500_000, limit=400_000)
-    assert str(error).startswith("Result of activity 'charge' is 500000 bytes, more than the 400000 bytes")
+    assert "Result of activity 'charge' has 500,000 bytes, the limit is 400,000" in str(error)
     assert "reference" in str(error)
 
 

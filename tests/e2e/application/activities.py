@@ -104,4 +104,18 @@ async def hang_at_first(name: str) -> int:
     return activity.info().attempt
 
 
-ACTIVITIES: list[Callable[..., Any]] = [effect, blocking_effect, gate, progress, fail_at_first, hang_at_first]
+@activity.defn
+async def echo(text: str) -> str:
+    activity.heartbeat(text)
+    return text
+
+
+ACTIVITIES: list[Callable[..., Any]] = [
+    effect,
+    blocking_effect,
+    gate,
+    progress,
+    fail_at_first,
+    hang_at_first,
+    echo,
+]

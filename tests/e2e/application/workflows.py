@@ -9,7 +9,7 @@ from typing import Any
 from durability import workflow
 from durability.common import RetryPolicy
 
-from .activities import blocking_effect, effect, fail_at_first, gate, hang_at_first, progress
+from .activities import blocking_effect, echo, effect, fail_at_first, gate, hang_at_first, progress
 
 SOON = RetryPolicy(initial_interval=timedelta(milliseconds=50), backoff_coefficient=1)
 EAGER: workflow.ActivityConfig = {"start_to_close_timeout": timedelta(seconds=1), "retry_policy": SOON}
@@ -181,7 +181,48 @@ class Teller:
         return "told"
 
 
+@workflow.defn
+class Bulky:
+    """Passes large values everywhere that a value can go, and through another run."""
+
+    def __init__(self) -> None:
+        self._told = ""
+
+    @workflow.run
+    async def run(self, text: str, runs: int, told: str = "") -> str:
+        self._told = self._told or told
+        text = await workflow.execute_activity(echo, text, **EAGER)
+        text = await workflow.execute_activity(echo, text, **DISPATCHED)
+        if runs:
+            workflow.continue_as_new(args=[text, runs - 1, self._told])
+        await workflow.wait_condition(lambda: bool(self._told))
+        child = f"{workflow.info().workflow_id}-child"
+        return await workflow.execute_child_workflow(Echoing.run, text + self._told, id=child)
+
+    @workflow.signal
+    def tell(self, text: str) -> None:
+        self._told = text
+
+    @workflow.update
+    async def told(self, text: str) -> str:
+        self._told = text
+        return text
+
+    @workflow.query
+    def what(self) -> str:
+        return self._told
+
+
+@workflow.defn
+class Echoing:
+    @workflow.run
+    async def run(self, text: str) -> str:
+        return text
+
+
 WORKFLOWS = [
+    Bulky,
+    Echoing,
     Sequence,
     Parallel,
     Child,

@@ -1,0 +1,99 @@
+"""Deleting runs with everything that belongs to them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from durability._aws import items
+from durability._aws.callers import AwsError, Caller
+from durability._aws.items import number, string
+from durability._runtime.frontend import Status
+from durability._runtime.ports import Head, WorkflowKey
+
+_BATCH: Final = 25
+"""Items that one ``BatchWriteItem`` deletes at the most."""
+
+
+class Deletion:
+    """Deletes the items of one run: its head or summary goes last, so what was begun can be taken up again."""
+
+    def __init__(self, caller: Caller, table: str) -> None:
+        self._caller = caller
+        self._table = table
+
+    async def delete(
+        self,
+        key: WorkflowKey,
+        head: Head | None,
+        summary: Head | None,
+        run_id: str,
+        also: Callable[[], Awaitable[None]],
+    ) -> bool:
+        """Delete a run. ``head`` is its workflow id's, ``summary`` that of the run if another has followed it."""
+        run = head if head is not None and head.run_id == run_id else summary
+        if run is None:
+            return True
+        sorts = await self._sorts(key, f"{run_id}#", f"{run_id}$")  # "$" follows "#"
+        deltas = [int(tail) for sort in sorts if (tail := sort.removeprefix(f"{run_id}#")).isdigit()]
+        if run.open or run.awake or max(deltas, default=0) > run.dispatched:
+            return False
+        await also()
+        sorts += await self._sorts(key, f"TASK#{run_id}#", f"TASK#{run_id}$")
+        for start in range(0, len(sorts), _BATCH):
+            await self._delete_batch(key, sorts[start : start + _BATCH])
+        if run is head and await self._delete_head(head):
+            return True
+        await self._request("delete_item", Key=_key(key, items.run_key(run_id)))
+        return True
+
+    async def _sorts(self, key: WorkflowKey, first: str, last: str) -> list[str]:
+        found: list[str] = []
+        parameters: dict[str, Any] = {}
+        while True:
+            answer = await self._request(
+                "query",
+                KeyConditionExpression="#pk = :pk AND #sk BETWEEN :first AND :last",
+                ProjectionExpression="#sk",
+                ExpressionAttributeNames={"#pk": items.PARTITION, "#sk": items.SORT},
+                ExpressionAttributeValues={
+                    ":pk": string(items.partition(key)),
+                    ":first": string(first),
+                    ":last": string(last),
+                },
+                ConsistentRead=True,
+                **parameters,
+            )
+            found += [item[items.SORT]["S"] for item in answer["Items"]]
+            if "LastEvaluatedKey" not in answer:
+                return found
+            parameters = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+    async def _delete_batch(self, key: WorkflowKey, sorts: list[str]) -> None:
+        writes = [{"DeleteRequest": {"Key": _key(key, sort)}} for sort in sorts]
+        while writes:
+            answer = await self._caller.call("dynamodb", "batch_write_item", RequestItems={self._table: writes})
+            writes = answer.get("UnprocessedItems", {}).get(self._table, [])
+
+    async def _delete_head(self, head: Head) -> bool:
+        """Delete a head, unless another run has taken its place."""
+        try:
+            await self._request(
+                "delete_item",
+                Key=_key(head.key, items.HEAD),
+                ConditionExpression="attribute_not_exists(#run_id) OR (#run_id = :run_id AND #status <> :running)",
+                ExpressionAttributeNames={"#run_id": "run_id", "#status": "status"},
+                ExpressionAttributeValues={":run_id": string(head.run_id), ":running": number(Status.RUNNING)},
+            )
+        except AwsError as error:
+            if error.code != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
+
+    async def _request(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        return await self._caller.call("dynamodb", operation, TableName=self._table, **parameters)
+
+
+def _key(key: WorkflowKey, sort: str) -> dict[str, Any]:
+    return {items.PARTITION: string(items.partition(key)), items.SORT: string(sort)}
