@@ -54,6 +54,7 @@ DEPLOYMENT: Final = Deployment(
     schedule_group="group",
     schedule_role_arn="role",
     workflow_function="workflow",
+    bucket="bucket",
     task_queue="queue",
     worker_queue_prefix="",
     other_task_queues="FUNCTIONS",
