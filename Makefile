@@ -70,6 +70,10 @@ demo: $(VENV)/.stamp ## Run the example application on the local cloud, with cra
 test: $(VENV)/.stamp ## Run the tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
+.PHONY: explore
+explore: $(VENV)/.stamp ## Explore every order of requests of the protocol, larger configurations included (minutes to hours)
+	$(BIN)/python -m tests.simulation.exhaustive
+
 .PHONY: lint
 lint: $(VENV)/.stamp ## Check style, types and the template
 	$(BIN)/ruff check .
