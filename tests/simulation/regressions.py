@@ -161,4 +161,12 @@ REGRESSIONS: Final[dict[str, Scenario]] = {
             deployed_at=0.0,
         ),
     ),
+    "a signal whose answer was lost was repeated to the run that follows": Scenario(
+        program=[["eager", 1], ["new"], ["eager", 2]],
+        actions=(
+            Action(at=0.00437230027321818, kind="signal", value=0),
+            Action(at=0.058097098984853754, kind="signal", value=1),
+        ),
+        plan=Plan(seed=2681976643, faults={17: Fault.LOSE_ANSWER}),
+    ),
 }
