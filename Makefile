@@ -18,6 +18,8 @@ export UV_CACHE_DIR ?= $(CURDIR)/.uv/cache
 endif
 
 JOBS ?= 2
+SEEDS ?= 100000
+FIRST ?= 0
 
 # What the functions are built for. The template's defaults are the same; pass both when you change one.
 RUNTIME ?= python3.13
@@ -69,6 +71,14 @@ demo: $(VENV)/.stamp ## Run the example application on the local cloud, with cra
 .PHONY: test
 test: $(VENV)/.stamp ## Run the tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+.PHONY: simulate
+simulate: $(VENV)/.stamp ## Play seeds of the simulation: random programs, clients and faults (SEEDS=100000, FIRST=0)
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST)
+
+.PHONY: explore
+explore: $(VENV)/.stamp ## Explore every order of requests of the protocol, larger configurations included (minutes to hours)
+	$(BIN)/python -m tests.simulation.exhaustive
 
 .PHONY: lint
 lint: $(VENV)/.stamp ## Check style, types and the template

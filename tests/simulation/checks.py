@@ -114,6 +114,9 @@ class Checks:
         for run_id, deltas in self.effective.items():
             for delta in deltas.values():
                 for message in delta.inputs:
+                    if isinstance(message, history.WorkflowExecutionSignaled):
+                        # Every signal carries something else, whatever key it came under.
+                        others[self.partitions[run_id], str(message.arguments[0].data), 0] += 1
                     if isinstance(message, _KEYED):
                         consumed[self.partitions[run_id], message.key] += 1
                     elif isinstance(message, history.ActivityOutcome):

@@ -345,9 +345,9 @@ def random_step(source: random.Random, depth: int, target: str) -> Step:
     kinds = ["eager"] * 3 + ["slow", "local", "dispatched", "flaky", "sleep", "race", "hopeless", "counting"]
     kinds += ["outside", "cancelled", "patched"]
     if depth == 0:
-        kinds += ["all", "all", "child", "new"]
+        kinds += ["all", "all", "child", "new", "new"]
     if target:
-        kinds += ["tell"]
+        kinds += ["tell", "tell", "tell"]
     kind = source.choice(kinds)
     match kind:
         case "flaky":

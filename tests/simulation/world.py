@@ -54,6 +54,7 @@ DEPLOYMENT: Final = Deployment(
     schedule_group="group",
     schedule_role_arn="role",
     workflow_function="workflow",
+    bucket="bucket",
     task_queue="queue",
     worker_queue_prefix="",
     other_task_queues="FUNCTIONS",
@@ -259,11 +260,12 @@ class World:
         activities: list[Callable[..., Any]],
         plan: Plan,
         settings: Settings | None = None,
+        loop: VirtualTimeLoop | None = None,
     ) -> None:
         self.plan = plan
         self.settings = settings or Settings()
         self.random = random.Random(plan.seed)
-        self.loop = VirtualTimeLoop()
+        self.loop = loop or VirtualTimeLoop()
         self.log = Log()
         self.happened: Counter[str] = Counter()
         self.points: list[str] = []
@@ -306,9 +308,10 @@ class World:
         try:
             return await scenario(self)
         finally:
-            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
                 task.cancel()
-            await asyncio.sleep(0)
+            await asyncio.gather(*tasks, return_exceptions=True)  # type: ignore[arg-type]
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Let something go on by itself, as a part of no process."""
@@ -411,7 +414,6 @@ class World:
         skew = round(self.random.uniform(-self.plan.skew, self.plan.skew) * 1000)
         registry = self.versions[self.version]
         ports = self.ports()
-        self._processes += 1
         engine = Engine(
             namespace=NAMESPACE,
             store=ports.store,
@@ -424,10 +426,14 @@ class World:
             to_failure=registry.to_failure,
             settings=self.settings,
             build=str(self.version),
-            identity=f"{function}/{self._processes}",
+            identity=self._identity(function),
         )
         make = {"workflow": workflow_handler, "activity": activity_handler, "reconciler": reconciler_handler}
         return make[function](engine, lambda coroutine: coroutine)
+
+    def _identity(self, function: str) -> str:
+        self._processes += 1
+        return f"{function}/{self._processes}"
 
     def ports(self) -> AwsPorts:
         """New adapters."""
@@ -602,6 +608,11 @@ class World:
         except Exception as error:
             return {"FunctionError": "Unhandled", "Payload": json.dumps({"errorMessage": str(error)}).encode()}
         return {"Payload": json.dumps(answer).encode()}
+
+
+def current_process() -> Process | None:
+    """The process that the caller is a part of."""
+    return _process.get()
 
 
 def current_world() -> World:

@@ -1,0 +1,315 @@
+"""Every order of requests, over the code that ships: stateless model checking of the small protocol.
+
+Each execution starts a world anew, replays a prefix of choices and goes on from there; a depth-first search over the
+choices visits them all. What is left out changes nothing about the answer:
+
+- *States seen before* (``SteppedWorld.state``). A process is deterministic between requests: what it does next follows
+  from its name and the answers that it had, and when. With the table, the messages under way, the clock, and what may
+  still go wrong, that is all that the rest of an execution depends on; with the bag of what took effect so far it is
+  all that the checks at its end depend on. Whether what took effect came in a right order is checked before a prefix
+  is left.
+- *Orders of what commutes* (sleep sets). Requests of two processes that touch no item in common lead to the same state
+  in either order; a step that was explored from a state need not be explored again after steps that commute with it.
+  A state that is met again with fewer steps asleep is explored for the difference (Godefroid, Partial-Order Methods for
+  the Verification of Concurrent Systems, 1996).
+- *Requests that nothing meets*. A message that is sent goes into a bag, and an effect of an activity into the log.
+  Every execution carries out such a request, or ends its process, at some point, and may as well do it at once:
+  whatever comes before that point is of other processes and commutes with it. Not where time may pass instead, which
+  commutes with nothing.
+
+The last two can be turned off, which a test does to see that the same ends are reached.
+Time passes when no request waits, and where ``Bounds.jumps`` says so also while some do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from durability._aws import items
+from durability._core.history import WorkflowExecutionSignaled
+from durability._runtime.frontend import Status
+from tests.simulation.checks import Checks, check, require
+from tests.simulation.log import Accepted, Appended
+from tests.simulation.programs import ACTIVITIES, Program
+from tests.simulation.scenario import _VERSIONS, Action, Scenario, Told, _act, _start
+from tests.simulation.stepped import Bounds, Fate, Step, SteppedWorld
+from tests.simulation.world import World
+
+HORIZON: Final = 1_000.0
+"""Virtual seconds within which everything must be over."""
+PROMPT: Final = 130.0
+"""Virtual seconds within which an accepted message is consumed: two rounds of the reconciler, and a moment."""
+CLIENT_AWAY: Final = 3 * PROMPT
+"""Virtual seconds for which a client that died is away when nobody is to make good for it."""
+CRASHES: Final = (Fate.CRASH_BEFORE, Fate.CRASH_AFTER)
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What is explored.
+
+    Attributes:
+        program: What the workflow does; see ``programs``.
+        signals: How many clients send one signal each; the workflow waits for all.
+        reconciler: Whether the reconciler may go round at any moment, and not only once a minute.
+    """
+
+    program: Program = field(default_factory=list)
+    signals: int = 2
+    reconciler: bool = False
+    bounds: Bounds = field(default_factory=Bounds)
+
+    @property
+    def scenario(self) -> Scenario:
+        """The same for the checks."""
+        return Scenario(self.program, tuple(Action(0.0, "signal", number) for number in range(self.signals)))
+
+
+@dataclass
+class Figures:
+    """How much was explored.
+
+    Attributes:
+        states: Different ones.
+        transitions: Steps taken from a state for the first time.
+        executions: Worlds that were started; some ended in a state seen before.
+        finished: Those that ran to the end.
+        deepest: Steps of the longest.
+    """
+
+    states: int = 0
+    transitions: int = 0
+    executions: int = 0
+    finished: int = 0
+    deepest: int = 0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.states:,} states, {self.transitions:,} transitions, {self.executions:,} executions, "
+            f"{self.finished:,} of them to the end, up to {self.deepest} choices"
+        )
+
+
+class Found(AssertionError):
+    """A violation, with the steps that lead to it."""
+
+
+@dataclass
+class _Node:
+    """A state on the path: the steps to take from it, and which of them is being taken."""
+
+    steps: list[Step]
+    asleep: frozenset[Step]
+    position: int = 0
+
+    @property
+    def step(self) -> Step:
+        return self.steps[self.position]
+
+    def asleep_after(self) -> frozenset[Step]:
+        """What need not be explored after the step that is being taken."""
+        return frozenset(s for s in {*self.asleep, *self.steps[: self.position]} if s.commutes(self.step))
+
+
+class Explorer:
+    """Depth-first search over the choices of one configuration.
+
+    Attributes:
+        reduced: Whether orders of what commutes are left out.
+        figures: How much has been explored.
+        ends: The states in which executions have ended.
+    """
+
+    def __init__(self, configuration: Configuration, *, reduced: bool = True) -> None:
+        self.configuration = configuration
+        self.reduced = reduced
+        self.figures = Figures()
+        self.ends: set[bytes] = set()
+        self._path: list[_Node] = []
+        self._depth = 0
+        self._seen: dict[bytes, frozenset[str]] = {}
+
+    def explore(self, most: int | None = None) -> Figures:
+        """Explore everything, or ``most`` executions. Raises Found."""
+        while True:
+            self._depth = 0
+            self.figures.executions += 1
+            try:
+                end = play(self.configuration, self._choose, reduced=self.reduced)
+            except Exception as error:
+                trace = "\n".join(f"  {node.step.name}" for node in self._path)
+                raise Found(f"{type(error).__name__}: {error}\nafter\n{trace}") from error
+            self.figures.finished += bool(end)
+            self.ends |= {end} if end else set()
+            self.figures.states = len(self._seen)
+            while self._path and self._path[-1].position + 1 == len(self._path[-1].steps):
+                self._path.pop()
+            if not self._path or self.figures.executions == most:
+                return self.figures
+            self._path[-1].position += 1
+            self.figures.transitions += 1
+
+    def _choose(self, world: SteppedWorld, steps: list[Step]) -> Step | None:
+        if self._depth < len(self._path):
+            node = self._path[self._depth]
+            if node.step not in steps:
+                raise RuntimeError(f"not reproducible: {node.step.name} is not among {[step.name for step in steps]}")
+        else:
+            found = self._new_node(world, steps)
+            if found is None:
+                return None
+            node = found
+            self._path.append(node)
+            self.figures.transitions += 1
+        self._depth += 1
+        self.figures.deepest = max(self.figures.deepest, self._depth)
+        return node.step
+
+    def _new_node(self, world: SteppedWorld, steps: list[Step]) -> _Node | None:
+        """The state that the path has led to; None if nothing in it is left to explore."""
+        asleep = self._path[-1].asleep_after() if self._path and self.reduced else frozenset()
+        names = frozenset(step.name for step in asleep)
+        state = world.state()
+        left = self._seen.get(state)
+        if left is None:
+            todo = [step for step in steps if step.name not in names]
+            self._seen[state] = names
+        else:
+            todo = [step for step in steps if step.name in left - names]
+            self._seen[state] = left & names
+            asleep = frozenset(step for step in asleep if step.name in left)
+        return _Node(todo, asleep) if todo else None
+
+
+def explore(configuration: Configuration, most: int | None = None) -> Figures:
+    """Every execution of a configuration. Raises Found."""
+    return Explorer(configuration).explore(most)
+
+
+def play(
+    configuration: Configuration,
+    direct: Callable[[SteppedWorld, list[Step]], Step | None],
+    *,
+    reduced: bool = True,
+) -> bytes:
+    """One execution and its checks. Returns its end; nothing if it only came to a state that needs no exploring.
+
+    Raises:
+        Violation: An invariant does not hold.
+    """
+    scenario, told = configuration.scenario, Told()
+    clients: list[asyncio.Task[Any]] = []
+
+    def over(world: SteppedWorld) -> bool:
+        if world.loop.time() > HORIZON:
+            return True
+        return not world.parcels and bool(clients) and all(map(asyncio.Task.done, clients)) and _closed(world)
+
+    world = SteppedWorld(_VERSIONS, ACTIVITIES, configuration.bounds, direct, over, reduced=reduced)
+
+    async def scene(_: World) -> bytes:
+        created = asyncio.Event()
+        world.table.observers.append(lambda *_: created.set())
+
+        async def start() -> None:
+            await world.client(lambda gateway: _start(gateway, "w", scenario.program, scenario.expected, told, "w"))
+
+        clients.append(world.spawn(start()))
+        clients[0].set_name("start")
+        await created.wait()
+        if configuration.reconciler:
+            world.spawn(world.invoke("reconciler", {}))
+        for number, action in enumerate(scenario.actions):
+            clients.append(world.spawn(_act(world, action, told)))
+            clients[-1].set_name(f"signal {number}")
+        finished = await world.ended
+        end = world.state() if finished else b""
+        world.calm = True
+        if finished and _closed(world):
+            told.outcome = await world.client(lambda gateway: gateway.outcome("w", None, wait=0))
+        elif finished:
+            told.stuck = f"not over after {HORIZON:,.0f} s: {world.table.item(('default#w', items.HEAD))}"
+        return end
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        end = world.run(scene)
+    if world.errors:
+        raise world.errors[0]
+    require(not world.dead_letters, f"given up: {world.dead_letters}")
+    if end:
+        check(scenario, world, told)
+        _check_promptness(world, Checks(scenario, world, told))
+    else:
+        checks = Checks(scenario, world, told)
+        checks.history_has_no_gap_no_fork_and_never_changes()
+        checks.nothing_is_visible_before_it_is_durable()
+        checks.no_activity_runs_again_after_its_result()
+        checks.closed_runs_stay_closed()
+    return end
+
+
+def _closed(world: SteppedWorld) -> bool:
+    head = items.read_head(world.table.partitions["default#w"][items.HEAD])
+    return head.status != Status.RUNNING and not head.awake and not head.attention
+
+
+def _check_promptness(world: SteppedWorld, checks: Checks) -> None:
+    """Nobody had to wait for a client to come back: what it left behind was seen to before."""
+    written = {(e.run_id, e.sequence): e.time for e in world.log.entries if isinstance(e, Appended)}
+    consumed = {
+        message.key: written[run_id, number]
+        for run_id, deltas in checks.effective.items()
+        for number, delta in deltas.items()
+        for message in delta.inputs
+        if isinstance(message, WorkflowExecutionSignaled)
+    }
+    for entry in world.log.entries:
+        if isinstance(entry, Accepted) and entry.name in consumed:
+            waited = consumed[entry.name] - entry.time
+            require(waited <= PROMPT, f"consumed after {waited:.0f} s: {entry}")
+
+
+_ANSWERS: Final = (Fate.LOST, Fate.TWICE)
+
+SMALL: Final = {
+    "two signals": Configuration(),
+    "two signals, warm containers": Configuration(bounds=Bounds(warm=True)),
+    "a signal, the reconciler": Configuration(signals=1, reconciler=True),
+    "a signal, a crash": Configuration(signals=1, bounds=Bounds(faults=1)),
+    "a signal, a crash, its client away": Configuration(signals=1, bounds=Bounds(faults=1, retry_after=CLIENT_AWAY)),
+    "a signal, a lost answer or a second delivery": Configuration(signals=1, bounds=Bounds(faults=1, kinds=_ANSWERS)),
+    "an eager step, two signals": Configuration([["eager", 1]]),
+    "continuing as new, two signals": Configuration([["new"]]),
+    "a timer against a signal": Configuration([["race", 10]], signals=1, bounds=Bounds(jumps=1)),
+}
+"""Those that take seconds."""
+
+LARGE: Final = {
+    "two signals, a crash": Configuration(bounds=Bounds(faults=1)),
+    "two signals, the reconciler": Configuration(reconciler=True),
+    "two signals, a lost answer or a second delivery": Configuration(bounds=Bounds(faults=1, kinds=_ANSWERS)),
+    "a signal, the reconciler, a crash": Configuration(signals=1, reconciler=True, bounds=Bounds(faults=1)),
+    "an eager step, a signal, a crash": Configuration([["eager", 1]], signals=1, bounds=Bounds(faults=1)),
+    "continuing as new, a signal, a crash": Configuration([["new"]], signals=1, bounds=Bounds(faults=1)),
+    "a timer against a signal, a crash": Configuration([["race", 10]], signals=1, bounds=Bounds(faults=1, jumps=1)),
+    "a signal, a crash, warm containers": Configuration(signals=1, bounds=Bounds(faults=1, warm=True)),
+}
+"""Those that take minutes, or longer."""
+
+
+def main() -> None:
+    """Explore the configurations whose names begin with an argument, or all of them, and print the figures."""
+    wanted = tuple(sys.argv[1:]) or ("",)
+    for name, configuration in (SMALL | LARGE).items():
+        if name.startswith(wanted):
+            print(f"{name}: {explore(configuration)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""Scenarios that once failed, as they were found: engine and simulation have moved on, so points may have too."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.simulation.scenario import Action, Scenario
+from tests.simulation.world import Delivery, Fault, Plan
+
+REGRESSIONS: Final[dict[str, Scenario]] = {
+    "an attempt decided after a lost heartbeat met a cancellation: the run waited for ever for either": Scenario(
+        program=[["cancelled", 4], ["eager", 44], ["race", 30], ["flaky", 41, 1, True]],
+        actions=(
+            Action(at=0.502, kind="signal", value=0, persistent=True),
+            Action(at=0.5068, kind="signal", value=1, persistent=True),
+            Action(at=3.0005, kind="query", value=0, persistent=True),
+        ),
+        plan=Plan(
+            seed=844980981,
+            faults={8: Fault.UNAVAILABLE},
+            deliveries={13: Delivery.TWICE, 10: Delivery.LOST, 5: Delivery.LOST},
+            skew=3.0,
+            lag=0.5,
+            page_limit=1500,
+            deployed_at=30.0,
+        ),
+    ),
+    "an attempt that the run had given up reported its cancellation, and the workflow failed of it": Scenario(
+        program=[
+            ["all", [["flaky", 46, 2, True], ["race", 1]]],
+            ["all", [["counting", 2], ["slow", 22], ["patched", 20]]],
+        ],
+        actions=(Action(at=0.0137, kind="query", value=0, persistent=True),),
+        plan=Plan(
+            seed=4106420999,
+            faults={36: Fault.FREEZE_BEFORE},
+            deliveries={6: Delivery.LOST, 4: Delivery.TWICE, 1: Delivery.LOST},
+            skew=3.0,
+            lag=0.0,
+            page_limit=1048576,
+            deployed_at=0.0,
+        ),
+    ),
+    "a query showed the end of a run that had been superseded, without a signal that had been accepted": Scenario(
+        program=[["eager", 49], ["new"], ["patched", 38]],
+        actions=(
+            Action(at=0.0039, kind="signal", value=0, persistent=True),
+            Action(at=0.5023, kind="signal", value=1, persistent=True),
+            Action(at=0.018000000000000002, kind="signal", value=2, persistent=True),
+            Action(at=0.0132, kind="signal", value=3, persistent=True),
+            Action(at=0.0127, kind="note", value=1, persistent=True),
+            Action(at=3.0082, kind="query", value=0, persistent=True),
+        ),
+        plan=Plan(
+            seed=3334868506,
+            faults={},
+            deliveries={19: Delivery.LATE, 4: Delivery.TWICE, 6: Delivery.LOST},
+            skew=3.0,
+            lag=0.0,
+            page_limit=1048576,
+            deployed_at=0.02,
+        ),
+    ),
+    "time went back over an end that was superseded: a timer had fired before its time": Scenario(
+        program=[["sleep", 0.5]],
+        actions=(
+            Action(at=0.5014, kind="add", value=1, persistent=True),
+            Action(at=0.0095, kind="add", value=2, persistent=True),
+        ),
+        plan=Plan(
+            seed=4090704033,
+            faults={14: Fault.FREEZE_BEFORE, 6: Fault.FREEZE_AFTER},
+            deliveries={},
+            skew=3.0,
+            lag=0.5,
+            page_limit=300,
+            deployed_at=0.02,
+        ),
+    ),
+    "a process that had been frozen began an attempt that had been given up and made again": Scenario(
+        program=[["eager", 9], ["tell", "other", "t31-500797"], ["eager", 33], ["race", 5]],
+        actions=(
+            Action(at=60.0011, kind="signal", value=0, persistent=True),
+            Action(at=60.0034, kind="signal", value=1, persistent=True),
+            Action(at=60.0019, kind="cancel", value=0, persistent=True),
+        ),
+        plan=Plan(seed=1735198042, faults={}, deliveries={}, skew=3.0, lag=0.5, page_limit=1048576, deployed_at=0.0),
+    ),
+    "a wake-up that came before its time, by the clock of who received it, was the last one": Scenario(
+        program=[["cancelled", 1], ["sleep", 100], ["eager", 35], ["slow", 12]],
+        actions=(Action(at=0.0042, kind="reject", value=1, persistent=True),),
+        plan=Plan(
+            seed=3630257961,
+            faults={},
+            deliveries={19: Delivery.LATE},
+            skew=0.5,
+            lag=0.0,
+            page_limit=1500,
+            deployed_at=0.0,
+        ),
+    ),
+    "a query left a run in a warm process whose last delta nobody had dispatched, and nobody ever did": Scenario(
+        program=[["child", [["eager", 12]]], ["all", [["counting", 4], ["sleep", 20]]], ["patched", 19], ["eager", 43]],
+        actions=(Action(at=0.004, kind="query", value=0, persistent=True),),
+        plan=Plan(
+            seed=1472859139,
+            faults={15: Fault.CRASH_BEFORE, 12: Fault.CRASH_AFTER, 17: Fault.FREEZE_AFTER},
+            deliveries={},
+            skew=0.0,
+            lag=0.0,
+            page_limit=300,
+            deployed_at=0.0,
+        ),
+    ),
+    "a query of a run that was closed before its first workflow task failed as if the workflow had": Scenario(
+        program=[["new"], ["all", [["hopeless"], ["flaky", 4, 1, False], ["race", 1]]]],
+        actions=(
+            Action(at=0.013000000000000001, kind="signal", value=0, persistent=True),
+            Action(at=0.018099999999999998, kind="query", value=0, persistent=True),
+        ),
+        plan=Plan(
+            seed=1120920912,
+            faults={13: Fault.UNAVAILABLE, 18: Fault.FREEZE_BEFORE, 14: Fault.LOSE_ANSWER},
+            deliveries={1: Delivery.LOST},
+            skew=3.0,
+            lag=0.0,
+            page_limit=300,
+            deployed_at=2.0,
+        ),
+    ),
+    "a signal that was repeated to the run that follows was consumed twice": Scenario(
+        program=[["hopeless"], ["new"]],
+        actions=(Action(at=0.011, kind="signal", value=0, persistent=False),),
+        plan=Plan(
+            seed=1124831081,
+            faults={145: Fault.FREEZE_AFTER},
+            deliveries={},
+            skew=0.0,
+            lag=5.0,
+            page_limit=1500,
+            deployed_at=0.02,
+        ),
+    ),
+    "an update that nobody validated was recorded together with a termination": Scenario(
+        program=[["outside", 35], ["flaky", 42, 2, False], ["eager", 18], ["counting", 4]],
+        actions=(
+            Action(at=0.5062, kind="signal", value=0, persistent=True),
+            Action(at=0.0048000000000000004, kind="signal", value=1, persistent=True),
+            Action(at=0.0083, kind="signal", value=2, persistent=True),
+            Action(at=0.0061, kind="signal", value=3, persistent=True),
+            Action(at=0.0006, kind="add", value=1, persistent=True),
+            Action(at=3.0022, kind="query", value=0, persistent=True),
+        ),
+        plan=Plan(
+            seed=2279696266,
+            faults={13: Fault.FREEZE_AFTER, 3: Fault.THROTTLE, 1: Fault.FREEZE_AFTER},
+            deliveries={5: Delivery.LOST, 19: Delivery.TWICE, 13: Delivery.TWICE},
+            skew=0.5,
+            lag=0.0,
+            page_limit=1048576,
+            deployed_at=0.0,
+        ),
+    ),
+    "a signal whose answer was lost was repeated to the run that follows": Scenario(
+        program=[["eager", 1], ["new"], ["eager", 2]],
+        actions=(
+            Action(at=0.00437230027321818, kind="signal", value=0),
+            Action(at=0.058097098984853754, kind="signal", value=1),
+        ),
+        plan=Plan(seed=2681976643, faults={17: Fault.LOSE_ANSWER}),
+    ),
+}

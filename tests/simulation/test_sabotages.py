@@ -1,0 +1,21 @@
+"""Each sabotage is noticed within the seeds that the suite plays: the tests above can fail."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+import pytest
+
+from tests.simulation.explore import failure_of
+from tests.simulation.regressions import REGRESSIONS
+from tests.simulation.sabotages import SABOTAGES, sabotaged
+from tests.simulation.scenario import scenario_of
+from tests.simulation.test_seeds import SEEDS
+
+
+@pytest.mark.parametrize("name", SABOTAGES)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # broken executors leave tasks behind
+def test_it_is_noticed(name: str) -> None:
+    played = chain(REGRESSIONS.values(), map(scenario_of, range(SEEDS)))
+    with sabotaged(name):
+        assert any(failure_of(scenario)[0] for scenario in played)
