@@ -63,7 +63,7 @@ class Changes:
 
     async def _change(self) -> None:
         if not workflow.unsafe.is_replaying():
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(1)  # beyond this workflow task, which would go on with the timer instead of replaying
 
 
 async def _fails_of_nondeterminism(stage: Stage, by_signal: bool) -> Any:
