@@ -133,22 +133,16 @@ def _no_reconciler() -> Any:
 
 def _wake_on_every_second_message() -> Any:
     """Take a mark that is set for one that is clear, and the other way round."""
-    original = Gateway.deliver
+    original = DynamoDBStore.deliver
 
-    async def deliver(self: Gateway, key: Any, run_id: Any, name: str, message: Any, *, chain: bool = False) -> bool:
-        store_deliver = self.store.deliver
+    async def deliver(self: DynamoDBStore, key: Any, run_id: Any, message: str, body: bytes, now: int) -> Delivery:
+        delivery = await original(self, key, run_id, message, body, now)
+        if delivery.before is not None and delivery.accepted:
+            delivery.before.awake = 0 if delivery.before.awake else 1
+            delivery.before.inbox.pop(message, None)
+        return delivery
 
-        async def inverted(*args: Any) -> Delivery:
-            delivery = await store_deliver(*args)
-            if delivery.before is not None and delivery.accepted:
-                delivery.before.awake = 0 if delivery.before.awake else 1
-                delivery.before.inbox.pop(name, None)
-            return delivery
-
-        with patch.object(type(self.store), "deliver", lambda store, *args: inverted(*args)):
-            return await original(self, key, run_id, name, message, chain=chain)
-
-    return patch.object(Gateway, "deliver", deliver)
+    return patch.object(DynamoDBStore, "deliver", deliver)
 
 
 def _no_timers() -> Any:
@@ -160,28 +154,6 @@ def _no_timers() -> Any:
 
 def _forget_undispatched() -> Any:
     return patch.object(workflow_task, "decisions", lambda delta: [])
-
-
-def _trust_what_is_held() -> Any:
-    """Take a run from memory without asking whether its last delta was dispatched."""
-    original = workflow_task.WorkflowTask._load
-
-    async def load(self: workflow_task.WorkflowTask, run_id: str, held: Run | None) -> bool:
-        if held is None:
-            return await original(self, run_id, held)
-        last, held.last = held.last, held.last
-        store_load = self.engine.store.load
-
-        async def pretending(*args: Any) -> Any:
-            loaded = await store_load(*args)
-            if loaded.head is not None and loaded.head.run_id == run_id:
-                loaded.head.dispatched = max(loaded.head.dispatched, last)
-            return loaded
-
-        with patch.object(type(self.engine.store), "load", lambda store, *args: pretending(*args)):
-            return await original(self, run_id, held)
-
-    return patch.object(workflow_task.WorkflowTask, "_load", load)
 
 
 def _children_without_request_id() -> Any:
@@ -250,7 +222,6 @@ SABOTAGES: Final[dict[str, Sabotage]] = {
     "no reconciler": _no_reconciler,
     "arrange no wake-up for timers": _no_timers,
     "forget what was not dispatched": _forget_undispatched,
-    "trust a run in memory to be dispatched": _trust_what_is_held,
     "start children under a new request id": _children_without_request_id,
     "send signals under a new key": _signals_without_key,
     "show queries an end that is superseded": _queries_see_superseded_ends,
