@@ -202,13 +202,6 @@ class Dispatcher:
             return history.ExternalWorkflowExecutionCancelRequested(now, name, command.sequence)
         return history.RequestCancelExternalWorkflowExecutionFailed(now, name, command.sequence, NOT_FOUND)
 
-    async def _exists(self, key: WorkflowKey, run_id: str | None) -> bool:
-        store = self.engine.store
-        head = await store.head(key)
-        if head is not None and run_id and head.run_id != run_id:
-            head = await store.closed_run(key, run_id)
-        return head is not None
-
     async def _close_child(self, run: Run, child: history.StartChildWorkflowExecutionInitiated) -> None:
         key = WorkflowKey(run.namespace, child.workflow_id)
         run_id = run.child_runs.get(child.sequence)

@@ -70,7 +70,6 @@ _NO_REASON: Final = "terminated by user via frontend"
 _ANSWERS_AT_ONCE: Final = 0.02
 _LONGEST_PAUSE: Final = 1.0
 _LONGEST_PAUSE_OF_UPDATES: Final = 5.0
-"""The reason that Temporal's server records if none is given."""
 _BUSY_ATTEMPTS: Final = 40
 _ENDS_WITHIN: Final = 10.0
 

@@ -83,10 +83,7 @@ def _eager_before_append() -> Any:
                 self._start_eager(workflow_task.decode_delta(body))
             await append(key, run_id, sequence, body)
 
-        with (
-            patch.object(self.engine.store, "append", start_first),
-            patch.object(workflow_task.WorkflowTask, "_start_eager", workflow_task.WorkflowTask._start_eager),
-        ):
+        with patch.object(self.engine.store, "append", start_first):
             await original(self, inputs)
 
     return patch.object(workflow_task.WorkflowTask, "_advance", advance)
