@@ -21,8 +21,6 @@ from durability.service import RPCError, RPCStatusCode
 
 PATIENCE: Final = 10.0
 """Seconds; Temporal's server waits as long for a worker to answer a query."""
-ANSWER_LIMIT: Final = 390_000
-"""Bytes of an answer: an item holds 400 KB."""
 KEPT: Final = 3_600
 """Seconds after which DynamoDB may drop an answer (``TimeToLiveSpecification`` of the template)."""
 _FIRST_PAUSE: Final = 0.01

@@ -32,8 +32,6 @@ from durability._core.history import FORMAT, Delta
 from durability._core.payload import Payload
 from durability._core.temporal_json import failure_from_json, payloads_from_json, time_from_json
 
-PATCH_MARKER: Final = "core_patch"
-LOCAL_ACTIVITY_MARKER: Final = "core_local_activity"
 _CHANGE_VERSION: Final = "TemporalChangeVersion"
 """Search attribute that Temporal's SDKs set by themselves when a patch is taken."""
 _PARENT_CLOSE_POLICIES: Final = {"TERMINATE": 1, "ABANDON": 2, "REQUEST_CANCEL": 3}

@@ -34,7 +34,6 @@ _STATUS: Final = {
 }
 _TIME: Final = {"type": "string", "format": "date-time"}
 _BODY_ERRORS: Final = (400, 413, 415)
-_VIEW: Final = {"type": "string", "enum": ["events", "deltas"], "default": "events"}
 _ONE: Final = "/workflows/{workflow_id}"
 
 
