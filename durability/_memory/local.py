@@ -31,8 +31,9 @@ from durability._runtime import activity_task, direct, queries, updates
 from durability._runtime.attempts import TaskToken
 from durability._runtime.engine import Engine
 from durability._runtime.frontend import Outcome, UpdateStage, UpdateState
-from durability._runtime.gateway import Gateway, waiting_messages
+from durability._runtime.gateway import Gateway
 from durability._runtime.hosting import WorkerSpecification
+from durability._runtime.inbox import waiting_messages
 from durability._runtime.large_payloads import LargePayloads
 from durability._runtime.pace import Pace
 from durability._runtime.ports import ActivityAttempt, Delivery, Head, Settlement, WakeUp, WorkflowKey

@@ -18,10 +18,11 @@ from durability._core.history import FORMAT, Delta, Input, closes
 from durability._core.run import PYTHON, Run, effective
 from durability._runtime.dispatch import Decision, decisions
 from durability._runtime.frontend import Status
-from durability._runtime.gateway import first_head, waiting_messages
 from durability._runtime.identifiers import successor_run_id
+from durability._runtime.inbox import waiting_messages
 from durability._runtime.outcomes import report_to_parent, status_of, stored_outcome
 from durability._runtime.ports import FencedError, Head, Settlement, WorkflowKey
+from durability._runtime.starting import first_head
 from durability._runtime.succession import note_retry_state, successor_of
 from durability._runtime.workflow_payloads import WorkflowPayloads
 
