@@ -108,6 +108,28 @@ class EagerActivities:
         """Ask an attempt that is under way here to stop."""
         self._running[sequence][2].request()
 
+    async def wait_for_news(self, patience: int | None) -> bool:
+        """Wait until an attempt has ended, at most ``patience`` milliseconds. True if one has.
+
+        Somebody else who wants the run ends the wait as well.
+        """
+        if self.news:
+            return True
+        self.changed.clear()
+        busy = self.busy
+        changed = asyncio.ensure_future(self.changed.wait())
+        waits: set[asyncio.Future[object]] = {changed}  # type: ignore[arg-type]
+        if patience is not None:
+            waits.add(asyncio.ensure_future(self.engine.sleep(patience / 1000)))
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        # Others that end in the same turn of the loop share the next delta.
+        await asyncio.sleep(0)
+        return bool(self.news) or (busy and not self.busy)
+
     async def stop(self) -> None:
         """End everything at once, without outcomes: the invocation is over."""
         tasks = [task for _, task, _ in self._running.values()]
