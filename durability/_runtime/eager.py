@@ -231,9 +231,12 @@ class EagerActivities:
         pause = activity.due - engine.clock()
         if pause > 0:
             await engine.sleep(pause / 1000)
+        told = await engine.large.bring_back(await self._details(run, activity, attempt))
+        record = await engine.large.bring_back(record)
         started = engine.clock()
         if 0 < activity.deadline <= started:
             # This process was frozen: somebody else may have declared the attempt lost and begun the next one.
+            # Nothing that waits may stand between here and the activity's code.
             self._over(record.sequence, attempt)
             return
         assert run.started is not None
@@ -243,12 +246,12 @@ class EagerActivities:
             run.run_id,
             run.started.workflow_type,
             run.started.task_queue,
-            await engine.large.bring_back(record),
+            record,
             attempt=attempt,
             scheduled=activity.scheduled,
             started=started,
             current_scheduled=activity.due,
-            heartbeat_details=(await engine.large.bring_back(await self._details(run, activity, attempt))).payloads,
+            heartbeat_details=told.payloads,
         )
         result = await engine.runner.run(
             task, heartbeat=self._heartbeat(run, record.sequence, attempt, cancellation), cancellation=cancellation
