@@ -51,6 +51,7 @@ LOCAL_SETTINGS: Final = Settings(
     linger=0,  # a wake-up costs nothing here, and whoever waits in a task keeps time from being skipped
     queue_delay=2 * _NEVER,  # the queues here keep messages for as long as it takes, so no schedules are needed
     attempt_recheck=2 * _NEVER,  # no message is ever lost
+    apart_from=2 * _NEVER,  # a large head costs nothing here
     failure_backoff=200,
     failure_backoff_limit=10_000,  # somebody is watching
 )

@@ -18,7 +18,8 @@ from durability._core.event_count import EventCounter
 from durability._core.history import Delta, Input, closes
 from durability._core.payload import Payload
 from durability._core.run import effective
-from durability._runtime import deliveries, queries, updates
+from durability._runtime import queries, updates
+from durability._runtime.deliveries import Parcel
 from durability._runtime.describe import describe_head, note_changes, pending_activities
 from durability._runtime.frontend import (
     ActivityReport,
@@ -192,13 +193,21 @@ class Gateway:
             pause *= 2
 
     async def deliver(
-        self, key: WorkflowKey, run_id: str | None, name: str, message: Input, *, chain: bool = False
+        self,
+        key: WorkflowKey,
+        run_id: str | None,
+        name: str,
+        message: Input,
+        *,
+        chain: bool = False,
+        apart: bool = False,
     ) -> bool:
         """Put a message into a run's inbox and wake it if that is owed. False if there is no such open run.
 
-        With ``chain``, ``run_id`` stands for whichever run its chain has come to by continuing as new.
+        With ``chain``, ``run_id`` stands for whichever run its chain has come to by continuing as new. For ``apart``
+        see ``HistoryStore.deliver``.
         """
-        return await deliveries.deliver(self, key, run_id, name, message, chain=chain)
+        return await Parcel(self, key, name, message, chain, apart).deliver(run_id)
 
     async def _deliver_or_explain(
         self, workflow_id: str, run_id: str | None, name: str, message: Input, *, needs_open: bool = True

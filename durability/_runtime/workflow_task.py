@@ -196,6 +196,10 @@ class WorkflowTask:
             if self.run.is_failure_exception(error) and await closing.fail_unseen(self, error):
                 return True
             raise _WorkflowTaskFailed from error
+        if self.superseded is not None and head.apart:
+            if not await self.engine.store.count_again(head):
+                raise FencedError
+            head.counter += 1
         self.undispatched = [
             decision
             for sequence, delta, _ in effective(deltas)

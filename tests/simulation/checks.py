@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cached_property
+from math import inf
 from typing import Final
 
 from durability._aws import items
@@ -41,6 +42,7 @@ def check(scenario: Scenario, world: World, told: Told) -> None:
     checks.history_has_no_gap_no_fork_and_never_changes()
     checks.accepted_inputs_are_recorded_once()
     checks.messages_are_consumed_in_time()
+    checks.outcomes_are_taken_in_time()
     checks.timers_fire_in_time()
     checks.nothing_is_left_waiting()
     checks.nothing_is_visible_before_it_is_durable()
@@ -144,6 +146,25 @@ class Checks:
                 taken = consumed.get((entry.run_id, entry.name))
                 if taken is not None:
                     require(taken - entry.time <= self.bound, f"consumed after {taken - entry.time:.1f} s: {entry}")
+
+    def outcomes_are_taken_in_time(self) -> None:
+        """Invariant 3: the outcome of a dispatched attempt decides about it, unless the run ends or gave it up."""
+        written = {(e.run_id, e.sequence): e.time for e in self.log if isinstance(e, Appended)}
+        decided: dict[tuple[str, int], list[float]] = {}
+        ended: dict[str, float] = {}
+        for run_id, deltas in self.effective.items():
+            for number, delta in deltas.items():
+                time = written[run_id, number]
+                for message in delta.inputs:
+                    if isinstance(message, history.ActivityOutcome | history.ActivityRetryScheduled):
+                        decided.setdefault((run_id, message.sequence), []).append(time)
+                if closes(delta):
+                    ended[run_id] = time
+        for entry in self.log:
+            if isinstance(entry, Accepted) and entry.name.startswith("activity:"):
+                times = [ended.get(entry.run_id, inf), *decided.get((entry.run_id, int(entry.name.split(":")[1])), ())]
+                late = min(times) - entry.time
+                require(late <= self.bound, f"taken after {late:.1f} s: {entry}")
 
     def timers_fire_in_time(self) -> None:
         """Invariant 3: not before their time, and not long after it."""

@@ -206,7 +206,10 @@ def scenario_of(seed: int) -> Scenario:
     source = random.Random(seed)
     program = programs.random_program(source, target="other")
     actions = tuple(_random_actions(source))
-    return Scenario(program, actions, _random_plan(source))
+    plan = _random_plan(source)
+    if plan.apart:
+        program.append(["all", [["dispatched", value] for value in range(source.randint(1, 4))]])
+    return Scenario(program, actions, plan)
 
 
 def _random_actions(source: random.Random) -> Iterator[Action]:
@@ -235,6 +238,7 @@ def _random_plan(source: random.Random) -> Plan:
         lag=source.choice((0.0, 0.5, 5.0)),
         page_limit=source.choice((1_048_576, 1_048_576, 1_500, 300)),
         deployed_at=source.choice((0.0, 0.0, 0.0, 0.02, 2.0, 30.0)),
+        apart=source.choice((False, True)),
     )
 
 
@@ -253,8 +257,9 @@ def smaller(scenario: Scenario) -> Iterator[Scenario]:
     for number in plan.deliveries:
         rest = {n: d for n, d in plan.deliveries.items() if n != number}
         yield replace(scenario, plan=replace(plan, deliveries=rest))
-    for plain in ({"skew": 0.0}, {"lag": 0.0}, {"page_limit": 1_048_576}, {"deployed_at": 0.0}, {"seed": 0}):
-        changed = replace(plan, **plain)  # type: ignore[arg-type]
+    ordinary = {"skew": 0.0, "lag": 0.0, "page_limit": 1_048_576, "deployed_at": 0.0, "apart": False, "seed": 0}
+    for name, value in ordinary.items():
+        changed = replace(plan, **{name: value})  # type: ignore[arg-type]
         if changed != plan:
             yield replace(scenario, plan=changed)
 

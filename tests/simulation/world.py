@@ -104,6 +104,7 @@ class Plan:
         lag: Seconds by which indexes may lag behind.
         page_limit: Bytes of a query's page.
         deployed_at: Second at which version 2 of the code is deployed; 0 for never.
+        apart: Whether outcomes of dispatched activities lie beside the head, as if there were many.
     """
 
     seed: int = 0
@@ -113,6 +114,7 @@ class Plan:
     lag: float = 0.0
     page_limit: int = 1_048_576
     deployed_at: float = 0.0
+    apart: bool = False
 
 
 @dataclass(eq=False)
@@ -280,7 +282,7 @@ class World:
         loop: VirtualTimeLoop | None = None,
     ) -> None:
         self.plan = plan
-        self.settings = settings or Settings()
+        self.settings = settings or (Settings(apart_from=0) if plan.apart else Settings())
         self.random = random.Random(plan.seed)
         self.loop = loop or Alone()
         self.log = Log()
