@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 
 from durability._aws import items
-from durability._aws.callers import AwsError, Caller
+from durability._aws.callers import AwsError
 from durability._aws.items import number, string
+from durability._aws.requests import CONDITION_FAILED, TableRequests, item_key
 from durability._runtime.frontend import Status
 from durability._runtime.ports import Head, WorkflowKey
 
@@ -18,9 +19,8 @@ _BATCH: Final = 25
 class Deletion:
     """Deletes the items of one run: its head or summary goes last, so what was begun can be taken up again."""
 
-    def __init__(self, caller: Caller, table: str) -> None:
-        self._caller = caller
-        self._table = table
+    def __init__(self, requests: TableRequests) -> None:
+        self._requests = requests
 
     async def delete(
         self,
@@ -44,56 +44,31 @@ class Deletion:
             await self._delete_batch(key, sorts[start : start + _BATCH])
         if run is head and await self._delete_head(head):
             return True
-        await self._request("delete_item", Key=_key(key, items.run_key(run_id)))
+        await self._requests.request("delete_item", Key=item_key(key, items.run_key(run_id)))
         return True
 
     async def _sorts(self, key: WorkflowKey, first: str, last: str) -> list[str]:
-        found: list[str] = []
-        parameters: dict[str, Any] = {}
-        while True:
-            answer = await self._request(
-                "query",
-                KeyConditionExpression="#pk = :pk AND #sk BETWEEN :first AND :last",
-                ProjectionExpression="#sk",
-                ExpressionAttributeNames={"#pk": items.PARTITION, "#sk": items.SORT},
-                ExpressionAttributeValues={
-                    ":pk": string(items.partition(key)),
-                    ":first": string(first),
-                    ":last": string(last),
-                },
-                ConsistentRead=True,
-                **parameters,
-            )
-            found += [item[items.SORT]["S"] for item in answer["Items"]]
-            if "LastEvaluatedKey" not in answer:
-                return found
-            parameters = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        return list(await self._requests.range(key, first, last, keys_only=True))
 
     async def _delete_batch(self, key: WorkflowKey, sorts: list[str]) -> None:
-        writes = [{"DeleteRequest": {"Key": _key(key, sort)}} for sort in sorts]
+        table = self._requests.table
+        writes = [{"DeleteRequest": {"Key": item_key(key, sort)}} for sort in sorts]
         while writes:
-            answer = await self._caller.call("dynamodb", "batch_write_item", RequestItems={self._table: writes})
-            writes = answer.get("UnprocessedItems", {}).get(self._table, [])
+            answer = await self._requests.caller.call("dynamodb", "batch_write_item", RequestItems={table: writes})
+            writes = answer.get("UnprocessedItems", {}).get(table, [])
 
     async def _delete_head(self, head: Head) -> bool:
         """Delete a head, unless another run has taken its place."""
         try:
-            await self._request(
+            await self._requests.request(
                 "delete_item",
-                Key=_key(head.key, items.HEAD),
+                Key=item_key(head.key, items.HEAD),
                 ConditionExpression="attribute_not_exists(#run_id) OR (#run_id = :run_id AND #status <> :running)",
                 ExpressionAttributeNames={"#run_id": "run_id", "#status": "status"},
                 ExpressionAttributeValues={":run_id": string(head.run_id), ":running": number(Status.RUNNING)},
             )
         except AwsError as error:
-            if error.code != "ConditionalCheckFailedException":
+            if error.code != CONDITION_FAILED:
                 raise
             return False
         return True
-
-    async def _request(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        return await self._caller.call("dynamodb", operation, TableName=self._table, **parameters)
-
-
-def _key(key: WorkflowKey, sort: str) -> dict[str, Any]:
-    return {items.PARTITION: string(items.partition(key)), items.SORT: string(sort)}

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from durability._aws import items
 from durability._aws.items import number, string
+from durability._aws.requests import TableRequests
 from durability._runtime.frontend import ListFilter, Status
 from durability._runtime.ports import Head, WakeUp, WorkflowKey
 from durability.service import RPCError, RPCStatusCode
 
 _END_OF_TIME: Final = 10**15 - 1
 
-Request = Callable[..., Awaitable[dict[str, Any]]]
-
 
 class Listing:
     """Queries on the indexes."""
 
-    def __init__(self, request: Request) -> None:
-        self._request = request
+    def __init__(self, requests: TableRequests) -> None:
+        self._requests = requests
 
     async def overdue(self, namespace: str, before: int, limit: int) -> list[WakeUp]:
         """Wake-ups for runs that should have been looked at before a time, oldest first."""
         found: list[tuple[int, WakeUp]] = []
         for shard in range(items.SHARDS):
-            answer = await self._request(
+            answer = await self._requests.request(
                 "query",
                 IndexName=items.ATTENTION_INDEX,
                 KeyConditionExpression="#shard = :shard AND #at <= :before",
@@ -101,7 +99,7 @@ class Listing:
     ) -> list[Head]:
         heads: list[Head] = []
         while True:
-            answer = await self._request("query", **parameters)
+            answer = await self._requests.request("query", **parameters)
             heads += [items.read_head(item) for item in answer["Items"]]
             useful = sum((head.start_time, head.run_id) < cursor for head in heads)
             if "LastEvaluatedKey" not in answer or (limit is not None and useful >= limit):

@@ -166,7 +166,7 @@ class Run:
             Exception: See ``advance``.
         """
         time = max(now, self.time)
-        self.absorb_inputs(_acceptable(inputs), time)
+        self.absorb_inputs(acceptable(inputs), time)
         return self._activate(seen, time, False, (), build) if activates(inputs) else []
 
     def record(
@@ -174,7 +174,7 @@ class Run:
     ) -> Delta:
         """The second half of ``advance``: the delta of inputs and of the commands decided, as they are to be stored."""
         time = max(now, self.time)
-        inputs = _acceptable(inputs)
+        inputs = acceptable(inputs)
         rejected = {c.key: c.failure for c in commands if isinstance(c, history.WorkflowExecutionUpdateRejected)}
         self.rejections = rejected
         if rejected:
@@ -430,7 +430,7 @@ def is_self_contained(delta: Delta) -> bool:
     )
 
 
-def _acceptable(inputs: list[Input]) -> list[Input]:
+def acceptable(inputs: list[Input]) -> list[Input]:
     """Inputs without updates if the run is ended from outside: nobody accepts them any more."""
     if not any(isinstance(message, CLOSING_INPUTS) for message in inputs):
         return inputs

@@ -15,27 +15,25 @@ import json
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final, NoReturn
 from weakref import WeakValueDictionary
 
 from durability._core.activation import RunDetails
-from durability._core.encoding import decode_command, decode_delta
+from durability._core.encoding import decode_command
 from durability._core.failure import Failure
-from durability._core.history import ActivityOutcome, ActivityRetryScheduled, ActivityTaskScheduled, Input
-from durability._core.payload import Payload
+from durability._core.history import ActivityTaskScheduled
 from durability._memory.clock import EnvironmentClock, Relevance
+from durability._memory.local_gateway import LocalGateway
 from durability._memory.payloads import MemoryPayloadStore
-from durability._memory.store import MemoryStore
+from durability._memory.watched_store import WatchedStore
+from durability._memory.workers import AttachedWorker, Message
 from durability._runtime import activity_task, direct, queries, updates
 from durability._runtime.attempts import TaskToken
 from durability._runtime.engine import Engine
-from durability._runtime.frontend import Outcome, UpdateStage, UpdateState
-from durability._runtime.gateway import Gateway, waiting_messages
 from durability._runtime.hosting import WorkerSpecification
 from durability._runtime.large_payloads import LargePayloads
 from durability._runtime.pace import Pace
-from durability._runtime.ports import ActivityAttempt, Delivery, Head, Settlement, WakeUp, WorkflowKey
+from durability._runtime.ports import ActivityAttempt, Head, WakeUp, WorkflowKey
 from durability._runtime.sessions import Sessions
 from durability._runtime.settings import Settings
 from durability._runtime.validation import workflow_not_found
@@ -59,243 +57,9 @@ LOCAL_SETTINGS: Final = Settings(
 
 TERMINATE: Final = "terminate"
 """Inbox key of a request to terminate a run (``Gateway.terminate``)."""
-_TERMINATED_WITHIN: Final = 5.0
 _CATCHES_UP_WITHIN: Final = 1.0
-_TURNS_OF_A_CALL: Final = 3
 _RECEIPTS: Final = 10
 _REDELIVERY: Final = 1_000
-
-Message = WakeUp | ActivityAttempt
-
-
-class WatchedStore(MemoryStore):
-    """A ``MemoryStore`` in which one can wait for a workflow id's head to change."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._watchers: dict[WorkflowKey, list[asyncio.Future[None]]] = {}
-        self._readers: dict[WorkflowKey, asyncio.Future[None]] = {}
-        self.unread: set[WorkflowKey] = set()
-        """Runs that have been sent something since a delta was appended to them last."""
-
-    def current(self, key: WorkflowKey) -> Head | None:
-        """The head itself, to look at."""
-        return self._heads.get(key)
-
-    def awaits_report(self, token: TaskToken) -> bool:
-        """Whether an attempt that is to be completed from outside has not ended."""
-        key = WorkflowKey(token.namespace, token.workflow_id)
-        head = self._heads.get(key)
-        if head is None or not head.open or head.run_id != token.run_id:
-            return False
-        task = self._tasks.get((key, token.run_id, token.sequence))
-        if task is not None and task.next_attempt > token.attempt:
-            return False
-        recorded = (decode_delta(body).inputs for body in self._deltas.get((key, token.run_id), {}).values())
-        waiting = [message for _, message in waiting_messages(head)]
-        return not any(_ends_attempt(message, token) for inputs in (*recorded, waiting) for message in inputs)
-
-    def change(self, key: WorkflowKey) -> asyncio.Future[None]:
-        """Done when the run ends or another one takes its place."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        watchers = self._watchers.setdefault(key, [])
-        watchers[:] = [other for other in watchers if not other.done()]
-        watchers.append(future)
-        return future
-
-    def growth(self, key: WorkflowKey) -> asyncio.Future[None]:
-        """Done when a delta is appended, or as ``change``."""
-        reader = self._readers.get(key)
-        if reader is None:
-            reader = self._readers[key] = asyncio.get_running_loop().create_future()
-        return reader
-
-    async def append(self, key: WorkflowKey, run_id: str, sequence: int, body: bytes) -> None:
-        """See ``HistoryStore.append``."""
-        await super().append(key, run_id, sequence, body)
-        self._grown(key)
-
-    async def create(self, head: Head) -> Head | None:
-        """See ``HistoryStore.create``."""
-        existing = await super().create(head)
-        if existing is None:
-            self.unread.add(head.key)
-        return existing
-
-    async def deliver(self, key: WorkflowKey, run_id: str | None, message: str, body: bytes, now: int) -> Delivery:
-        """See ``HistoryStore.deliver``."""
-        delivery = await super().deliver(key, run_id, message, body, now)
-        if delivery.accepted:
-            self.unread.add(key)
-        return delivery
-
-    async def fail_task(self, head: Head, failure: str, wake_up: int, *, record: tuple[str, bytes] | None) -> None:
-        """See ``HistoryStore.fail_task``."""
-        await super().fail_task(head, failure, wake_up, record=record)
-        self._grown(head.key)
-
-    def _grown(self, key: WorkflowKey) -> None:
-        self.unread.discard(key)
-        reader = self._readers.pop(key, None)
-        if reader is not None and not reader.done():
-            reader.set_result(None)
-
-    async def replace(self, head: Head, expected: Head, summary: Head) -> Head | None:
-        """See ``HistoryStore.replace``."""
-        conflict = await super().replace(head, expected, summary)
-        self._changed(head.key)
-        return conflict
-
-    async def settle(self, head: Head, settlement: Settlement, *, drop: list[str]) -> Head | None:
-        """See ``HistoryStore.settle``."""
-        conflict = await super().settle(head, settlement, drop=drop)
-        if settlement.close_time:
-            self._changed(head.key)
-        return conflict
-
-    def _changed(self, key: WorkflowKey) -> None:
-        self._grown(key)
-        for future in self._watchers.pop(key, ()):
-            if not future.done():
-                future.set_result(None)
-
-
-@dataclass(frozen=True, slots=True)
-class LocalGateway(Gateway):
-    """The clients' side of a local cloud: like any other, but told when a run has ended instead of asking again."""
-
-    cloud: LocalCloud = field(kw_only=True)
-    config: ConnectConfig = field(kw_only=True)
-
-    @property
-    def starts_eagerly(self) -> bool:
-        """Whether a worker gets the first workflow task without a queue in between."""
-        return True
-
-    @property
-    def worker_host(self) -> LocalCloud:
-        """What workers are attached to."""
-        return self.cloud
-
-    async def outcome(self, workflow_id: str, run_id: str | None, *, wait: float) -> Outcome | None:
-        """See ``Frontend.outcome``; ``wait`` is in real seconds."""
-        store = self.cloud.store
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(wait):
-                while True:
-                    head = await self._head(workflow_id, run_id or None)
-                    run_id = run_id or head.run_id
-                    if not head.open:
-                        return await self._outcome(head)
-                    # Nothing has run since the head was read, so no change is missed.
-                    await store.change(head.key)
-        head = await self._head(workflow_id, run_id or None)
-        return None if head.open else await self._outcome(head)
-
-    async def update_outcome(
-        self, workflow_id: str, run_id: str | None, update_id: str, *, stage: UpdateStage, wait: float
-    ) -> UpdateState:
-        """See ``Frontend.update_outcome``; ``wait`` is in real seconds."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + wait
-        while True:
-            growth = self.cloud.store.growth(WorkflowKey(self.namespace, workflow_id))
-            state = await Gateway.update_outcome(self, workflow_id, run_id, update_id, stage=stage, wait=0)
-            left = deadline - loop.time()
-            if state.stage >= stage or left <= 0:
-                return state
-            await asyncio.wait([growth], timeout=left)
-
-    async def signal(
-        self,
-        workflow_id: str,
-        run_id: str | None,
-        name: str,
-        arguments: list[Payload],
-        *,
-        request_id: str,
-        headers: dict[str, Payload] | None = None,
-        identity: str = "",
-    ) -> None:
-        """See ``Frontend.signal``. An idle worker takes the signal before its sender goes on, as after a real call."""
-        await Gateway.signal(
-            self, workflow_id, run_id, name, arguments, request_id=request_id, headers=headers, identity=identity
-        )
-        for _ in range(_TURNS_OF_A_CALL):
-            await asyncio.sleep(0)
-
-    async def terminate(
-        self,
-        workflow_id: str,
-        run_id: str | None,
-        *,
-        reason: str = "",
-        details: list[Payload] | None = None,
-        identity: str = "",
-    ) -> None:
-        """See ``Frontend.terminate``. Returns when the run has ended, as Temporal's server does."""
-        change = self.cloud.store.change(WorkflowKey(self.namespace, workflow_id))
-        await Gateway.terminate(self, workflow_id, run_id, reason=reason, details=details, identity=identity)
-        self.cloud.reconsider(workflow_id)
-        await asyncio.wait([change], timeout=_TERMINATED_WITHIN)
-
-
-@dataclass(eq=False)
-class _Attached:
-    """A worker and what it has under way."""
-
-    cloud: LocalCloud
-    specification: WorkerSpecification
-    engine: Engine
-    context: contextvars.Context
-    deliveries: dict[asyncio.Task[None], Message] = field(default_factory=dict)
-    tasks: list[WorkflowTask] = field(default_factory=list)
-    stopped: bool = False
-    pace: Pace = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.pace = Pace(self.specification.activities_per_second)
-
-    def takes(self, message: Message) -> bool:
-        """Whether the worker may be given a message now."""
-        specification = self.specification
-        if self.stopped:
-            return False
-        busy = sum(type(other) is type(message) for other in self.deliveries.values())
-        if isinstance(message, WakeUp):
-            return specification.workflows is not None and busy < specification.workflow_slots
-        serves = specification.activities is not None and specification.remote_activities
-        paced = max(self.pace.next, self.cloud.pace_of(specification).next) > self.cloud.clock()
-        return serves and busy < specification.activity_slots and not paced
-
-    def knows(self, name: str, message: Message) -> bool:
-        """Whether the worker has the workflow or activity that a message is about."""
-        registered = self.specification.workflows if isinstance(message, WakeUp) else self.specification.activities
-        return registered is not None and name in registered.names
-
-    async def failed(self) -> None:
-        """See ``HostedWorker.failed``: nothing here can fail."""
-        await asyncio.Event().wait()
-
-    def stop(self) -> None:
-        """See ``HostedWorker.stop``. Tasks under way begin no further activities."""
-        self.stopped = True
-        for task in self.tasks:
-            task.deadline = task.eager.deadline = 0
-
-    async def finished(self) -> None:
-        """See ``HostedWorker.finished``."""
-        while self.deliveries:
-            await asyncio.wait(list(self.deliveries))
-
-    async def close(self) -> None:
-        """See ``HostedWorker.close``. Messages that were not dealt with wait for another worker."""
-        self.stop()
-        for delivery in list(self.deliveries):
-            delivery.cancel()
-        await self.finished()
-        self.engine.sessions.clear()
-        self.cloud.detach(self)
 
 
 class LocalCloud:
@@ -322,7 +86,7 @@ class LocalCloud:
         self.clock: Final = EnvironmentClock()
         self.gateway: Final = self._gateway(ConnectConfig(f"memory://{next(_numbers)}"))
         _clouds[self.gateway.config.target_host] = self
-        self._workers: list[_Attached] = []
+        self._workers: list[AttachedWorker] = []
         self._turns = itertools.count()
         self._waiting: dict[tuple[str, type[Message]], dict[Message, None]] = {}
         self._served: set[str] = set()
@@ -346,9 +110,9 @@ class LocalCloud:
 
     # --- workers ----------------------------------------------------------------------------------------------------
 
-    async def attach(self, worker: WorkerSpecification) -> _Attached:
+    async def attach(self, worker: WorkerSpecification) -> AttachedWorker:
         """See ``WorkerHost.attach``."""
-        attached = _Attached(self, worker, self._engine(worker), contextvars.copy_context())
+        attached = AttachedWorker(self, worker, self._engine(worker), contextvars.copy_context())
         self._paces.pop(worker.task_queue, None)
         self._workers.append(attached)
         self._served.add(worker.task_queue)
@@ -385,12 +149,12 @@ class LocalCloud:
         """The pace of a task queue: as the worker that was attached last says."""
         return self._paces.setdefault(worker.task_queue, Pace(worker.queue_activities_per_second))
 
-    def detach(self, worker: _Attached) -> None:
+    def detach(self, worker: AttachedWorker) -> None:
         """Forget a worker."""
         if worker in self._workers:
             self._workers.remove(worker)
 
-    def _worker_for(self, task_queue: str, message: Message) -> _Attached | None:
+    def _worker_for(self, task_queue: str, message: Message) -> AttachedWorker | None:
         ready = [w for w in self._workers if w.specification.task_queue == task_queue and w.takes(message)]
         if not ready:
             return None
@@ -535,9 +299,9 @@ class LocalCloud:
         served = any(w.specification.task_queue == task_queue and not w.stopped for w in self._workers)
         return isinstance(message, WakeUp) and not served and head is not None and TERMINATE in head.inbox
 
-    def _caretaker(self) -> _Attached:
+    def _caretaker(self) -> AttachedWorker:
         nothing = WorkerSpecification(task_queue="", workflows=None, activities=None)
-        return _Attached(self, nothing, self._engine(nothing), contextvars.copy_context())
+        return AttachedWorker(self, nothing, self._engine(nothing), contextvars.copy_context())
 
     def _hand_out(self, task_queue: str) -> None:
         """Give out what waits for a worker, as far as there is one with room for it."""
@@ -554,7 +318,7 @@ class LocalCloud:
                 del waiting[message]
                 self._start(worker, message, 1)
 
-    def _start(self, worker: _Attached, message: Message, receipt: int) -> None:
+    def _start(self, worker: AttachedWorker, message: Message, receipt: int) -> None:
         self.clock.begin_work()
         if isinstance(message, ActivityAttempt):
             self._keep_pace(worker)
@@ -572,7 +336,7 @@ class LocalCloud:
 
         delivery.add_done_callback(ended)
 
-    def _keep_pace(self, worker: _Attached) -> None:
+    def _keep_pace(self, worker: AttachedWorker) -> None:
         """After an activity was begun: look after those that wait when the next one may begin."""
         paces = (worker.pace, self.pace_of(worker.specification))
         for pace in paces:
@@ -582,7 +346,7 @@ class LocalCloud:
             task_queue = worker.specification.task_queue
             self.clock.at(due, lambda: self._hand_out(task_queue), lambda: Relevance.NEEDED)
 
-    async def _deliver(self, worker: _Attached, message: Message) -> None:
+    async def _deliver(self, worker: AttachedWorker, message: Message) -> None:
         engine = worker.engine
         if isinstance(message, ActivityAttempt):
             await activity_task.execute_attempt(engine, message)
@@ -650,9 +414,3 @@ def _no_workflows(details: RunDetails) -> NoReturn:
 
 def _plain_failure(error: BaseException) -> Failure:
     return Failure(message=str(error))
-
-
-def _ends_attempt(message: Input, token: TaskToken) -> bool:
-    if isinstance(message, ActivityRetryScheduled):
-        return message.sequence == token.sequence and message.attempt > token.attempt
-    return isinstance(message, ActivityOutcome) and message.sequence == token.sequence

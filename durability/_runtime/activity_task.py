@@ -27,7 +27,7 @@ from durability._runtime.engine import Engine
 from durability._runtime.heartbeats import Heartbeats, interval_of
 from durability._runtime.large_payloads import PayloadList
 from durability._runtime.leftovers import decode_details, encode_details, encode_failure
-from durability._runtime.ports import ActivityAttempt, TaskState, WorkflowKey
+from durability._runtime.ports import ActivityAttempt, WorkflowKey
 from durability.activity._runner import (
     ActivityCancelled,
     ActivityCompleted,
@@ -76,13 +76,16 @@ class _AttemptExecution:
             if state.next_attempt > attempt.attempt and state.attempt == attempt.attempt:
                 await self._send_next(state.next_attempt, state.next_due)
             return
-        if engine.clock() - now >= (self.record.heartbeat_timeout or start_to_close(self.record)):
+        told = await engine.large.bring_back(decode_details(state.details))
+        record = await engine.large.bring_back(self.record)
+        if engine.clock() - now >= (record.heartbeat_timeout or start_to_close(record)):
             # This process was frozen: the run may have declared the attempt lost and decided the next one.
+            # Nothing that waits may stand between here and the activity's code.
             return
-        await self._run(state, now)
+        await self._run(record, told.payloads, now)
 
-    async def _run(self, state: TaskState, started: int) -> None:
-        engine, attempt, record = self.engine, self.attempt, self.record
+    async def _run(self, record: ActivityTaskScheduled, told: list[Payload], started: int) -> None:
+        engine, attempt = self.engine, self.attempt
         cancellation = Cancellation()
         task = activity_task(
             engine.namespace,
@@ -90,12 +93,12 @@ class _AttemptExecution:
             attempt.run_id,
             attempt.workflow_type,
             record.task_queue,
-            await engine.large.bring_back(record),
+            record,
             attempt=attempt.attempt,
             scheduled=attempt.scheduled,
             started=started,
             current_scheduled=attempt.due,
-            heartbeat_details=(await engine.large.bring_back(decode_details(state.details))).payloads,
+            heartbeat_details=told,
         )
 
         async def heartbeat(details: list[Payload]) -> None:

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 from durability._core import history
 from durability._core.encoding import decode_delta, encode_delta
 from durability._core.history import FORMAT, Delta, Input, closes
-from durability._core.run import PYTHON, Run, effective
+from durability._core.run import PYTHON, Run, acceptable, effective
 from durability._runtime.dispatch import Decision, decisions
 from durability._runtime.frontend import Status
-from durability._runtime.gateway import first_head, waiting_messages
 from durability._runtime.identifiers import successor_run_id
+from durability._runtime.inbox import waiting_messages
 from durability._runtime.outcomes import report_to_parent, status_of, stored_outcome
 from durability._runtime.ports import FencedError, Head, Settlement, WorkflowKey
+from durability._runtime.starting import first_head
 from durability._runtime.succession import note_retry_state, successor_of
 from durability._runtime.workflow_payloads import WorkflowPayloads
 
@@ -69,7 +70,8 @@ async def replay(
         return None
     await payloads.replay(run, recorded[:-1])
     known = set(map(identity, last[1].inputs))
-    if any(identity(message) not in known and run.accepts(message) for _, message in waiting_messages(head)):
+    come = [m for _, m in waiting_messages(head) if identity(m) not in known and run.accepts(m)]
+    if len(acceptable([*last[1].inputs, *come])) > len(last[1].inputs):
         run.last = last[0]
         run.time = max(run.time, last[1].time)  # its timers have fired: time does not go back
         return last[1].inputs
@@ -197,7 +199,7 @@ async def end_unseen(task: WorkflowTask, error: Exception) -> bool:
     head = task.head
     if not head.open:
         return False
-    messages = [message for _, message in waiting_messages(head)]
+    messages = acceptable([message for _, message in waiting_messages(head)])
     if not any(isinstance(message, history.WorkflowExecutionTerminated) for message in messages):
         return False
     bodies = await task.engine.store.deltas(task.key, head.run_id)

@@ -108,6 +108,28 @@ class EagerActivities:
         """Ask an attempt that is under way here to stop."""
         self._running[sequence][2].request()
 
+    async def wait_for_news(self, patience: int | None) -> bool:
+        """Wait until an attempt has ended, at most ``patience`` milliseconds. True if one has.
+
+        Somebody else who wants the run ends the wait as well.
+        """
+        if self.news:
+            return True
+        self.changed.clear()
+        busy = self.busy
+        changed = asyncio.ensure_future(self.changed.wait())
+        waits: set[asyncio.Future[object]] = {changed}  # type: ignore[arg-type]
+        if patience is not None:
+            waits.add(asyncio.ensure_future(self.engine.sleep(patience / 1000)))
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        # Others that end in the same turn of the loop share the next delta.
+        await asyncio.sleep(0)
+        return bool(self.news) or (busy and not self.busy)
+
     async def stop(self) -> None:
         """End everything at once, without outcomes: the invocation is over."""
         tasks = [task for _, task, _ in self._running.values()]
@@ -209,9 +231,12 @@ class EagerActivities:
         pause = activity.due - engine.clock()
         if pause > 0:
             await engine.sleep(pause / 1000)
+        told = await engine.large.bring_back(await self._details(run, activity, attempt))
+        record = await engine.large.bring_back(record)
         started = engine.clock()
         if 0 < activity.deadline <= started:
             # This process was frozen: somebody else may have declared the attempt lost and begun the next one.
+            # Nothing that waits may stand between here and the activity's code.
             self._over(record.sequence, attempt)
             return
         assert run.started is not None
@@ -221,12 +246,12 @@ class EagerActivities:
             run.run_id,
             run.started.workflow_type,
             run.started.task_queue,
-            await engine.large.bring_back(record),
+            record,
             attempt=attempt,
             scheduled=activity.scheduled,
             started=started,
             current_scheduled=activity.due,
-            heartbeat_details=(await engine.large.bring_back(await self._details(run, activity, attempt))).payloads,
+            heartbeat_details=told.payloads,
         )
         result = await engine.runner.run(
             task, heartbeat=self._heartbeat(run, record.sequence, attempt, cancellation), cancellation=cancellation

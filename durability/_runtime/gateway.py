@@ -7,19 +7,18 @@ covered by the reconciler: the mark is set, and a run that stays awake for too l
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from durability._core import history
-from durability._core.encoding import decode_command, decode_delta, decode_input, encode_input
+from durability._core.encoding import decode_command, decode_delta
 from durability._core.event_count import EventCounter
 from durability._core.history import Delta, Input, closes
 from durability._core.payload import Payload
 from durability._core.run import effective
-from durability._runtime import queries, updates
+from durability._runtime import deliveries, queries, updates
 from durability._runtime.describe import describe_head, note_changes, pending_activities
 from durability._runtime.frontend import (
     ActivityReport,
@@ -29,18 +28,17 @@ from durability._runtime.frontend import (
     Page,
     Started,
     StartRequest,
-    Status,
     UpdateRequest,
     UpdateStage,
     UpdateState,
 )
 from durability._runtime.identifiers import new_run_id
+from durability._runtime.inbox import inbox_name, waiting_messages
 from durability._runtime.large_payloads import IN_THE_TABLE, LargePayloads, refuse_references
 from durability._runtime.outcomes import outcome_of
 from durability._runtime.ports import (
     Clock,
     Head,
-    HeadRecord,
     HistoryStore,
     ItemTooLargeError,
     Sleep,
@@ -48,6 +46,7 @@ from durability._runtime.ports import (
     WorkflowInvoker,
     WorkflowKey,
 )
+from durability._runtime.starting import Start, check_policies
 from durability._runtime.validation import (
     check_identifier,
     check_memo,
@@ -59,18 +58,11 @@ from durability._runtime.validation import (
 from durability.exceptions import WorkflowAlreadyStartedError
 from durability.service import RPCError, RPCStatusCode
 
-ALLOW_DUPLICATE_FAILED_ONLY: Final = 2
-REJECT_DUPLICATE: Final = 3
-TERMINATE_IF_RUNNING: Final = 4
-CONFLICT_USE_EXISTING: Final = 2
-CONFLICT_TERMINATE_EXISTING: Final = 3
-
 _NO_REASON: Final = "terminated by user via frontend"
 """What Temporal's server notes as the reason of a termination that was given none."""
 _ANSWERS_AT_ONCE: Final = 0.02
 _LONGEST_PAUSE: Final = 1.0
 _LONGEST_PAUSE_OF_UPDATES: Final = 5.0
-_BUSY_ATTEMPTS: Final = 40
 _ENDS_WITHIN: Final = 10.0
 
 
@@ -97,7 +89,7 @@ class Gateway:
         check_payloads("the signal's arguments", request.signal_arguments)
         check_memo(request.memo)
         refuse_references(request)
-        _check_policies(request)
+        check_policies(request)
         return await self.start_as(request, parent=None, root=None, wake=wake)
 
     async def start_as(
@@ -110,161 +102,23 @@ class Gateway:
     ) -> Started:
         """Start a run, as a child of ``parent`` if that is given."""
         run_id = new_run_id(self.clock())
+        start = Start(self, request, run_id, parent, root)
         if not self.large.must_move(request, self.namespace, run_id):
-            return await self._start(request, run_id, parent, root, wake)
-        started: Started | None = None
+            return await start.carry_out(wake=wake)
         try:
-            started = await self._start(request, run_id, parent, root, wake)
-        finally:
-            if started is None or started.run_id != run_id:
-                with suppress(Exception):  # what is left behind does no harm; the outcome of the start counts
-                    await self.large.forget(self.namespace, run_id)
+            started = await start.carry_out(wake=wake)
+        except WorkflowAlreadyStartedError:
+            await self._forget_quietly(run_id)
+            raise
+        # After any other error the run may be there.
+        if started.run_id != run_id:
+            await self._forget_quietly(run_id)
         return started
 
-    async def _start(
-        self,
-        request: StartRequest,
-        run_id: str,
-        parent: history.ExecutionReference | None,
-        root: history.ExecutionReference | None,
-        wake: bool,
-    ) -> Started:
-        start_delay = self._start_delay(request)
-        run_id = new_run_id(self.clock())
-        for attempt in range(_BUSY_ATTEMPTS):
-            head = await self._first_head(request, run_id, parent, root, start_delay)
-            try:
-                existing = await self.store.create(head)
-            except ItemTooLargeError as error:
-                raise RPCError(
-                    f"the arguments of workflow {request.workflow_id!r} are too large to be stored: {error}",
-                    RPCStatusCode.INVALID_ARGUMENT,
-                    b"",
-                ) from error
-            if existing is not None:
-                if existing.request_id == request.request_id:
-                    await self._wake_again(existing)
-                    first_run_id = existing.record.first_run_id or existing.run_id
-                    return Started(
-                        workflow_id=request.workflow_id, run_id=first_run_id, existing=True, first_run_id=first_run_id
-                    )
-                decision = await self._resolve_conflict(request, existing, run_id)
-                if decision is not None:
-                    return decision
-                if not existing.open and not existing.awake:
-                    existing = await self.store.replace(head, existing, existing)
-                if existing is not None:
-                    await self.sleep(min(_LONGEST_PAUSE, _ANSWERS_AT_ONCE * 2**attempt))
-                    continue
-            if wake:
-                await self._wake(head)
-            return Started(workflow_id=request.workflow_id, run_id=head.run_id)
-        raise RPCError(
-            f"workflow {request.workflow_id!r} kept changing while it was to be started: try again",
-            RPCStatusCode.UNAVAILABLE,
-            b"",
-        )
-
-    def _start_delay(self, request: StartRequest) -> int:
-        """How long the first workflow task is to wait: a cron schedule's first time is waited for as any other."""
-        if not request.cron_schedule:
-            return request.start_delay
-        if request.start_delay:
-            raise RPCError(
-                "start_delay and cron_schedule cannot be combined: use only one", RPCStatusCode.INVALID_ARGUMENT, b""
-            )
-        from durability._runtime.cron import delay_until_next  # not needed by those who have no schedule
-
-        now = self.clock()
-        return delay_until_next(request.cron_schedule, now, now)
-
-    async def _first_head(
-        self,
-        request: StartRequest,
-        run_id: str,
-        parent: history.ExecutionReference | None,
-        root: history.ExecutionReference | None,
-        start_delay: int,
-    ) -> Head:
-        now = self.clock()
-        started = history.WorkflowExecutionStarted(
-            time=now,
-            key=request.request_id,
-            workflow_type=request.workflow_type,
-            task_queue=request.task_queue,
-            arguments=request.arguments,
-            headers=request.headers,
-            memo={key: value for key, value in request.memo.items() if not _is_null(value)},
-            search_attributes=request.search_attributes,
-            execution_timeout=request.execution_timeout,
-            run_timeout=request.run_timeout,
-            task_timeout=request.task_timeout,
-            retry_policy=request.retry_policy,
-            cron_schedule=request.cron_schedule,
-            start_delay=start_delay,
-            parent=parent,
-            root=root,
-            first_run_id=run_id,
-            identity=request.identity,
-            priority=request.priority,
-            static_summary=request.static_summary,
-            static_details=request.static_details,
-            execution_deadline=now + start_delay + request.execution_timeout if request.execution_timeout else 0,
-        )
-        started = await self.large.put_away(started, self.namespace, run_id)
-        messages: dict[str, Input] = {"start": started}
-        if request.signal_name:
-            signal = history.WorkflowExecutionSignaled(
-                time=now,
-                key=f"s:{request.request_id}",
-                name=request.signal_name,
-                arguments=request.signal_arguments,
-                headers=request.headers,
-                identity=request.identity,
-            )
-            messages[signal.key] = await self.large.put_away(signal, self.namespace, run_id)
-        return first_head(WorkflowKey(self.namespace, request.workflow_id), run_id, started, messages, now)
-
-    async def _resolve_conflict(self, request: StartRequest, existing: Head, run_id: str) -> Started | None:
-        """Apply the id policies to a head that is there. None: the way is clear, or will be in a moment."""
-        if existing.open:
-            terminate = (
-                request.id_conflict_policy == CONFLICT_TERMINATE_EXISTING
-                or request.id_reuse_policy == TERMINATE_IF_RUNNING
-            )
-            if terminate:
-                told = json.dumps(f"terminated by new runID: {run_id}").encode()
-                await self.terminate(
-                    request.workflow_id,
-                    existing.run_id,
-                    reason="TerminateIfRunning WorkflowIdReusePolicy",
-                    details=[Payload({"encoding": b"json/plain"}, told)],
-                )
-                return None
-            if request.id_conflict_policy == CONFLICT_USE_EXISTING:
-                if request.signal_name:
-                    await self.signal(
-                        request.workflow_id,
-                        existing.run_id,
-                        request.signal_name,
-                        request.signal_arguments,
-                        request_id=request.request_id,
-                        headers=request.headers,
-                        identity=request.identity,
-                    )
-                return Started(
-                    workflow_id=request.workflow_id,
-                    run_id=existing.run_id,
-                    existing=True,
-                    first_run_id=existing.record.first_run_id or existing.run_id,
-                )
-            raise WorkflowAlreadyStartedError(request.workflow_id, request.workflow_type, run_id=existing.run_id)
-        refused = request.id_reuse_policy == REJECT_DUPLICATE or (
-            request.id_reuse_policy == ALLOW_DUPLICATE_FAILED_ONLY and existing.status == Status.COMPLETED
-        )
-        if refused:
-            raise WorkflowAlreadyStartedError(request.workflow_id, request.workflow_type, run_id=existing.run_id)
-        return None
+    async def _forget_quietly(self, run_id: str) -> None:
+        """Delete what was stored for a run that was not started; what is left behind does no harm."""
+        with suppress(Exception):
+            await self.large.forget(self.namespace, run_id)
 
     # --- messages ---------------------------------------------------------------------------------------------------
 
@@ -344,55 +198,7 @@ class Gateway:
 
         With ``chain``, ``run_id`` stands for whichever run its chain has come to by continuing as new.
         """
-        if self.large.must_move(message, key.namespace, run_id or ""):
-            return await self._deliver_large(key, run_id, name, message, chain=chain)
-        return await self._deliver_small(key, run_id, name, message, chain=chain)
-
-    async def _deliver_large(
-        self, key: WorkflowKey, run_id: str | None, name: str, message: Input, *, chain: bool
-    ) -> bool:
-        """Large payloads belong to a run, so it has to be known which."""
-        head = await self.store.head(key)
-        to = run_id or (head.run_id if head is not None else "")
-        if head is None or not head.open or head.run_id != to:
-            return await self._deliver_small(key, run_id, name, message, chain=chain)  # refused, or another run's
-        kept = await self.large.put_away(message, key.namespace, to)
-        if await self._deliver_small(key, to, name, kept, chain=False):
-            return True
-        # The run has ended meanwhile. Without a run of its own the message is for the next one, if there is one.
-        after = await self.store.head(key) if run_id is None or chain else None
-        moved_on = after is not None and after.open and after.run_id != to
-        return moved_on and await self.deliver(key, run_id, name, message, chain=chain)
-
-    async def _deliver_small(
-        self, key: WorkflowKey, run_id: str | None, name: str, message: Input, *, chain: bool
-    ) -> bool:
-        now = self.clock()
-        delivery = await self.store.deliver(key, run_id, name, encode_input(message), now)
-        before = delivery.before
-        if before is None:
-            return False
-        if delivery.accepted:
-            # Who finds the message there already may have brought it and died, or not have heard the answer, before
-            # the wake-up was sent.
-            if not before.awake or name in before.inbox:
-                await self._wake(before)
-            return True
-        if await self._was_consumed(key, run_id or before.run_id, message):
-            return True
-        moved_on = before.open and before.run_id != run_id and before.record.first_run_id == run_id
-        return chain and moved_on and await self.deliver(key, before.run_id, name, message, chain=True)
-
-    async def _was_consumed(self, key: WorkflowKey, run_id: str, message: Input) -> bool:
-        """Whether a closed run has the message: its sender died, or did not hear the answer, and tries again."""
-        if not isinstance(message, history.WorkflowExecutionSignaled | history.WorkflowExecutionCancelRequested):
-            return False
-        deltas = [(sequence, decode_delta(body), len(body)) for sequence, body in await self.store.deltas(key, run_id)]
-        return any(
-            isinstance(recorded, type(message)) and recorded.key == message.key
-            for _, delta, _ in effective(deltas)
-            for recorded in delta.inputs
-        )
+        return await deliveries.deliver(self, key, run_id, name, message, chain=chain)
 
     async def _deliver_or_explain(
         self, workflow_id: str, run_id: str | None, name: str, message: Input, *, needs_open: bool = True
@@ -415,13 +221,9 @@ class Gateway:
                 raise workflow_closed()
         return accepted
 
-    async def _wake(self, head: Head) -> None:
+    async def wake(self, head: Head) -> None:
+        """Send the wake-up that is owed to a run."""
         await self.queue.send_wake_up(head.wake_up_at(0))
-
-    async def _wake_again(self, head: Head) -> None:
-        """A repeated start may be the retry of one that died before its wake-up was sent."""
-        if head.open and head.dispatched == 0 and head.awake:
-            await self._wake(head)
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -610,71 +412,3 @@ class Gateway:
         if head is None:
             raise workflow_not_found(workflow_id, run_id)
         return head
-
-
-def _is_null(payload: Payload) -> bool:
-    """Whether a value is None: a memo does not keep it."""
-    return payload.metadata.get("encoding") == b"binary/null"
-
-
-def _check_policies(request: StartRequest) -> None:
-    """Refuse policies that contradict each other; the texts are those of Temporal's server."""
-    text = ""
-    if request.id_reuse_policy == TERMINATE_IF_RUNNING and request.id_conflict_policy:
-        text = "WORKFLOW_ID_REUSE_POLICY_TERMINATE_IF_RUNNING cannot be used together with a WorkflowIDConflictPolicy"
-    elif request.id_reuse_policy == REJECT_DUPLICATE and request.id_conflict_policy == CONFLICT_TERMINATE_EXISTING:
-        text = (
-            "WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE cannot be used together with "
-            "WorkflowIdConflictPolicy WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING"
-        )
-    if text:
-        raise RPCError(f"Invalid WorkflowIDReusePolicy: {text}", RPCStatusCode.INVALID_ARGUMENT, b"")
-
-
-def first_head(
-    key: WorkflowKey,
-    run_id: str,
-    started: history.WorkflowExecutionStarted,
-    messages: dict[str, Input],
-    now: int,
-) -> Head:
-    """The head of a run that has not had a workflow task, with what is waiting for it."""
-    parent, root = started.parent, started.root
-    return Head(
-        key=key,
-        run_id=run_id,
-        workflow_type=started.workflow_type,
-        task_queue=started.task_queue,
-        status=Status.RUNNING,
-        request_id=started.key,
-        start_time=started.time,
-        record=HeadRecord(
-            memo=started.memo,
-            search_attributes=started.search_attributes,
-            parent_workflow_id=parent.workflow_id if parent else "",
-            parent_run_id=parent.run_id if parent else "",
-            parent_sequence=parent.sequence if parent else 0,
-            first_run_id=started.first_run_id,
-            execution_time=started.time + started.start_delay,
-            root_workflow_id=root.workflow_id if root else key.workflow_id,
-            root_run_id=root.run_id if root else run_id,
-            static_summary=started.static_summary,
-            static_details=started.static_details,
-        ),
-        counter=len(messages),
-        inbox={name: encode_input(message) for name, message in messages.items()},
-        awake=now,
-        attention=now,
-    )
-
-
-def waiting_messages(head: Head, *, seen: Collection[str] = ()) -> list[tuple[str, Input]]:
-    """The inbox of a head without the messages already seen, decoded, in the order of arrival."""
-    return [(name, decode_input(body)) for name, body in head.inbox.items() if name not in seen]
-
-
-def inbox_name(message: Input) -> str:
-    """The key under which an input stands in an inbox; it tells the input from all others of its run."""
-    if isinstance(message, history.ActivityRetryScheduled):
-        return f"retry:{message.sequence}:{message.attempt}"
-    return getattr(message, "key", "")

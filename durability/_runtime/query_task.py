@@ -15,7 +15,7 @@ from durability._core.run import Run
 from durability._runtime import closing
 from durability._runtime.direct import check_here
 from durability._runtime.engine import Engine
-from durability._runtime.gateway import waiting_messages
+from durability._runtime.inbox import waiting_messages
 from durability._runtime.ports import Head, WorkflowKey
 from durability._runtime.queries import QueryAnswer, WorkflowQuery
 from durability._runtime.validation import check_payloads, workflow_not_found

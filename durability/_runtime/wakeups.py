@@ -9,9 +9,13 @@ look at the table.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from durability._runtime.ports import TaskQueue, TimerService, WakeUp, WorkflowKey
 from durability._runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from durability._runtime.engine import Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +42,25 @@ class WakeUps:
             return False
         await self.at(wake_up, now)
         return True
+
+
+async def is_needed(engine: Engine, wake_up: WakeUp) -> bool:
+    """Whether a wake-up that time brought still has something to do, told from the head alone if possible."""
+    held = engine.sessions.take(wake_up.workflow_id, wake_up.run_id)
+    if held is not None:
+        engine.sessions.put(held)
+        return True
+    head = await engine.store.head(WorkflowKey(engine.namespace, wake_up.workflow_id))
+    if head is None or head.run_id != wake_up.run_id:
+        return False
+    if head.awake or head.inbox:
+        return True
+    if not head.open or not head.attention:
+        return False
+    now = engine.clock()
+    if head.attention <= now + engine.settings.early:
+        return True
+    if head.wake_up <= max(now, wake_up.due):  # this is the one, early by this clock
+        await engine.wake_ups.at(head.wake_up_at(head.attention), now)
+        await engine.store.set_wake_up(head, head.attention)
+    return False

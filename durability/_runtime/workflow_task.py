@@ -8,18 +8,12 @@ over.
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import traceback
 from dataclasses import dataclass, field
-from typing import Final
 
 import msgspec
 
 from durability._core import history
 from durability._core.encoding import decode_delta, encode_delta, encode_input
-from durability._core.errors import NondeterminismError
-from durability._core.failure import Failure
 from durability._core.history import Command, Delta, Input
 from durability._core.run import Run, effective, is_self_contained
 from durability._runtime import closing
@@ -27,16 +21,15 @@ from durability._runtime.dispatch import Decision, Dispatcher, decisions
 from durability._runtime.dispatched import DispatchedActivities
 from durability._runtime.eager import EagerActivities
 from durability._runtime.engine import Engine
-from durability._runtime.gateway import inbox_name, waiting_messages
+from durability._runtime.inbox import inbox_name, waiting_messages
 from durability._runtime.large_payloads import refers
 from durability._runtime.ports import FencedError, Head, HeadRecord, Settlement, WakeUp, WorkflowKey
 from durability._runtime.succession import check_schedules, held_until, note_retry_state
+from durability._runtime.task_failures import fail_task
 from durability._runtime.turns import Turn
 from durability._runtime.updates import PendingUpdate
-from durability._runtime.workflow_payloads import PayloadCodecError
-from durability.exceptions import ApplicationError, DurabilityError
-
-logger = logging.getLogger("durability.runtime")
+from durability._runtime.wakeups import is_needed
+from durability.exceptions import ApplicationError
 
 
 class _WorkflowTaskFailed(Exception):
@@ -109,32 +102,11 @@ class WorkflowTask:
 
     async def run_to_release(self) -> None:
         """Work until nothing is left to do, here or in this executor's eager activities."""
-        if self.wake_up.due and not await self._is_needed():
+        if self.wake_up.due and not await is_needed(self.engine, self.wake_up):
             return
         run_id = self.wake_up.run_id
         while run_id:
             run_id = await self._work_on(run_id)
-
-    async def _is_needed(self) -> bool:
-        """Whether a wake-up that time brought still has something to do, told from the head alone if possible."""
-        held = self.engine.sessions.take(self.key.workflow_id, self.wake_up.run_id)
-        if held is not None:
-            self.engine.sessions.put(held)
-            return True
-        head = await self.engine.store.head(self.key)
-        if head is None or head.run_id != self.wake_up.run_id:
-            return False
-        if head.awake or head.inbox:
-            return True
-        if not head.open or not head.attention:
-            return False
-        now = self.engine.clock()
-        if head.attention <= now + self.engine.settings.early:
-            return True
-        if head.wake_up <= max(now, self.wake_up.due):  # this is the one, early by this clock
-            await self.engine.wake_ups.at(head.wake_up_at(head.attention), now)
-            await self.engine.store.set_wake_up(head, head.attention)
-        return False
 
     async def _work_on(self, run_id: str) -> str:
         """Work on one run until it is released. Returns the id of the run that follows it here, or nothing."""
@@ -171,8 +143,17 @@ class WorkflowTask:
                 held = None
             except _WorkflowTaskFailed as failed:
                 self.run.close()
-                await self._fail_task(failed)
+                await self._fail(failed.__cause__)
                 return True, ""
+
+    async def _fail(self, error: BaseException | None) -> None:
+        """Leave what eager activities have brought in the inbox, and show the error."""
+        assert error is not None
+        for message in self._unrecorded:
+            if isinstance(message, history.ActivityOutcome | history.ActivityRetryScheduled):
+                await self._report(self.head.run_id, message)
+        self._unrecorded = []
+        await fail_task(self.engine, self.head, self.run, error)
 
     async def _go_on_in(self, successor: str) -> bool:
         """Whether the next run can be worked on here.
@@ -418,30 +399,7 @@ class WorkflowTask:
             return False
         if self._turn.waiting:
             return False
-        return await self._eager_news(patience) or (due != 0 and engine.clock() >= due)
-
-    async def _eager_news(self, patience: int | None) -> bool:
-        """Wait until an eager activity has ended, at most ``patience`` milliseconds. True if one has.
-
-        Somebody else who wants the run ends the wait as well.
-        """
-        eager = self.eager
-        if eager.news:
-            return True
-        eager.changed.clear()
-        busy = eager.busy
-        changed = asyncio.ensure_future(eager.changed.wait())
-        waits: set[asyncio.Future[object]] = {changed}  # type: ignore[arg-type]
-        if patience is not None:
-            waits.add(asyncio.ensure_future(self.engine.sleep(patience / 1000)))
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-        # Others that end in the same turn of the loop share the next delta.
-        await asyncio.sleep(0)
-        return bool(eager.news) or (busy and not eager.busy)
+        return await self.eager.wait_for_news(patience) or (due != 0 and engine.clock() >= due)
 
     async def _release(self) -> bool:
         """Let go of the run, unless something new has come. True if it is released."""
@@ -502,7 +460,7 @@ class WorkflowTask:
         if self.eager.busy and not self.run.closed:
             await self.eager.keep_details(self.run)
         while self.eager.busy or self.eager.news:
-            await self._eager_news(None)
+            await self.eager.wait_for_news(None)
             mine = False
             while self.eager.news:
                 message = self.eager.news.popleft()
@@ -510,81 +468,3 @@ class WorkflowTask:
             if mine:
                 return True
         return False
-
-    # --- failure ----------------------------------------------------------------------------------------------------
-
-    async def _fail_task(self, failed: _WorkflowTaskFailed) -> None:
-        """Show the error on the head and try again later: the code may be fixed by then."""
-        error = failed.__cause__
-        assert error is not None
-        engine = self.engine
-        settings = engine.settings
-        text = self._told(error)
-        exponent = min(self.head.task_attempts, 30)
-        backoff = min(settings.failure_backoff * 2**exponent, settings.failure_backoff_limit)
-        now = engine.clock()
-        logger.warning(
-            "Failed activation on workflow %s with ID %s and run ID %s, attempt %d, next in %.1f s",
-            self.head.workflow_type,
-            self.key.workflow_id,
-            self.head.run_id,
-            self.head.task_attempts + 1,
-            backoff / 1000,
-            exc_info=error,
-            extra={
-                "temporal_workflow": {
-                    "attempt": self.run.started.attempt if self.run.started else 1,
-                    "namespace": self.key.namespace,
-                    "run_id": self.head.run_id,
-                    "task_queue": self.head.task_queue,
-                    "workflow_id": self.key.workflow_id,
-                    "workflow_type": self.head.workflow_type,
-                },
-                "__temporal_error_identifier": "WorkflowTaskFailure",
-            },
-        )
-        for message in self._unrecorded:
-            if isinstance(message, history.ActivityOutcome | history.ActivityRetryScheduled):
-                await self._report(self.head.run_id, message)
-        self._unrecorded = []
-        engine.count("WorkflowTaskFailures", 1)
-        await engine.wake_ups.at(self.head.wake_up_at(now + backoff), now)
-        record = None if self.head.task_attempts else await self._failure_record(error, now)
-        await engine.store.fail_task(self.head, _shorten(text), now + backoff, record=record)
-
-    async def _failure_record(self, error: BaseException, now: int) -> tuple[str, bytes]:
-        """The failure as the history shows it. Only the first attempt's, as in Temporal's histories."""
-        try:
-            failure = self.engine.to_failure(error)
-            await self.engine.payloads.encode_failure(self.run, failure)
-        except Exception as conversion:  # a codec that fails may be why the task did
-            failure = Failure(message=f"Failed converting activation exception: {type(conversion).__name__}")
-        failure.message = _shorten(failure.message)
-        failure.stack_trace = _shorten(failure.stack_trace)
-        cause = _NON_DETERMINISTIC if isinstance(error, NondeterminismError) else _UNHANDLED
-        key = f"task-failed:{now}"
-        body = encode_input(history.WorkflowTaskFailed(now, key, failure, cause, self.engine.identity))
-        if len(body) > FAILURE_BYTES:
-            failure.cause = None
-            body = encode_input(history.WorkflowTaskFailed(now, key, failure, cause, self.engine.identity))
-        return key, body
-
-    def _told(self, error: BaseException) -> str:
-        """What the head is to say of a failure; not an error's message if the application has messages encoded."""
-        own = isinstance(error, DurabilityError | NondeterminismError | PayloadCodecError)
-        if own or self.engine.to_failure(error).encoded_attributes is None:
-            return "".join(traceback.format_exception(error)).strip()
-        where = "".join(traceback.format_tb(error.__traceback__))
-        return f"{where}{type(error).__name__}: the message is in the log alone, as messages of failures are encoded"
-
-
-FAILURE_TEXT: Final = 4_000
-FAILURE_BYTES: Final = 16 * 1024
-"""Of a failed workflow task in the history. It waits in the head, which every write of the head pays for."""
-_UNHANDLED: Final = 14
-_NON_DETERMINISTIC: Final = 24
-"""Numbers of Temporal's ``WorkflowTaskFailedCause``."""
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= FAILURE_TEXT else "…" + text[-FAILURE_TEXT:]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from durability.activity import ActivityCancellationDetails
 from durability.client._async_activities import AsyncActivityHandle, AsyncActivityIDReference
-from durability.client._client import Client, ClientConfig, ClientConnectConfig
+from durability.client._client import Client
+from durability.client._config import ClientConfig, ClientConnectConfig
 from durability.client._exceptions import (
     AsyncActivityCancelledError,
     RPCTimeoutOrCancelledError,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from durability.service import ConnectConfig, ServiceClient
 
 if TYPE_CHECKING:
-    from durability.client._client import ClientConfig
+    from durability.client._config import ClientConfig
 
 
 class Plugin(abc.ABC):

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-from durability._runtime.workflow_task import logger as logger
+from durability._runtime.task_failures import logger as logger

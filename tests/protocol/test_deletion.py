@@ -7,7 +7,8 @@ import dataclasses
 import pytest
 
 from durability._aws import items
-from durability._aws.dynamodb import SPILL_FROM, DynamoDBStore
+from durability._aws.dynamodb import DynamoDBStore
+from durability._aws.large_messages import SPILL_FROM
 from durability._memory.payloads import MemoryPayloadStore
 from durability._runtime.frontend import ListFilter, Status
 from durability._runtime.identifiers import new_run_id

@@ -8,7 +8,9 @@ from durability._aws.objects import S3PayloadStore
 from durability._core import history
 from durability._core.failure import ApplicationFailureInfo, Failure
 from durability._core.payload import Payload
+from durability._memory.local import LOCAL_SETTINGS, LocalCloud
 from durability._memory.payloads import MemoryPayloadStore
+from durability._runtime.frontend import StartRequest
 from durability._runtime.large_payloads import (
     IN_THE_TABLE,
     LargePayloads,
@@ -18,7 +20,7 @@ from durability._runtime.large_payloads import (
     run_prefix,
 )
 from durability._runtime.ports import PayloadStore
-from durability.exceptions import StoredPayloadError
+from durability.exceptions import StoredPayloadError, WorkflowAlreadyStartedError
 from durability.service import RPCError
 from tests.protocol.conftest import BUCKET, TwiceCaller
 
@@ -145,3 +147,38 @@ async def test_references_are_not_taken_from_clients(namespace: str) -> None:
     kept = await LargePayloads(MemoryPayloadStore(), LIMIT, 4).put_away(signal(payload(5_000)), namespace, "run")
     with pytest.raises(RPCError, match="the engine's own"):
         refuse_references(kept)
+
+
+def large_start(request_id: str) -> StartRequest:
+    return StartRequest(
+        workflow_id="w",
+        workflow_type="Order",
+        task_queue="orders",
+        arguments=[payload(LOCAL_SETTINGS.inline_limit + 1)],
+        request_id=request_id,
+    )
+
+
+async def test_a_start_that_finds_a_run_leaves_no_objects() -> None:
+    cloud = LocalCloud()
+    started = await cloud.gateway.start(large_start("first"))
+    [kept] = cloud.payload_store.objects
+    assert kept.startswith(run_prefix(cloud.namespace, started.run_id))
+    with pytest.raises(WorkflowAlreadyStartedError):
+        await cloud.gateway.start(large_start("second"))
+    assert (await cloud.gateway.start(large_start("first"))).existing
+    assert list(cloud.payload_store.objects) == [kept]
+
+
+async def test_a_start_that_fails_after_the_run_is_there_keeps_its_objects(monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud = LocalCloud()
+
+    async def unreachable(*_: object, **__: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(cloud, "send_wake_up", unreachable)
+    with pytest.raises(ConnectionError):
+        await cloud.gateway.start(large_start("first"))
+    run = await cloud.gateway.describe("w", None)
+    [kept] = cloud.payload_store.objects
+    assert kept.startswith(run_prefix(cloud.namespace, run.run_id))

@@ -7,7 +7,8 @@ import dataclasses
 
 import pytest
 
-from durability._aws.dynamodb import BODY_LIMIT, SPILL_FROM, DynamoDBStore
+from durability._aws.dynamodb import DynamoDBStore
+from durability._aws.large_messages import BODY_LIMIT, SPILL_FROM
 from durability._core.payload import Payload
 from durability._runtime.frontend import ListFilter, Status
 from durability._runtime.identifiers import new_run_id

@@ -169,4 +169,23 @@ REGRESSIONS: Final[dict[str, Scenario]] = {
         ),
         plan=Plan(seed=2681976643, faults={17: Fault.LOSE_ANSWER}),
     ),
+    "a process that was frozen while it read what an attempt had told began the next one, long given up": Scenario(
+        program=[["slow", 30]],
+        actions=(Action(at=60.0004, kind="add", value=1),),
+        plan=Plan(
+            seed=2138753986,
+            faults={3: Fault.UNAVAILABLE, 11: Fault.CRASH_BEFORE, 16: Fault.FREEZE_AFTER},
+            page_limit=300,
+        ),
+    ),
+    "a termination that left an update out was taken for superseded by it: history grew after its end": Scenario(
+        program=[["race", 5]],
+        actions=(
+            Action(at=0.0068, kind="add", value=1),
+            Action(at=0.0143, kind="add", value=2),
+            Action(at=0.0089, kind="query"),
+            Action(at=0.0089, kind="terminate"),
+        ),
+        plan=Plan(seed=743546602),
+    ),
 }

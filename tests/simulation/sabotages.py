@@ -118,7 +118,7 @@ def _never_wake() -> Any:
     async def wake(self: Gateway, head: Any) -> None:
         """The sender owes a wake-up and does not send it."""
 
-    return patch.object(Gateway, "_wake", wake)
+    return patch.object(Gateway, "wake", wake)
 
 
 def _no_reconciler() -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
@@ -192,7 +193,8 @@ async def _outcome(world: World, workflow_id: str) -> Outcome:
             world.calm = calm
             if outcome is not None:
                 return outcome
-        await asyncio.sleep(1)
+        with suppress(TimeoutError):
+            await world.change_of((key, "HEAD"), HORIZON - world.loop.time())
     raise TimeoutError(f"{workflow_id!r} is still open after {HORIZON:,.0f} s: {head}")
 
 

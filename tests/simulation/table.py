@@ -47,6 +47,8 @@ class Table:
     observers: list[Observer] = field(default_factory=list)
     partitions: dict[str, dict[str, Item]] = field(default_factory=dict)
     _past: dict[Key, list[tuple[int, Item | None]]] = field(default_factory=dict)
+    _indexed: dict[str, dict[Key, None]] = field(default_factory=lambda: {index: {} for index in INDEXES})
+    _sizes: dict[int, int] = field(default_factory=dict)
 
     def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         """Carry out a request. Raises AwsError as DynamoDB answers."""
@@ -101,7 +103,7 @@ class Table:
         page: list[Item] = []
         for item in found:
             page.append(dict(item))
-            size += item_size(item)
+            size += self._sizes[id(item)]
             if size >= self.page_limit or len(page) == limit:
                 break
         answer: dict[str, Any] = {"Items": page, "Count": len(page)}
@@ -130,8 +132,19 @@ class Table:
             raise AwsError("ValidationException", "Consistent reads are not supported on global secondary indexes", {})
         then = self.clock() - self.lag()
         hash_name, range_name = INDEXES[index]
-        past = (self._then(key, then) for key in list(self._past))
+        past = (self._then(key, then) for key in self._indexed[index])
         return [item for item in past if item is not None and hash_name in item and range_name in item]
+
+    def shows(self, index: str, before: int, since: int) -> bool:
+        """Whether any partition of an index had an entry with a range key up to a bound, at a time or after it."""
+        range_name = INDEXES[index][1]
+        for key in self._indexed[index]:
+            for written, item in reversed(self._past[key]):
+                if item is not None and range_name in item and int(item[range_name]["N"]) <= before:
+                    return True
+                if written <= since:
+                    break
+        return False
 
     def _then(self, key: Key, time: int) -> Item | None:
         for written, item in reversed(self._past.get(key, ())):
@@ -220,13 +233,18 @@ class Table:
         raise AwsError("ConditionalCheckFailedException", "The conditional request failed", response)
 
     def _write(self, key: Key, before: Item | None, after: Item | None) -> None:
-        if after is not None and item_size(after) > ITEM_LIMIT:
-            raise AwsError("ValidationException", "Item size has exceeded the maximum allowed size", {})
+        if after is not None:
+            self._sizes[id(after)] = size = item_size(after)
+            if size > ITEM_LIMIT:
+                raise AwsError("ValidationException", "Item size has exceeded the maximum allowed size", {})
         partition = self.partitions.setdefault(key[0], {})
         if after is None:
             partition.pop(key[1], None)
         else:
             partition[key[1]] = after
+            for index, (hash_name, _) in INDEXES.items():
+                if hash_name in after:
+                    self._indexed[index][key] = None
         now = self.clock()
         past = self._past.setdefault(key, [])
         past.append((now, after))

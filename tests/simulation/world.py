@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, Final, TypeVar
 
+from durability._aws import items
 from durability._aws.callers import AwsError
 from durability._aws.connect import AwsPorts, Deployment, aws_ports
 from durability._aws.handlers import activity_handler, reconciler_handler, workflow_handler
@@ -32,8 +33,9 @@ from durability._runtime.registry import WorkflowRegistry
 from durability._runtime.settings import Settings
 from durability.activity._runner import ActivityRunner
 from durability.service import RPCError, RPCStatusCode
+from tests.simulation.expressions import Item
 from tests.simulation.log import Log, Sent
-from tests.simulation.table import Table
+from tests.simulation.table import Key, Table
 
 T = TypeVar("T")
 
@@ -135,6 +137,21 @@ class Process:
         """Raise CancelledError in what runs on for a moment."""
         if self.dead:
             raise asyncio.CancelledError
+
+
+class Alone(VirtualTimeLoop):
+    """Nothing comes from outside, neither from threads nor from sockets: so the system is not asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._selector.select = self._select  # type: ignore[attr-defined]
+
+    def _select(self, timeout: float | None = None) -> list[Any]:
+        if timeout is None:
+            raise RuntimeError("nothing will ever happen again")
+        if timeout > 0:
+            self.skip(timeout)
+        return []
 
 
 _world: ContextVar[World] = ContextVar("_world")
@@ -265,7 +282,7 @@ class World:
         self.plan = plan
         self.settings = settings or Settings()
         self.random = random.Random(plan.seed)
-        self.loop = loop or VirtualTimeLoop()
+        self.loop = loop or Alone()
         self.log = Log()
         self.happened: Counter[str] = Counter()
         self.points: list[str] = []
@@ -275,12 +292,13 @@ class World:
         self.calm = False
         self.version = 1
         self.versions = versions
-        self.table = Table(self.loop.milliseconds, self._lag, plan.page_limit, [self.log.wrote])
+        self.table = Table(self.loop.milliseconds, self._lag, plan.page_limit, [self.log.wrote, self._changed])
         self.queues = {
             "workflow": Queue(self, "workflow", _BATCH),
             "activity": Queue(self, "activity", 1),
         }
         self.schedules: set[str] = set()
+        self._awaited: dict[Key, asyncio.Event] = {}
         self._activities = activities
         self._processes = 0
         self._containers: dict[str, list[Container]] = {"workflow": [], "activity": [], "reconciler": []}
@@ -333,6 +351,8 @@ class World:
     async def _reconcile(self) -> None:
         while True:
             await asyncio.sleep(RECONCILER_PERIOD)
+            if not self._anything_overdue():
+                continue
             try:
                 await self.invoke("reconciler", {})
             except Died:
@@ -340,10 +360,25 @@ class World:
             except Exception as error:  # it comes again in a minute, whatever it was
                 self.happened[f"reconciler: {type(error).__name__}"] += 1
 
+    def _anything_overdue(self) -> bool:
+        """Whether the reconciler could find anything: its other rounds are left out."""
+        latest = self.loop.milliseconds() + round(1000 * (1 + self.plan.skew)) - self.settings.overdue
+        since = self.loop.milliseconds() - round(1000 * self.plan.lag)
+        return self.table.shows(items.ATTENTION_INDEX, latest, since)
+
     def _deploy(self) -> None:
         self.version = 2
         for containers in self._containers.values():
             containers[:] = [container for container in containers if container.busy]
+
+    def _changed(self, key: Key, before: Item | None, after: Item | None) -> None:
+        if key in self._awaited:
+            self._awaited.pop(key).set()
+
+    async def change_of(self, key: Key, seconds: float) -> None:
+        """Wait until an item is written. Raises TimeoutError."""
+        async with asyncio.timeout(seconds):
+            await self._awaited.setdefault(key, asyncio.Event()).wait()
 
     def _lag(self) -> int:
         return int(self.random.random() * self.plan.lag * 1000)

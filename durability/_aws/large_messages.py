@@ -1,0 +1,51 @@
+"""Messages too large for the inbox: the head is billed whole at every update, so they get items of their own."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from durability._aws import items
+from durability._aws.items import Item, binary
+from durability._aws.requests import TableRequests, item_key
+from durability._runtime.ports import Head, ItemTooLargeError, WorkflowKey
+
+BODY_LIMIT: Final = 380_000
+"""Bytes of a body that leave room for keys and names in an item : DynamoDB allows one 409,600 bytes, names included."""
+SPILL_FROM: Final = 4_096
+"""Messages above this many bytes get an item of their own."""
+
+
+class LargeMessages:
+    """Lays down, reads and deletes the items of messages to which an inbox refers."""
+
+    def __init__(self, requests: TableRequests) -> None:
+        self._requests = requests
+
+    async def spill(self, head: Head) -> Item:
+        """The item of a new head, its large messages laid down before."""
+        item = items.head_item(head)
+        for name, body in head.inbox.items():
+            if len(body) > SPILL_FROM:
+                await self.put(head.key, head.run_id, name, body)
+                item["inbox"]["M"][name] = binary(items.POINTER)
+        return item
+
+    async def put(self, key: WorkflowKey, run_id: str, name: str, body: bytes) -> None:
+        """Lay down a message before the inbox refers to it. Raises ItemTooLargeError."""
+        if len(body) > BODY_LIMIT:
+            raise ItemTooLargeError(f"{len(body):,} bytes, the limit is {BODY_LIMIT:,}")
+        item = {**item_key(key, items.message_key(run_id, name)), "body": binary(body)}
+        await self._requests.request("put_item", Item=item)
+
+    async def bring_back(self, head: Head) -> Head:
+        """Put the messages that the inbox refers to into it."""
+        for name in head.spilled:
+            item = await self._requests.get(head.key, items.message_key(head.run_id, name))
+            if item is not None:
+                head.inbox[name] = bytes(item["body"]["B"])
+        return head
+
+    async def delete(self, head: Head, names: list[str]) -> None:
+        """Delete the items of messages that are no longer in the inbox."""
+        for name in head.spilled.intersection(names):
+            await self._requests.request("delete_item", Key=item_key(head.key, items.message_key(head.run_id, name)))

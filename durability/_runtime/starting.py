@@ -1,0 +1,238 @@
+"""Starting a run: its first head, and what the id policies say if there is one already."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from durability._core import history
+from durability._core.encoding import encode_input
+from durability._core.history import Input
+from durability._core.payload import Payload
+from durability._runtime.frontend import Started, StartRequest, Status
+from durability._runtime.ports import Head, HeadRecord, ItemTooLargeError, WorkflowKey
+from durability.exceptions import WorkflowAlreadyStartedError
+from durability.service import RPCError, RPCStatusCode
+
+if TYPE_CHECKING:
+    from durability._runtime.gateway import Gateway
+
+ALLOW_DUPLICATE_FAILED_ONLY: Final = 2
+REJECT_DUPLICATE: Final = 3
+TERMINATE_IF_RUNNING: Final = 4
+CONFLICT_USE_EXISTING: Final = 2
+CONFLICT_TERMINATE_EXISTING: Final = 3
+
+_BUSY_ATTEMPTS: Final = 40
+_FIRST_PAUSE: Final = 0.02
+_LONGEST_PAUSE: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A start under way, as a child of ``parent`` if that is given."""
+
+    gateway: Gateway
+    request: StartRequest
+    run_id: str
+    parent: history.ExecutionReference | None
+    root: history.ExecutionReference | None
+
+    async def carry_out(self, *, wake: bool) -> Started:
+        """Put the run's first head in its place, unless the id policies say otherwise; ``wake`` sends its wake-up."""
+        gateway, workflow_id = self.gateway, self.request.workflow_id
+        start_delay = self._start_delay()
+        for attempt in range(_BUSY_ATTEMPTS):
+            head = await self._first_head(start_delay)
+            existing = await self._create(head)
+            if existing is not None:
+                answer = await self._resolve_conflict(existing)
+                if answer is not None:
+                    return answer
+                if not existing.open and not existing.awake:
+                    existing = await gateway.store.replace(head, existing, existing)
+            if existing is None:
+                if wake:
+                    await gateway.wake(head)
+                return Started(workflow_id=workflow_id, run_id=head.run_id)
+            await gateway.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt))
+        raise RPCError(
+            f"workflow {workflow_id!r} kept changing while it was to be started: try again",
+            RPCStatusCode.UNAVAILABLE,
+            b"",
+        )
+
+    async def _create(self, head: Head) -> Head | None:
+        try:
+            return await self.gateway.store.create(head)
+        except ItemTooLargeError as error:
+            raise RPCError(
+                f"the arguments of workflow {self.request.workflow_id!r} are too large to be stored: {error}",
+                RPCStatusCode.INVALID_ARGUMENT,
+                b"",
+            ) from error
+
+    def _start_delay(self) -> int:
+        """How long the first workflow task is to wait: a cron schedule's first time is waited for as any other."""
+        request = self.request
+        if not request.cron_schedule:
+            return request.start_delay
+        if request.start_delay:
+            raise RPCError(
+                "start_delay and cron_schedule cannot be combined: use only one", RPCStatusCode.INVALID_ARGUMENT, b""
+            )
+        from durability._runtime.cron import delay_until_next  # not needed by those who have no schedule
+
+        now = self.gateway.clock()
+        return delay_until_next(request.cron_schedule, now, now)
+
+    async def _first_head(self, start_delay: int) -> Head:
+        gateway, request, run_id = self.gateway, self.request, self.run_id
+        now = gateway.clock()
+        started = history.WorkflowExecutionStarted(
+            time=now,
+            key=request.request_id,
+            workflow_type=request.workflow_type,
+            task_queue=request.task_queue,
+            arguments=request.arguments,
+            headers=request.headers,
+            memo={key: value for key, value in request.memo.items() if not _is_null(value)},
+            search_attributes=request.search_attributes,
+            execution_timeout=request.execution_timeout,
+            run_timeout=request.run_timeout,
+            task_timeout=request.task_timeout,
+            retry_policy=request.retry_policy,
+            cron_schedule=request.cron_schedule,
+            start_delay=start_delay,
+            parent=self.parent,
+            root=self.root,
+            first_run_id=run_id,
+            identity=request.identity,
+            priority=request.priority,
+            static_summary=request.static_summary,
+            static_details=request.static_details,
+            execution_deadline=now + start_delay + request.execution_timeout if request.execution_timeout else 0,
+        )
+        started = await gateway.large.put_away(started, gateway.namespace, run_id)
+        messages: dict[str, Input] = {"start": started}
+        if request.signal_name:
+            signal = history.WorkflowExecutionSignaled(
+                time=now,
+                key=f"s:{request.request_id}",
+                name=request.signal_name,
+                arguments=request.signal_arguments,
+                headers=request.headers,
+                identity=request.identity,
+            )
+            messages[signal.key] = await gateway.large.put_away(signal, gateway.namespace, run_id)
+        return first_head(WorkflowKey(gateway.namespace, request.workflow_id), run_id, started, messages, now)
+
+    async def _resolve_conflict(self, existing: Head) -> Started | None:
+        """What to answer about a head that is there already. None: the way is clear, or will be in a moment."""
+        request = self.request
+        if existing.request_id == request.request_id:
+            return await self._repeated(existing)
+        if existing.open:
+            return await self._resolve_open(existing)
+        refused = request.id_reuse_policy == REJECT_DUPLICATE or (
+            request.id_reuse_policy == ALLOW_DUPLICATE_FAILED_ONLY and existing.status == Status.COMPLETED
+        )
+        if refused:
+            raise WorkflowAlreadyStartedError(request.workflow_id, request.workflow_type, run_id=existing.run_id)
+        return None
+
+    async def _repeated(self, existing: Head) -> Started:
+        """The start has been carried out before: perhaps by one that died before it sent the wake-up."""
+        if existing.open and existing.dispatched == 0 and existing.awake:
+            await self.gateway.wake(existing)
+        first_run_id = existing.record.first_run_id or existing.run_id
+        return Started(
+            workflow_id=self.request.workflow_id, run_id=first_run_id, existing=True, first_run_id=first_run_id
+        )
+
+    async def _resolve_open(self, existing: Head) -> Started | None:
+        gateway, request = self.gateway, self.request
+        if request.id_conflict_policy == CONFLICT_TERMINATE_EXISTING or request.id_reuse_policy == TERMINATE_IF_RUNNING:
+            told = json.dumps(f"terminated by new runID: {self.run_id}").encode()
+            await gateway.terminate(
+                request.workflow_id,
+                existing.run_id,
+                reason="TerminateIfRunning WorkflowIdReusePolicy",
+                details=[Payload({"encoding": b"json/plain"}, told)],
+            )
+            return None
+        if request.id_conflict_policy != CONFLICT_USE_EXISTING:
+            raise WorkflowAlreadyStartedError(request.workflow_id, request.workflow_type, run_id=existing.run_id)
+        if request.signal_name:
+            await gateway.signal(
+                request.workflow_id,
+                existing.run_id,
+                request.signal_name,
+                request.signal_arguments,
+                request_id=request.request_id,
+                headers=request.headers,
+                identity=request.identity,
+            )
+        return Started(
+            workflow_id=request.workflow_id,
+            run_id=existing.run_id,
+            existing=True,
+            first_run_id=existing.record.first_run_id or existing.run_id,
+        )
+
+
+def _is_null(payload: Payload) -> bool:
+    """Whether a value is None: a memo does not keep it."""
+    return payload.metadata.get("encoding") == b"binary/null"
+
+
+def check_policies(request: StartRequest) -> None:
+    """Refuse policies that contradict each other; the texts are those of Temporal's server."""
+    text = ""
+    if request.id_reuse_policy == TERMINATE_IF_RUNNING and request.id_conflict_policy:
+        text = "WORKFLOW_ID_REUSE_POLICY_TERMINATE_IF_RUNNING cannot be used together with a WorkflowIDConflictPolicy"
+    elif request.id_reuse_policy == REJECT_DUPLICATE and request.id_conflict_policy == CONFLICT_TERMINATE_EXISTING:
+        text = (
+            "WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE cannot be used together with "
+            "WorkflowIdConflictPolicy WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING"
+        )
+    if text:
+        raise RPCError(f"Invalid WorkflowIDReusePolicy: {text}", RPCStatusCode.INVALID_ARGUMENT, b"")
+
+
+def first_head(
+    key: WorkflowKey,
+    run_id: str,
+    started: history.WorkflowExecutionStarted,
+    messages: dict[str, Input],
+    now: int,
+) -> Head:
+    """The head of a run that has not had a workflow task, with what is waiting for it."""
+    parent, root = started.parent, started.root
+    return Head(
+        key=key,
+        run_id=run_id,
+        workflow_type=started.workflow_type,
+        task_queue=started.task_queue,
+        status=Status.RUNNING,
+        request_id=started.key,
+        start_time=started.time,
+        record=HeadRecord(
+            memo=started.memo,
+            search_attributes=started.search_attributes,
+            parent_workflow_id=parent.workflow_id if parent else "",
+            parent_run_id=parent.run_id if parent else "",
+            parent_sequence=parent.sequence if parent else 0,
+            first_run_id=started.first_run_id,
+            execution_time=started.time + started.start_delay,
+            root_workflow_id=root.workflow_id if root else key.workflow_id,
+            root_run_id=root.run_id if root else run_id,
+            static_summary=started.static_summary,
+            static_details=started.static_details,
+        ),
+        counter=len(messages),
+        inbox={name: encode_input(message) for name, message in messages.items()},
+        awake=now,
+        attention=now,
+    )
