@@ -39,8 +39,8 @@ from tests.simulation.log import Accepted, Appended
 from tests.simulation.programs import ACTIVITIES, Program
 from tests.simulation.scenario import _VERSIONS, Action, Scenario, Told, _act, _start
 from tests.simulation.search import Explorer, Figures
-from tests.simulation.steps import Bounds, Fate, Step
 from tests.simulation.stepped import SteppedWorld
+from tests.simulation.steps import Bounds, Fate, Step
 from tests.simulation.world import Died, World
 
 HORIZON: Final = 1_000.0

@@ -14,7 +14,7 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from durability._aws.callers import AwsError
@@ -25,7 +25,7 @@ from durability._runtime.settings import Settings
 from tests.simulation.log import Accepted, Appended, Begun
 from tests.simulation.steps import CONTAINERS, NOTHING, TIME, Bounds, Fate, Footprint, Step, footprint_of
 from tests.simulation.table import Item, Key
-from tests.simulation.world import NAMESPACE, RECEIVES, Container, Died, Plan, Process, Queue, World, current_process
+from tests.simulation.world import RECEIVES, Container, Died, Plan, Process, Queue, World, current_process
 
 T = TypeVar("T")
 
