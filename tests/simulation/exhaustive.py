@@ -27,6 +27,7 @@ import asyncio
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -37,8 +38,10 @@ from tests.simulation.checks import Checks, check, require
 from tests.simulation.log import Accepted, Appended
 from tests.simulation.programs import ACTIVITIES, Program
 from tests.simulation.scenario import _VERSIONS, Action, Scenario, Told, _act, _start
-from tests.simulation.stepped import Bounds, Fate, Step, SteppedWorld
-from tests.simulation.world import World
+from tests.simulation.search import Explorer, Figures
+from tests.simulation.stepped import SteppedWorld
+from tests.simulation.steps import Bounds, Fate, Step
+from tests.simulation.world import Died, World
 
 HORIZON: Final = 1_000.0
 """Virtual seconds within which everything must be over."""
@@ -46,7 +49,6 @@ PROMPT: Final = 130.0
 """Virtual seconds within which an accepted message is consumed: two rounds of the reconciler, and a moment."""
 CLIENT_AWAY: Final = 3 * PROMPT
 """Virtual seconds for which a client that died is away when nobody is to make good for it."""
-CRASHES: Final = (Fate.CRASH_BEFORE, Fate.CRASH_AFTER)
 
 
 @dataclass(frozen=True)
@@ -70,125 +72,14 @@ class Configuration:
         return Scenario(self.program, tuple(Action(0.0, "signal", number) for number in range(self.signals)))
 
 
-@dataclass
-class Figures:
-    """How much was explored.
-
-    Attributes:
-        states: Different ones.
-        transitions: Steps taken from a state for the first time.
-        executions: Worlds that were started; some ended in a state seen before.
-        finished: Those that ran to the end.
-        deepest: Steps of the longest.
-    """
-
-    states: int = 0
-    transitions: int = 0
-    executions: int = 0
-    finished: int = 0
-    deepest: int = 0
-
-    def __str__(self) -> str:
-        return (
-            f"{self.states:,} states, {self.transitions:,} transitions, {self.executions:,} executions, "
-            f"{self.finished:,} of them to the end, up to {self.deepest} choices"
-        )
-
-
-class Found(AssertionError):
-    """A violation, with the steps that lead to it."""
-
-
-@dataclass
-class _Node:
-    """A state on the path: the steps to take from it, and which of them is being taken."""
-
-    steps: list[Step]
-    asleep: frozenset[Step]
-    position: int = 0
-
-    @property
-    def step(self) -> Step:
-        return self.steps[self.position]
-
-    def asleep_after(self) -> frozenset[Step]:
-        """What need not be explored after the step that is being taken."""
-        return frozenset(s for s in {*self.asleep, *self.steps[: self.position]} if s.commutes(self.step))
-
-
-class Explorer:
-    """Depth-first search over the choices of one configuration.
-
-    Attributes:
-        reduced: Whether orders of what commutes are left out.
-        figures: How much has been explored.
-        ends: The states in which executions have ended.
-    """
-
-    def __init__(self, configuration: Configuration, *, reduced: bool = True) -> None:
-        self.configuration = configuration
-        self.reduced = reduced
-        self.figures = Figures()
-        self.ends: set[bytes] = set()
-        self._path: list[_Node] = []
-        self._depth = 0
-        self._seen: dict[bytes, frozenset[str]] = {}
-
-    def explore(self, most: int | None = None) -> Figures:
-        """Explore everything, or ``most`` executions. Raises Found."""
-        while True:
-            self._depth = 0
-            self.figures.executions += 1
-            try:
-                end = play(self.configuration, self._choose, reduced=self.reduced)
-            except Exception as error:
-                trace = "\n".join(f"  {node.step.name}" for node in self._path)
-                raise Found(f"{type(error).__name__}: {error}\nafter\n{trace}") from error
-            self.figures.finished += bool(end)
-            self.ends |= {end} if end else set()
-            self.figures.states = len(self._seen)
-            while self._path and self._path[-1].position + 1 == len(self._path[-1].steps):
-                self._path.pop()
-            if not self._path or self.figures.executions == most:
-                return self.figures
-            self._path[-1].position += 1
-            self.figures.transitions += 1
-
-    def _choose(self, world: SteppedWorld, steps: list[Step]) -> Step | None:
-        if self._depth < len(self._path):
-            node = self._path[self._depth]
-            if node.step not in steps:
-                raise RuntimeError(f"not reproducible: {node.step.name} is not among {[step.name for step in steps]}")
-        else:
-            found = self._new_node(world, steps)
-            if found is None:
-                return None
-            node = found
-            self._path.append(node)
-            self.figures.transitions += 1
-        self._depth += 1
-        self.figures.deepest = max(self.figures.deepest, self._depth)
-        return node.step
-
-    def _new_node(self, world: SteppedWorld, steps: list[Step]) -> _Node | None:
-        """The state that the path has led to; None if nothing in it is left to explore."""
-        asleep = self._path[-1].asleep_after() if self._path and self.reduced else frozenset()
-        names = frozenset(step.name for step in asleep)
-        state = world.state()
-        left = self._seen.get(state)
-        if left is None:
-            todo = [step for step in steps if step.name not in names]
-            self._seen[state] = names
-        else:
-            todo = [step for step in steps if step.name in left - names]
-            self._seen[state] = left & names
-            asleep = frozenset(step for step in asleep if step.name in left)
-        return _Node(todo, asleep) if todo else None
-
-
 def explore(configuration: Configuration, most: int | None = None) -> Figures:
     """Every execution of a configuration. Raises Found."""
-    return Explorer(configuration).explore(most)
+    return explorer(configuration).explore(most)
+
+
+def explorer(configuration: Configuration, *, reduced: bool = True) -> Explorer:
+    """A search through a configuration."""
+    return Explorer(lambda direct: play(configuration, direct, reduced=reduced), reduced=reduced)
 
 
 def play(
@@ -223,7 +114,7 @@ def play(
         clients[0].set_name("start")
         await created.wait()
         if configuration.reconciler:
-            world.spawn(world.invoke("reconciler", {}))
+            world.spawn(_reconcile(world))
         for number, action in enumerate(scenario.actions):
             clients.append(world.spawn(_act(world, action, told)))
             clients[-1].set_name(f"signal {number}")
@@ -252,6 +143,11 @@ def play(
         checks.no_activity_runs_again_after_its_result()
         checks.closed_runs_stay_closed()
     return end
+
+
+async def _reconcile(world: SteppedWorld) -> None:
+    with suppress(Died):  # and come again in a minute
+        await world.invoke("reconciler", {})
 
 
 def _closed(world: SteppedWorld) -> bool:

@@ -46,11 +46,16 @@ class Action:
 
 @dataclass(frozen=True)
 class Scenario:
-    """All there is to a run of the simulation."""
+    """All there is to a run of the simulation.
+
+    Attributes:
+        other: Whether the workflow that programs signal runs as well.
+    """
 
     program: Program
     actions: tuple[Action, ...] = ()
     plan: Plan = field(default_factory=Plan)
+    other: bool = True
 
     @property
     def expected(self) -> list[str]:
@@ -89,12 +94,14 @@ def play(scenario: Scenario) -> tuple[World, Told]:
     told = Told()
 
     async def drive(world: World) -> None:
-        await world.client(lambda gateway: _start(gateway, "other", [["sleep", 20]], [], told, "other"))
+        if scenario.other:
+            await world.client(lambda gateway: _start(gateway, "other", [["sleep", 20]], [], told, "other"))
         await world.client(lambda gateway: _start(gateway, "w", scenario.program, scenario.expected, told, "w"))
         clients = [world.spawn(_act(world, action, told)) for action in scenario.actions]
         try:
             told.outcome = await _outcome(world, "w")
-            await _outcome(world, "other")
+            if scenario.other:
+                await _outcome(world, "other")
             await asyncio.wait_for(asyncio.gather(*clients), HORIZON)
         except TimeoutError as error:
             told.stuck = str(error) or "a client waits for ever"
@@ -209,7 +216,11 @@ def scenario_of(seed: int) -> Scenario:
     plan = _random_plan(source)
     if plan.apart:
         program.append(["all", [["dispatched", value] for value in range(source.randint(1, 4))]])
-    return Scenario(program, actions, plan)
+    return Scenario(program, actions, plan, other=_mentions(program, "other"))
+
+
+def _mentions(steps: list[Any], target: str) -> bool:
+    return any(step == target or (isinstance(step, list) and _mentions(step, target)) for step in steps)
 
 
 def _random_actions(source: random.Random) -> Iterator[Action]:
@@ -238,6 +249,7 @@ def _random_plan(source: random.Random) -> Plan:
         lag=source.choice((0.0, 0.5, 5.0)),
         page_limit=source.choice((1_048_576, 1_048_576, 1_500, 300)),
         deployed_at=source.choice((0.0, 0.0, 0.0, 0.02, 2.0, 30.0)),
+        at_once=source.choice((0.0, 0.5, 0.9)),
         apart=source.choice((False, True)),
     )
 
@@ -257,9 +269,18 @@ def smaller(scenario: Scenario) -> Iterator[Scenario]:
     for number in plan.deliveries:
         rest = {n: d for n, d in plan.deliveries.items() if n != number}
         yield replace(scenario, plan=replace(plan, deliveries=rest))
-    ordinary = {"skew": 0.0, "lag": 0.0, "page_limit": 1_048_576, "deployed_at": 0.0, "apart": False, "seed": 0}
-    for name, value in ordinary.items():
-        changed = replace(plan, **{name: value})  # type: ignore[arg-type]
+    if scenario.other and not _mentions(scenario.program, "other"):
+        yield replace(scenario, other=False)
+    for plain in (
+        {"skew": 0.0},
+        {"lag": 0.0},
+        {"page_limit": 1_048_576},
+        {"deployed_at": 0.0},
+        {"at_once": 0.0},
+        {"apart": False},
+        {"seed": 0},
+    ):
+        changed = replace(plan, **plain)  # type: ignore[arg-type]
         if changed != plan:
             yield replace(scenario, plan=changed)
 

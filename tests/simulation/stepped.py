@@ -1,9 +1,9 @@
 """A deployment in which every request waits until it is told what becomes of it: nothing is left to latencies.
 
 When nothing can run, whoever directs the world is shown all that may happen next: each request that waits can be
-carried out, its process can die before or after that, its answer can be lost; a message that is sent can be delivered
-twice; time can pass. Names of processes, messages and random numbers go back to what caused them and not to the order
-in which they came about: equivalent orders lead to equal states.
+carried out, its process can die before that or before it ends, its answer can be lost; a message that is sent can be
+delivered twice; time can pass. A process is known by what it was called with and told since, a message by what it says:
+orders that differ in names alone lead to equal states.
 """
 
 from __future__ import annotations
@@ -13,66 +13,34 @@ import hashlib
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from enum import Enum
+from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from durability._aws import items
 from durability._aws.callers import AwsError
 from durability._memory.time import VirtualTimeLoop
 from durability._runtime.gateway import Gateway
-from durability._runtime.ports import WorkflowKey
 from durability._runtime.registry import WorkflowRegistry
 from durability._runtime.settings import Settings
 from tests.simulation.log import Accepted, Appended, Begun
+from tests.simulation.steps import CONTAINERS, NOTHING, TIME, Bounds, Fate, Footprint, Step, footprint_of
 from tests.simulation.table import Item, Key
-from tests.simulation.world import NAMESPACE, RECEIVES, Container, Died, Plan, Process, Queue, World, current_process
+from tests.simulation.world import RECEIVES, Container, Died, Plan, Process, Queue, World, current_process
 
 T = TypeVar("T")
 
 SHORTLY: Final = 30.0
 """Seconds: what falls due within them may come before a request that waits; the deadline of an invocation may not."""
-_HEADS: Final = (items.ATTENTION_INDEX, items.HEAD)
-
-
-class Fate(Enum):
-    """What becomes of a request."""
-
-    DONE = "done"
-    CRASH_BEFORE = "crash before"
-    CRASH_AFTER = "crash after"
-    LOST = "answer lost"
-    TWICE = "delivered twice"
-
-
-@dataclass(frozen=True)
-class Footprint:
-    """Which items a request reads and writes; a sort key of ``*`` stands for a whole partition."""
-
-    reads: frozenset[Key] = frozenset()
-    writes: frozenset[Key] = frozenset()
-
-    @property
-    def nothing(self) -> bool:
-        """Whether it touches nothing that another request could."""
-        return not self.reads and not self.writes
-
-    def meets(self, other: Footprint) -> bool:
-        """Whether it matters which of two comes first."""
-        pairs = [(self.writes, other.writes), (self.writes, other.reads), (self.reads, other.writes)]
-        return any(_overlap(a, b) for ours, theirs in pairs for a in ours for b in theirs)
-
-
-def _overlap(a: Key, b: Key) -> bool:
-    return a[0] == b[0] and (a[1] == b[1] or "*" in (a[1], b[1]))
-
-
-CONTAINERS: Final = Footprint(writes=frozenset({("containers", "*")}))
 
 
 @dataclass(eq=False)
 class Actor(Process):
-    """A process with a name that says what caused it, and all that it has been told so far."""
+    """A process, and all that it has been told so far: what it does next depends on nothing else.
+
+    Attributes:
+        name: Its own, which says what caused it.
+        told: A digest of what it was called with, and of every answer and random number that it had since, and when.
+    """
 
     name: str = ""
     told: bytes = b""
@@ -80,9 +48,9 @@ class Actor(Process):
     sent: int = 0
     drawn: int = 0
 
-    def hear(self, answer: object, time: float) -> None:
-        """Take note of an answer: what a process does next depends on nothing else."""
-        self.told = _digest(self.told, time, answer)
+    def hear(self, *what: object) -> None:
+        """Take note of something."""
+        self.told = _digest(self.told, *what)
 
 
 @dataclass(eq=False)
@@ -95,50 +63,25 @@ class Held:
     footprint: Footprint
     fates: tuple[Fate, ...]
     future: asyncio.Future[Fate]
+    told_apart: bool
 
     @property
     def name(self) -> str:
-        """Names the request in all orders of events."""
+        """Names the request to a reader."""
         return f"{self.actor.name}:{self.number} {self.operation}"
 
+    @property
+    def key(self) -> str:
+        """Names the request in all orders of events."""
+        key = f"{self.actor.told.hex()}:{self.number}"
+        return f"{key} {self.name}" if self.told_apart else key
 
-@dataclass(frozen=True)
-class Step:
-    """Something that may happen next; without a request, time passes."""
-
-    name: str
-    process: str = ""
-    footprint: Footprint = field(default_factory=Footprint)
-    fate: Fate = Fate.DONE
-
-    def commutes(self, other: Step) -> bool:
-        """Whether the two lead to the same state in either order."""
-        if not self.process or not other.process or self.process == other.process:
-            return False
-        if self.fate is not Fate.DONE and other.fate is not Fate.DONE:
-            return False
-        return not self.footprint.meets(other.footprint)
-
-
-TIME: Final = Step("time passes")
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """How much may go wrong.
-
-    Attributes:
-        faults: How many, of the kinds in ``kinds``.
-        jumps: How often time may pass while requests wait.
-        retry_after: Seconds after which a client that died tries again.
-        warm: Whether a container serves one invocation after another.
-    """
-
-    faults: int = 0
-    kinds: tuple[Fate, ...] = (Fate.CRASH_BEFORE, Fate.CRASH_AFTER)
-    jumps: int = 0
-    retry_after: float = 0.0
-    warm: bool = False
+    def step(self, fate: Fate = Fate.DONE) -> Step:
+        """What may become of it."""
+        name = self.name if fate is Fate.DONE else f"{self.name}, {fate.value}"
+        # Who dies instead touches nothing.
+        footprint = NOTHING if fate is Fate.CRASH else self.footprint
+        return Step(name, self.key, self.actor.told.hex(), footprint, fate)
 
 
 class _Loop(VirtualTimeLoop):
@@ -156,11 +99,12 @@ class _Marks(random.Random):
 
     def randbytes(self, n: int) -> bytes:
         actor = current_process()
-        name = "world"
-        if isinstance(actor, Actor):
-            actor.drawn += 1
-            name = f"{actor.name}/{actor.drawn}"
-        return hashlib.shake_128(name.encode()).digest(n)
+        if not isinstance(actor, Actor):
+            return hashlib.shake_128(b"world").digest(n)
+        actor.drawn += 1
+        drawn = hashlib.shake_128(f"{actor.name}/{actor.drawn}".encode()).digest(n)
+        actor.hear(drawn)
+        return drawn
 
 
 @dataclass(eq=False)
@@ -170,14 +114,23 @@ class _Parcel:
     name: str
     body: str
     due: float
-    copies: int = 1
     receives: int = 0
+    failures: int = 0
+
+    def state(self, now: float) -> tuple[str, float, int]:
+        """What matters of it from now on: not how often it was received, unless that is about to be too often."""
+        return self.body, max(0.0, self.due - now), self.failures
 
 
 class _Queue(Queue):
     """Delivers each message by itself: at once, when it is due, and again at once when its process died."""
 
     world: SteppedWorld
+
+    def __init__(self, world: SteppedWorld, function: str) -> None:
+        super().__init__(world, function, 1)
+        self._room = asyncio.Semaphore(world.bounds.executors) if world.bounds.executors else nullcontext()
+        self._body = ""
 
     def send(self, body: str, delay: float) -> None:
         """Accept a message."""
@@ -186,10 +139,6 @@ class _Queue(Queue):
         if isinstance(sender, Actor):
             sender.sent += 1
             name = f"{sender.name}.{sender.sent}"
-        self.deliver(name, body, delay)
-
-    def deliver(self, name: str, body: str, delay: float) -> None:
-        """Put a message where it will be received."""
         parcel = _Parcel(name, body, self.world.loop.time() + delay)
         self.world.parcels[name] = parcel
         if delay:
@@ -202,22 +151,34 @@ class _Queue(Queue):
 
     async def _serve(self, parcel: _Parcel) -> None:
         world = self.world
-        event = {"Records": [{"messageId": parcel.name, "body": parcel.body}]}
         while parcel.receives < RECEIVES:
             parcel.receives += 1
-            name = f"{parcel.name}#{parcel.receives}"
-            if world.bounds.warm:
-                await world.turn(Actor(0, "delivery", name=name), "deliver", CONTAINERS)
-            world.next_name = name
-            try:
-                answer = await world.invoke(self.function, event)
-            except Died:
-                continue
-            if not answer["batchItemFailures"]:
-                break
+            async with self._room:
+                self._check_order(parcel)
+                if await self._delivered(parcel, f"{parcel.name}#{parcel.receives}"):
+                    break
         else:
             world.dead_letters.append(parcel.name)
         del world.parcels[parcel.name]
+
+    def _check_order(self, parcel: _Parcel) -> None:
+        """Where some wait until others have been served, it must not matter which."""
+        self._body = self._body or parcel.body
+        if self.world.bounds.executors and parcel.body != self._body:
+            raise RuntimeError(f"no configuration for a bound on executors: {parcel.body} is not {self._body}")
+
+    async def _delivered(self, parcel: _Parcel, name: str) -> bool:
+        world = self.world
+        if world.bounds.warm:
+            await world.turn(Actor(0, "delivery", name=name, told=_digest(parcel.body)), "deliver", CONTAINERS)
+        world.next_name = name
+        try:
+            answer = await world.invoke(self.function, {"Records": [{"messageId": parcel.name, "body": parcel.body}]})
+        except Died:
+            return False
+        failed = bool(answer["batchItemFailures"])
+        parcel.failures += failed
+        return not failed
 
 
 class SteppedWorld(World):
@@ -226,7 +187,8 @@ class SteppedWorld(World):
     Attributes:
         direct: Chooses one of the steps that it is shown; None to go no further.
         over: Says, when nothing waits, whether everything is over.
-        reduced: Whether a request that nothing else meets is carried out before all others.
+        reduced: Whether a request that nothing else meets is carried out before all others, and only one of equal
+            processes goes on.
         ended: Set when everything is over; False if it went no further.
     """
 
@@ -259,7 +221,7 @@ class SteppedWorld(World):
         self.parcels: dict[str, _Parcel] = {}
         self.dead_letters: list[str] = []
         self.next_name = ""
-        self.queues = {name: _Queue(self, name, 1) for name in self.queues}
+        self.queues = {name: _Queue(self, name) for name in self.queues}
         self._digests: dict[Key, bytes] = {}
         self._memories: dict[Container, bytes] = {}
         self.table.observers.append(self._wrote)
@@ -293,17 +255,13 @@ class SteppedWorld(World):
 
     def steps(self, seconds: float) -> list[Step]:
         """Everything that may happen now, up to the order of what commutes with all else."""
-        self.held.sort(key=lambda held: held.name)
+        self.held.sort(key=lambda held: (held.key, held.name))
         jump = self.jumps_left > 0 and seconds <= SHORTLY
-        held = self.held if jump or not self.reduced else self._first()
-        found = [Step(one.name, one.actor.name, one.footprint) for one in held]
-        if self.faults_left:
-            found += [
-                Step(f"{one.name}, {fate.value}", one.actor.name, one.footprint, fate)
-                for one in held
-                for fate in one.fates
-                if fate in self.bounds.kinds
-            ]
+        held = self._different() if jump or not self.reduced else self._first()
+        faults = self.bounds.kinds if self.faults_left else ()
+        # What goes wrong comes first: a crash commutes with all that others do, and need not be tried after it again.
+        found = [one.step(fate) for one in held for fate in one.fates if fate in faults]
+        found += [one.step() for one in held]
         return [*found, TIME] if jump else found
 
     def _first(self) -> list[Held]:
@@ -312,15 +270,18 @@ class SteppedWorld(World):
         for held in self.held:
             if held.footprint.nothing and waiting[held.actor.name] == 1:
                 return [held]
-        return self.held
+        return self._different()
+
+    def _different(self) -> list[Held]:
+        """The requests that wait, one of those that are equal in all but the name."""
+        return list({held.key: held for held in reversed(self.held)}.values())[::-1]
 
     def _take(self, step: Step) -> None:
-        name = step.name.removesuffix(f", {step.fate.value}")
-        held = next(held for held in self.held if held.name == name)
+        held = next(held for held in self.held if held.key == step.request)
         if step.fate is not Fate.DONE:
             self.faults_left -= 1
             self.happened[step.fate.value] += 1
-        if step.fate is Fate.CRASH_BEFORE:
+        if step.fate is Fate.CRASH:
             held.future.cancel()
             held.actor.die()
         else:
@@ -330,7 +291,7 @@ class SteppedWorld(World):
         """Wait until it is this request's turn."""
         actor.requests += 1
         future: asyncio.Future[Fate] = self.loop.create_future()
-        self.held.append(Held(actor, actor.requests, operation, footprint, fates, future))
+        self.held.append(Held(actor, actor.requests, operation, footprint, fates, future, not self.reduced))
         return await future
 
     # --- requests -----------------------------------------------------------------------------------------------------
@@ -341,9 +302,7 @@ class SteppedWorld(World):
         assert isinstance(actor, Actor)
         if self.calm:
             return await self._carry_out(service, operation, parameters)
-        fates = (Fate.CRASH_BEFORE, Fate.CRASH_AFTER, Fate.LOST)
-        if service == "sqs":
-            fates += (Fate.TWICE,)
+        fates = (Fate.CRASH, Fate.LOST, Fate.TWICE) if service == "sqs" else (Fate.CRASH, Fate.LOST)
         while True:
             fate = await self.turn(
                 actor, f"{service}.{operation}", footprint_of(service, operation, parameters), *fates
@@ -355,26 +314,22 @@ class SteppedWorld(World):
                 answer = error
             if fate is Fate.TWICE:
                 await self._carry_out(service, operation, parameters)
-            if fate is Fate.CRASH_AFTER:
-                self._crash(actor)
             if fate is Fate.LOST:
-                actor.hear("nothing", self.loop.time())
+                actor.hear(self.loop.time(), "nothing")
                 continue
             if isinstance(answer, AwsError):
-                actor.hear((answer.code, answer.response), self.loop.time())
+                actor.hear(self.loop.time(), answer.code, answer.response)
                 raise answer
-            actor.hear(answer, self.loop.time())
+            actor.hear(self.loop.time(), answer)
             return answer
 
     async def point(self, name: str, effect: Callable[[], T]) -> T:
         """Something that an activity does to the world."""
         actor = current_process()
         assert isinstance(actor, Actor)
-        fate = await self.turn(actor, name, Footprint(), Fate.CRASH_BEFORE, Fate.CRASH_AFTER)
+        await self.turn(actor, name, NOTHING, Fate.CRASH)
         result = effect()
-        actor.hear(name, self.loop.time())
-        if fate is Fate.CRASH_AFTER:
-            self._crash(actor)
+        actor.hear(self.loop.time(), name)
         return result
 
     # --- processes ----------------------------------------------------------------------------------------------------
@@ -387,9 +342,17 @@ class SteppedWorld(World):
     async def run_in(self, process: Process, work: Callable[[], Awaitable[T]]) -> T:
         """Run something in a process. Raises Died."""
         assert isinstance(process, Actor)
+
+        async def to_the_end() -> T:
+            result = await work()
+            warm = self.bounds.warm and process.kind != "client"
+            if not self.calm and (self.faults_left or warm):
+                await self.turn(process, "end", CONTAINERS if warm else NOTHING, Fate.CRASH)
+            return result
+
         self.actors[process.name] = process
         try:
-            return await super().run_in(process, work)
+            return await super().run_in(process, to_the_end)
         finally:
             del self.actors[process.name]
 
@@ -401,8 +364,11 @@ class SteppedWorld(World):
         while True:
             attempt += 1
             self.next_name = f"{task.get_name()}#{attempt}"
+            process = self._new_process("client")
+            assert isinstance(process, Actor)
+            process.hear(task.get_name(), self.loop.time())
             try:
-                return await self.run_in(self._new_process("client"), lambda: call(gateway))
+                return await self.run_in(process, lambda: call(gateway))
             except Died:
                 if self.bounds.retry_after:
                     self.resting[task.get_name()] = self.loop.time() + self.bounds.retry_after
@@ -425,10 +391,9 @@ class SteppedWorld(World):
             nonlocal served
             actor = current_process()
             assert isinstance(actor, Actor)
-            actor.told = _digest(actor.told, served)
+            bodies = [record["body"] for record in event.get("Records", ())] or event
+            actor.hear(function, served, bodies, self.loop.time())
             answer = await handler(event, context)
-            if self.bounds.warm and not self.calm:
-                await self.turn(actor, "end", CONTAINERS, Fate.CRASH_BEFORE)
             served = actor.told
             self._memories[next(c for c in self._containers[function] if c.handler is serve)] = served
             return answer
@@ -436,7 +401,8 @@ class SteppedWorld(World):
         return serve
 
     def _identity(self, function: str) -> str:
-        return f"{function}/{hashlib.blake2b(self.next_name.encode(), digest_size=4).hexdigest()}"
+        """The same for all: it is recorded for those who read a history, and nothing depends on it."""
+        return function
 
     # --- states -------------------------------------------------------------------------------------------------------
 
@@ -447,18 +413,21 @@ class SteppedWorld(World):
             self._digests[key] = _digest(sorted(after.items()))
 
     def state(self) -> bytes:
-        """A digest of everything on which it depends what can happen from here, and what the checks will say of it."""
+        """A digest of everything on which it depends what can happen from here, and what the checks will say of it.
+
+        All but how much may still go wrong.
+        """
         idle = [c for containers in self._containers.values() for c in containers if not c.busy]
+        now = self.loop.time()
         return _digest(
-            self.loop.time(),
-            self.faults_left,
+            now,
             self.jumps_left,
             sorted(self._digests.items()),
-            sorted((actor.name, actor.told) for actor in self.actors.values()),
-            sorted(held.name for held in self.held),
-            sorted((parcel.name, parcel.due, parcel.receives) for parcel in self.parcels.values()),
+            sorted(actor.told for actor in self.actors.values()),
+            sorted(held.key for held in self.held),
+            sorted(parcel.state(now) for parcel in self.parcels.values()),
             sorted(self.resting.items()),
-            sorted(self.dead_letters),
+            len(self.dead_letters),
             sorted(self._memories.get(container, b"") for container in idle) if self.bounds.warm else (),
             sorted(map(_summary, self.log.entries)),
         )
@@ -481,34 +450,3 @@ def _summary(entry: object) -> str:
 
 def _digest(*parts: object) -> bytes:
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).digest()
-
-
-def footprint_of(service: str, operation: str, parameters: dict[str, Any]) -> Footprint:
-    """What a request reads and writes. Messages go into a bag: nothing that others do changes with them."""
-    if service == "scheduler":
-        return Footprint(writes=frozenset({("schedule", parameters["Name"])}))
-    if service != "dynamodb":
-        return Footprint()
-    if operation == "get_item":
-        return Footprint(reads=frozenset({_key(parameters["Key"])}))
-    if operation == "query":
-        values = parameters["ExpressionAttributeValues"]
-        if "IndexName" not in parameters:
-            partition = next(value["S"] for value in values.values() if value.get("S", "").startswith(f"{NAMESPACE}#"))
-            return Footprint(reads=frozenset({(partition, "*")}))
-        mine = values.get(":shard") == {"S": items.attention_shard(WorkflowKey(NAMESPACE, "w"))}
-        return Footprint(reads=frozenset({_HEADS}) if mine else frozenset())
-    if operation == "transact_write_items":
-        keys = {_key(entry["Put"]["Item"]) for entry in parameters["TransactItems"]}
-    elif operation == "batch_write_item":
-        [requests] = parameters["RequestItems"].values()
-        keys = {_key(*(p.get("Key") or p["Item"] for p in request.values())) for request in requests}
-    else:
-        keys = {_key(parameters["Key"] if "Key" in parameters else parameters["Item"])}
-    if any(sort == items.HEAD for _, sort in keys):
-        keys |= {_HEADS}
-    return Footprint(writes=frozenset(keys))
-
-
-def _key(item: Item) -> Key:
-    return item[items.PARTITION]["S"], item[items.SORT]["S"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.exhaustive import SMALL, Explorer, Found, explore
+from tests.simulation.exhaustive import SMALL, explore, explorer
 from tests.simulation.sabotages import sabotaged
+from tests.simulation.search import Found
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -38,13 +39,13 @@ def test_a_finding_is_reproducible() -> None:
     findings = []
     for _ in range(2):
         with sabotaged("append without its condition"), pytest.raises(Found) as found:
-            Explorer(SMALL["a signal, a crash"]).explore()
+            explorer(SMALL["a signal, a crash"]).explore()
         findings.append(str(found.value))
     assert findings[0] == findings[1]
 
 
 @pytest.mark.parametrize("name", ["two signals", "continuing as new, two signals", "a timer against a signal"])
 def test_what_is_left_out_leads_nowhere_else(name: str) -> None:
-    reduced, full = Explorer(SMALL[name]), Explorer(SMALL[name], reduced=False)
+    reduced, full = explorer(SMALL[name]), explorer(SMALL[name], reduced=False)
     assert reduced.explore().states <= full.explore().states
     assert reduced.ends == full.ends

@@ -104,6 +104,7 @@ class Plan:
         lag: Seconds by which indexes may lag behind.
         page_limit: Bytes of a query's page.
         deployed_at: Second at which version 2 of the code is deployed; 0 for never.
+        at_once: The share of requests, and of answers, that take no time.
         apart: Whether outcomes of dispatched activities lie beside the head, as if there were many.
     """
 
@@ -114,6 +115,7 @@ class Plan:
     lag: float = 0.0
     page_limit: int = 1_048_576
     deployed_at: float = 0.0
+    at_once: float = 0.0
     apart: bool = False
 
 
@@ -593,7 +595,8 @@ class World:
         raise OSError(f"{service}.{operation}: no answer")
 
     async def _latency(self, process: Process) -> None:
-        latency = self.random.choice(_LATENCIES)
+        at_once = self.plan.at_once
+        latency = 0.0 if at_once and self.random.random() < at_once else self.random.choice(_LATENCIES)
         if latency:
             await asyncio.sleep(latency)
         process.check()
