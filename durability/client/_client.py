@@ -111,7 +111,6 @@ class Client(WorkflowStarts, UpdateWithStart):
             http_connect_proxy_config=http_connect_proxy_config,
             dns_load_balancing_config=dns_load_balancing_config,
             grpc_compression=grpc_compression is not GrpcCompression.GZIP,
-            payload_limits=payload_limits,
         )
         config = ConnectConfig(
             target_host,

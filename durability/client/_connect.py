@@ -29,7 +29,7 @@ def say_ignored(call: str, **parameters: object) -> None:
     given = sorted(name for name, value in parameters.items() if value and f"{call} {name}" not in _said)
     if given:
         _said.update(f"{call} {name}" for name in given)
-        logger.info("%s ignores %s: there is no gRPC, no TLS setting and no worker here", call, ", ".join(given))
+        logger.info("%s ignores %s: there is no gRPC and no setting of TLS here", call, ", ".join(given))
 
 
 async def connect(config: ConnectConfig, namespace: str) -> Frontend:
