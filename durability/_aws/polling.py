@@ -95,6 +95,11 @@ class PollingHost:
         self._engine = engine
         self._workers: list[PolledWorker] = []
 
+    @property
+    def functions_task_queue(self) -> str:
+        """See ``WorkerHost``."""
+        return self.task_queues.own
+
     async def attach(self, worker: WorkerSpecification) -> PolledWorker:
         """See ``WorkerHost.attach``. Registers the task queue if it is not registered."""
         registry = worker.workflows

@@ -256,7 +256,7 @@ def test_only_the_workflow_function_sets_schedules_and_only_for_the_scheduler(ex
 def test_only_functions_that_sign_or_verify_read_the_secret(expanded: Template) -> None:
     roles = of_type(expanded, "AWS::IAM::Role")
     holders = {name for name, role in roles.items() if "secretsmanager:GetSecretValue" in actions(role)}
-    assert holders == {"WorkflowRole", "HttpRole"}
+    assert holders == {"WorkflowRole", "ActivityRole", "HttpRole"}
 
 
 def test_only_webhooks_and_callbacks_are_open(expanded: Template) -> None:
