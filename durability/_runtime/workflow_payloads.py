@@ -212,7 +212,11 @@ def _context(run: Run, record: Input | Command) -> SerializationContext:
         case history.ActivityOutcome():
             activity = run.activities.get(record.sequence)
             return _own_context(run) if activity is None else _activity_context(run, activity.record)
-        case history.StartChildWorkflowExecutionInitiated() | history.SignalExternalWorkflowExecutionInitiated():
+        case (
+            history.StartChildWorkflowExecutionInitiated()
+            | history.SignalExternalWorkflowExecutionInitiated()
+            | history.SignalWithStartScheduled()
+        ):
             return WorkflowSerializationContext(run.namespace, record.workflow_id)
     if isinstance(record, _CHILD_ENDS):
         child = run.children.get(record.sequence)
@@ -249,7 +253,7 @@ def _target(run: Run, command: Input | Command) -> StorageDriverWorkflowInfo:
     assert run.started is not None
     parent = run.started.parent
     match command:
-        case history.StartChildWorkflowExecutionInitiated():
+        case history.StartChildWorkflowExecutionInitiated() | history.SignalWithStartScheduled():
             return StorageDriverWorkflowInfo(
                 namespace=run.namespace, id=command.workflow_id, type=command.workflow_type
             )
