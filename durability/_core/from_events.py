@@ -27,6 +27,7 @@ from durability._core.event_fields import (
     retry_state,
     single,
 )
+from durability._core.events_json import UNREADABLE
 from durability._core.events_view import HistoryEvent
 from durability._core.history import FORMAT, Delta
 from durability._core.payload import Payload
@@ -67,14 +68,17 @@ def recorded_tasks(events: Iterable[HistoryEvent]) -> list[RecordedTask]:
     """The workflow tasks of a history.
 
     Raises:
-        ValueError: The history does not begin with the start of a workflow, or has an event that refers to nothing.
+        ValueError: The history does not begin with the start of a workflow, or has an event that refers to nothing or
+            has not the fields of its type.
     """
     reader = _Reader()
-    try:
-        for event in events:
+    for event in events:
+        try:
             reader.read(event)
-    except KeyError as error:
-        raise ValueError(f"the history is not whole: nothing has been told of {error}") from error
+        except KeyError as error:
+            raise ValueError(f"the history is not whole: nothing has been told of {error}") from error
+        except UNREADABLE as error:
+            raise ValueError(f"event {event.event_id} of the history ({event.name}) cannot be read: {error}") from error
     return reader.finish()
 
 
