@@ -453,7 +453,11 @@ class WorkflowTask:
         [message] = await self.engine.payloads.stored(self.run, [message])
         name, body = inbox_name(message), encode_input(message)
         delivery = await self.engine.store.deliver(self.key, run_id, name, body, self.engine.clock())
-        return delivery.accepted and delivery.before is not None and not delivery.before.awake
+        before = delivery.before
+        if not delivery.accepted or before is None:
+            return False
+        # What is there already was put there by a request of this executor whose answer was lost.
+        return not before.awake or name in before.inbox
 
     async def _report_as_anybody(self, run_id: str) -> bool:
         """After the release: deliver eager outcomes through the inbox. True if that makes the run ours again."""
