@@ -7,7 +7,6 @@ number.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 
@@ -23,6 +22,7 @@ from durability._runtime.frontend import StartRequest
 from durability._runtime.outcomes import report_to_parent
 from durability._runtime.ports import ActivityAttempt, WorkflowKey
 from durability._runtime.starting import CONFLICT_USE_EXISTING, TERMINATE_IF_RUNNING, already_started_text
+from durability._runtime.together import together
 from durability.exceptions import WorkflowAlreadyStartedError
 
 ALREADY_EXISTS = 1
@@ -81,7 +81,7 @@ class Dispatcher:
                         calls.append(self._request_cancel(run, command))
         if attempts:
             await self.engine.queue.send_activities(attempts)
-        news = await asyncio.gather(*calls)
+        news = await together(calls)
         return [message for message in news if message is not None]
 
     def has_work_at_close(self, run: Run, commands: Iterable[Decision], *, successor: bool) -> bool:
@@ -101,7 +101,7 @@ class Dispatcher:
                     run.child_runs[sequence] = run_id
                 case history.StartChildWorkflowExecutionFailed(sequence=sequence):
                     del run.children[sequence]
-        await asyncio.gather(*(self._close_child(run, child) for child in run.children.values()))
+        await together(self._close_child(run, child) for child in run.children.values())
         if successor:
             return
         assert run.started is not None

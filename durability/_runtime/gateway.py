@@ -47,6 +47,7 @@ from durability._runtime.ports import (
     WorkflowKey,
 )
 from durability._runtime.starting import Start, check_policies
+from durability._runtime.together import together
 from durability._runtime.validation import (
     check_identifier,
     check_memo,
@@ -391,7 +392,7 @@ class Gateway:
     async def list(self, filter: ListFilter) -> Page:
         """A page of runs, newest start first; eventually consistent."""
         heads, token = await self.store.list_runs(self.namespace, filter)
-        executions = await asyncio.gather(*(self.large.bring_back(describe_head(head)) for head in heads))
+        executions = await together(self.large.bring_back(describe_head(head)) for head in heads)
         return Page(executions=executions, next_page_token=token)
 
     async def close(self) -> None:
