@@ -158,8 +158,8 @@ def bursts(laboratory: Laboratory, progress: Progress) -> Section:
         [
             "Start to result. Results that come while nobody empties the inbox make the head grow, and DynamoDB bills "
             "the whole item for every update; results that come one after the other find it empty. From "
-            f"{Settings().apart_from} activities on, each result is laid down in an item of its own and the head does not "
-            "grow."
+            f"{Settings().apart_from} activities on, each result is laid down in an item of its own, by which the head "
+            "does not grow."
         ],
     )
 

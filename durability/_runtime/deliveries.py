@@ -61,19 +61,20 @@ class Parcel:
             if not before.awake or name in before.inbox or name == before.apart:
                 await gateway.wake(before)
             return True
-        if await self._was_consumed(run_id or before.run_id):
+        if await was_consumed(gateway, key, run_id or before.run_id, self.message):
             return True
         moved_on = before.open and before.run_id != run_id and before.record.first_run_id == run_id
         return self.chain and moved_on and await self.deliver(before.run_id)
 
-    async def _was_consumed(self, run_id: str) -> bool:
-        """Whether a closed run has the message: its sender died, or did not hear the answer, and tries again."""
-        message = self.message
-        if not isinstance(message, history.WorkflowExecutionSignaled | history.WorkflowExecutionCancelRequested):
-            return False
-        bodies = await self.gateway.store.deltas(self.key, run_id)
-        return any(
-            isinstance(recorded, type(message)) and recorded.key == message.key
-            for _, delta, _ in effective([(sequence, decode_delta(body), len(body)) for sequence, body in bodies])
-            for recorded in delta.inputs
-        )
+
+async def was_consumed(gateway: Gateway, key: WorkflowKey, run_id: str, message: Input) -> bool:
+    """Whether a closed run has the message: its sender died, or did not hear the answer, and tries again."""
+    if not isinstance(message, history.WorkflowExecutionSignaled | history.WorkflowExecutionCancelRequested):
+        return False
+    deltas = [(sequence, decode_delta(body), len(body)) for sequence, body in await gateway.store.deltas(key, run_id)]
+    return any(
+        (isinstance(recorded, type(message)) and recorded.key == message.key)
+        or (isinstance(recorded, history.WorkflowExecutionStarted) and message.key in recorded.recent_keys)
+        for _, delta, _ in effective(deltas)
+        for recorded in delta.inputs
+    )
