@@ -9,7 +9,7 @@ import re
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -73,6 +73,8 @@ class LocalCloud:
         asynchronous_retry_delay: seconds before an asynchronous invocation that failed is repeated, twice as many
             before the second time; 60 in AWS.
         log_directory: where the logs of the functions go; None for a temporary directory that `stop` removes.
+        interpose: called with each AWS address that functions are about to be told, and gives the one that they are
+            told in its place: that of a proxy which disturbs what passes.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class LocalCloud:
         maximum_concurrency: int = 32,
         asynchronous_retry_delay: float = 1.0,
         log_directory: str | Path | None = None,
+        interpose: Callable[[str], str] | None = None,
     ) -> None:
         self.template_path = Path(template)
         self.functions: dict[str, Function] = {}
@@ -106,6 +109,7 @@ class LocalCloud:
         self._enforce_permissions = enforce_permissions
         self._maximum_concurrency = maximum_concurrency
         self._asynchronous_retry_delay = asynchronous_retry_delay
+        self._interpose = interpose or str
         self._temporary = tempfile.TemporaryDirectory(prefix="durability-") if log_directory is None else None
         self.log_directory = Path(self._temporary.name if self._temporary else str(log_directory))
         self._principals = Principals()
@@ -374,8 +378,10 @@ class LocalCloud:
         self._retries = stack.retry_attempts
         for logical_id, api in stack.apis.items():
             self._doors[logical_id].routes = api.routes
+        addresses = self._backend.url, self._lambda_api.url
+        endpoints = [await asyncio.to_thread(self._interpose, address) for address in addresses]
         for spec in stack.functions.values():
-            self._add_function(spec)
+            self._add_function(spec, *endpoints)
         if self._enforce_permissions:
             await self._limit_functions(stack)
         for mapping in stack.mappings:
@@ -394,11 +400,10 @@ class LocalCloud:
         for door in self._doors.values():
             door.is_open = True
 
-    def _add_function(self, spec: FunctionSpec) -> None:
+    def _add_function(self, spec: FunctionSpec, endpoint: str, lambda_endpoint: str) -> None:
         log = FunctionLog(self.log_directory / f"{spec.logical_id}.log")
-        variables = process_environment(
-            spec, self._principals.issue(spec.logical_id, role=True), self._backend.url, self._lambda_api.url
-        )
+        credentials = self._principals.issue(spec.logical_id, role=True)
+        variables = process_environment(spec, credentials, endpoint, lambda_endpoint)
         launch = Launch(spec, self._variables | variables, self._backend.process_group, self._freeze, log)
         self.functions[spec.logical_id] = Function(spec, launch, self._maximum_concurrency)
 
