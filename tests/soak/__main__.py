@@ -10,8 +10,9 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 import httpx
 
@@ -22,15 +23,21 @@ from .application import SETTINGS
 from .disturber import Disturber
 from .faults import FaultPlan
 from .load import Load
+from .local import local_cloud
+from .ministack import ministack
 from .proxy import Proxy
 from .report import Report
-from .target import PARAMETERS, PERIOD, WORKFLOW_TIMEOUT, Target, bound, local
+from .target import PARAMETERS, PERIOD, WORKFLOW_TIMEOUT, Target, bound
 from .watch import Table, Watch, describe
 
 SECRET = "whsec_" + base64.b64encode(os.urandom(24)).decode()
 LOOK = 1.0
 LINGER = 45.0
 PROGRESS = 60.0
+TARGETS: dict[str, Callable[[Proxy, Mapping[str, str], Path], AbstractContextManager[Target]]] = {
+    "local": local_cloud,
+    "ministack": ministack,
+}
 
 
 async def soak(target: Target, arguments: argparse.Namespace, plan: FaultPlan, watch: Watch, books: Books) -> Load:
@@ -149,6 +156,7 @@ def conclude(target: Target, arguments: argparse.Namespace, plan: FaultPlan, wat
 def main(words: list[str] | None = None) -> int:
     """Run the soak; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
+    parser.add_argument("--target", choices=list(TARGETS), default="local")
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--start-every", type=float, default=4.0, help="seconds between two starts, on average")
@@ -164,8 +172,8 @@ def main(words: list[str] | None = None) -> int:
     books = Books(stock={"kettle": 10**9, "teapot": 10**9, "cup": 10**9})
     with Proxy(plan, watch.befell) as proxy, running(SECRET, books) as arguments.shop_url:
         arguments.requests = lambda: proxy.requests
-        variables: dict[str, Any] = {"SHOP_URL": arguments.shop_url, "WAREHOUSE_WEBHOOK_SECRET": SECRET}
-        with local(proxy.before, variables, arguments.output / "logs") as target:
+        variables = {"SHOP_URL": arguments.shop_url, "WAREHOUSE_WEBHOOK_SECRET": SECRET}
+        with TARGETS[arguments.target](proxy, variables, arguments.output) as target:
             print(f"soak on {target.name}: {PARAMETERS}, seed {arguments.seed}, bound {bound():.0f} s", flush=True)
             load = asyncio.run(soak(target, arguments, plan, watch, books))
             report = conclude(target, arguments, plan, watch, load)

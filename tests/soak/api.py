@@ -9,7 +9,7 @@ import random
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import httpx
 
@@ -92,13 +92,13 @@ class Api:
         text = " / ".join(str(each["message"]) for each in (failure, cause) if each.get("message"))
         return Outcome(answer["status"], answer.get("result"), text)
 
-    async def events(self, workflow_id: str) -> list[dict[str, Any]]:
-        """The history of the current run."""
+    async def events(self, workflow_id: str, run_id: str = "") -> list[dict[str, Any]]:
+        """The history of a run, by default the current one."""
         events: list[dict[str, Any]] = []
         token = ""
         while True:
-            query = f"?page_token={quote(token)}" if token else ""
-            answer = (await self.send("GET", f"{workflow_path(workflow_id)}/history{query}")).json()
+            query = urlencode({name: value for name, value in (("run_id", run_id), ("page_token", token)) if value})
+            answer = (await self.send("GET", f"{workflow_path(workflow_id)}/history?{query}")).json()
             events += answer.get("events", [])
             token = answer.get("next_page_token") or ""
             if not token:

@@ -26,11 +26,11 @@ SETTINGS = Settings(overdue=20_000)
 
 @dataclass
 class Collection:
-    """What a collector has: passed on from run to run, and its result."""
+    """What a collector has: passed on from run to run, and its result. Updates come with the run that took them."""
 
     rounds: int = 0
     signals: list[int] = field(default_factory=list)
-    updates: list[int] = field(default_factory=list)
+    updates: list[tuple[int, str]] = field(default_factory=list)
     tracking: list[str] = field(default_factory=list)
 
 
@@ -80,7 +80,7 @@ class Collector:
 
     @workflow.update
     def add(self, number: int) -> int:
-        self._collection.updates.append(number)
+        self._collection.updates.append((number, workflow.info().run_id))
         return len(self._collection.updates)
 
 

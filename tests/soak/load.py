@@ -276,7 +276,17 @@ class Load:
         self.findings.checked += 1
         if not again:
             self.findings.outcomes[f"{type(story).__name__.removesuffix('Story').lower()} {outcome.status}"] += 1
-        self.findings.blame(story.workflow_id, story.problems(outcome, self.books), events)
+        problems = story.problems(outcome, self.books)
+        histories = await self._histories(story) if problems else None
+        self.findings.blame(story.workflow_id, problems, histories)
+
+    async def _histories(self, story: Story) -> dict[str, Any]:
+        """The histories of all runs of a story, for who has to find out what happened."""
+        return {
+            run_id: await self._api.events(workflow_id, run_id)
+            for workflow_id in (story.workflow_id, *story.children)
+            for run_id in await asyncio.to_thread(self._table.runs, workflow_id)
+        }
 
     async def _delete(self, workflow_id: str, run_id: str) -> None:
         answer = await self._api.send("DELETE", f"{workflow_path(workflow_id)}?run_id={run_id}")

@@ -6,6 +6,7 @@ import asyncio
 import re
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -22,6 +23,7 @@ T = TypeVar("T")
 _CREDENTIAL = re.compile(r"Credential=[^/,\s]+/\d+/[^/]+/([^/]+)/aws4_request")
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "expect", "te", "upgrade"})
 _LATEST_REDELIVERY = 20
+_CALLERS = 256
 
 
 class Proxy:
@@ -35,6 +37,7 @@ class Proxy:
 
     def __init__(self, plan: FaultPlan, observe: Callable[[bytes, float], None] = lambda body, at: None) -> None:
         self.requests = 0
+        self._latest: OrderedDict[int, tuple[float, bytes]] = OrderedDict()
         self._plan = plan
         self._observe = observe
         self._servers: list[HttpServer] = []
@@ -55,21 +58,29 @@ class Proxy:
         self._thread.join()
         self._loop.close()
 
-    def before(self, url: str) -> str:
+    def before(self, url: str, host: str = "") -> str:
         """Stand in front of a service; gives the URL to use in its place.
 
         Args:
             url: base URL of the service.
+            host: the name that it is to be called by, for one that goes by names; then nothing is disturbed.
         """
-        return self._run(self._front(url.rstrip("/")))
+        return self._run(self._front(url.rstrip("/"), host))
 
-    async def _front(self, url: str) -> str:
+    def callers(self, seconds: float) -> dict[int, bytes]:
+        """Who has asked for something within so many seconds: the last request's body by the caller's port."""
+        since = time.monotonic() - seconds
+        return {port: body for port, (at, body) in list(self._latest.items()) if at >= since}
+
+    async def _front(self, url: str, host: str) -> str:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=3600), auto_decompress=False
             )
 
         async def answer(request: web.BaseRequest) -> web.StreamResponse:
+            if host:
+                return await self._forward(request, url, await request.read(), host)
             return await self._answer(request, url)
 
         server = HttpServer(answer)
@@ -81,7 +92,7 @@ class Proxy:
         if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")  # clients of S3 wait for it
         body = await request.read()
-        self.requests += 1
+        self._note(request, body)
         credential = _CREDENTIAL.search(request.headers.get("Authorization", ""))
         service = credential[1] if credential else "unsigned"
         operation = request.headers.get("X-Amz-Target", "").rpartition(".")[2] or request.method
@@ -106,9 +117,21 @@ class Proxy:
             self._spawn(self._forward(request, url, repeated(operation, body, delay)))
         return response
 
-    async def _forward(self, request: web.BaseRequest, url: str, body: bytes) -> web.Response:
+    def _note(self, request: web.BaseRequest, body: bytes) -> None:
+        self.requests += 1
+        if request.transport is None:
+            return
+        port = request.transport.get_extra_info("peername")[1]
+        self._latest[port] = time.monotonic(), body
+        self._latest.move_to_end(port)
+        if len(self._latest) > _CALLERS:
+            self._latest.popitem(last=False)
+
+    async def _forward(self, request: web.BaseRequest, url: str, body: bytes, host: str = "") -> web.Response:
         assert self._session is not None
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
+        if host:
+            headers["Host"] = host
         target = yarl.URL(url + request.raw_path, encoded=True)
         async with self._session.request(request.method, target, headers=headers, data=body) as answer:
             content = await answer.read()

@@ -153,7 +153,11 @@ class CollectorStory:
         if outcome.result["tracking"] != [shipment and shipment.id for shipment in shipments]:
             found.append(f"has tracking {outcome.result['tracking']}, not that of {shipments}")
         found += _heard("signals", self.signals, outcome.result["signals"])
-        found += _heard("updates", self.updates, outcome.result["updates"])
+        # An update id belongs to one run, as in Temporal: one that was sent again may come once more in the next run.
+        updates = dict.fromkeys((number, run_id) for number, run_id in outcome.result["updates"])
+        if len(updates) < len(outcome.result["updates"]):
+            found.append(f"updates came twice in one run: {outcome.result['updates']}")
+        found += _heard("updates", self.updates, list(dict.fromkeys(number for number, _ in updates)))
         return found + too_often(self.workflow_id, outcome, books)
 
 
