@@ -65,6 +65,9 @@ EVENT_TYPES: Final[Mapping[str, int]] = {
     "WorkflowExecutionUpdateRejected": 42,
     "WorkflowExecutionUpdateCompleted": 43,
     "WorkflowPropertiesModified": 46,
+    "NexusOperationScheduled": 48,
+    "NexusOperationCompleted": 50,
+    "NexusOperationFailed": 51,
 }
 """Numbers of ``temporal/api/enums/v1/event_type.proto`` by name."""
 

@@ -31,9 +31,19 @@ MESSAGE_LIMIT: Final = 300_000
 RECORD_LIMIT: Final = 100_000
 """Bytes of memo and search attributes, large values being elsewhere: they share the head's item with the inbox."""
 
-_NAMES: Final = ("workflow_id", "workflow_type", "task_queue", "activity_id", "activity_type", "name", "run_id")
+_NAMES: Final = (
+    "workflow_id",
+    "workflow_type",
+    "task_queue",
+    "activity_id",
+    "activity_type",
+    "name",
+    "signal_name",
+    "run_id",
+)
 _FOR_OTHER_RUNS: Final = (
     history.StartChildWorkflowExecutionInitiated,
+    history.SignalWithStartScheduled,
     history.SignalExternalWorkflowExecutionInitiated,
     history.WorkflowExecutionContinuedAsNew,
 )

@@ -23,7 +23,7 @@ HORIZON: Final = 40_000.0
 SETTLED: Final = 2_000.0
 """Virtual seconds after which every duplicate has come and the reconciler has been round."""
 _CONVERTER: Final = DataConverter.default.payload_converter
-_VERSIONS: Final = {
+VERSIONS: Final = {
     1: WorkflowRegistry([programs.Version1], data_converter=DataConverter.default),
     2: WorkflowRegistry([programs.Version2], data_converter=DataConverter.default),
 }
@@ -90,18 +90,18 @@ class Told:
 
 def play(scenario: Scenario) -> tuple[World, Told]:
     """Run a scenario until everything has settled."""
-    world = World(_VERSIONS, ACTIVITIES, scenario.plan)
+    world = World(VERSIONS, ACTIVITIES, scenario.plan)
     told = Told()
 
     async def drive(world: World) -> None:
         if scenario.other:
-            await world.client(lambda gateway: _start(gateway, "other", [["sleep", 20]], [], told, "other"))
-        await world.client(lambda gateway: _start(gateway, "w", scenario.program, scenario.expected, told, "w"))
-        clients = [world.spawn(_act(world, action, told)) for action in scenario.actions]
+            await world.client(lambda gateway: start(gateway, "other", [["sleep", 20]], [], told, "other"))
+        await world.client(lambda gateway: start(gateway, "w", scenario.program, scenario.expected, told, "w"))
+        clients = [world.spawn(act(world, action, told)) for action in scenario.actions]
         try:
-            told.outcome = await _outcome(world, "w")
+            told.outcome = await outcome_of(world, "w")
             if scenario.other:
-                await _outcome(world, "other")
+                await outcome_of(world, "other")
             await asyncio.wait_for(asyncio.gather(*clients), HORIZON)
         except TimeoutError as error:
             told.stuck = str(error) or "a client waits for ever"
@@ -116,9 +116,10 @@ def play(scenario: Scenario) -> tuple[World, Told]:
 # --- clients ----------------------------------------------------------------------------------------------------------
 
 
-async def _start(
+async def start(
     gateway: Gateway, workflow_id: str, program: Program, expected: list[str], told: Told, request_id: str
 ) -> None:
+    """Start a workflow that runs a program and waits for signals."""
     request = StartRequest(
         workflow_id=workflow_id,
         workflow_type="Interpreter",
@@ -130,7 +131,8 @@ async def _start(
     told.run_ids.add(started.run_id)
 
 
-async def _act(world: World, action: Action, told: Told) -> None:
+async def act(world: World, action: Action, told: Told) -> None:
+    """Do what a client does, and note what it is told."""
     await asyncio.sleep(action.at)
     try:
         match action.kind:
@@ -189,7 +191,7 @@ async def _query(world: World, told: Told) -> None:
     told.seen.append((accepted, set(seen)))
 
 
-async def _outcome(world: World, workflow_id: str) -> Outcome:
+async def outcome_of(world: World, workflow_id: str) -> Outcome:
     """How a chain of runs ended, told by the table: asking would be requests of its own."""
     key = f"default#{workflow_id}"
     while world.loop.time() < HORIZON:

@@ -86,6 +86,7 @@ class Delivery(Enum):
     TWICE = "delivered twice"
     LATE = "delivered late"
     LOST = "first receipt lost"
+    GIVEN_UP = "to the dead-letter queue"
 
 
 class Died(Exception):
@@ -226,6 +227,8 @@ class Queue:
         if delivery is Delivery.LOST:
             message.receives = 1
             delay += VISIBILITY
+        if delivery is Delivery.GIVEN_UP:
+            message.receives = RECEIVES
         world.loop.call_later(delay, self._appear, message)
         if delivery is Delivery.TWICE:
             world.loop.call_later(delay + world.random.choice((0.0, 0.001, 0.5, 40.0)), self._appear, message)
