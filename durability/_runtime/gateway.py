@@ -51,6 +51,7 @@ from durability._runtime.together import together
 from durability._runtime.validation import (
     check_identifier,
     check_memo,
+    check_metadata,
     check_payloads,
     check_run_id,
     workflow_closed,
@@ -85,9 +86,13 @@ class Gateway:
         """See ``Frontend.start``. Without ``wake``, the caller executes the first workflow task itself."""
         check_identifier("workflow id", request.workflow_id)
         check_identifier("workflow type", request.workflow_type)
+        check_identifier("task queue", request.task_queue)
         check_identifier("request id", request.request_id)
+        if request.signal_name:
+            check_identifier("signal name", request.signal_name)
         check_payloads("the arguments", request.arguments)
         check_payloads("the signal's arguments", request.signal_arguments)
+        check_metadata(request.search_attributes, request.priority)
         check_memo(request.memo)
         refuse_references(request)
         check_policies(request)
@@ -391,6 +396,10 @@ class Gateway:
 
     async def list(self, filter: ListFilter) -> Page:
         """A page of runs, newest start first; eventually consistent."""
+        if filter.workflow_id:
+            check_identifier("workflow id", filter.workflow_id)
+        if filter.workflow_type:
+            check_identifier("workflow type", filter.workflow_type)
         heads, token = await self.store.list_runs(self.namespace, filter)
         executions = await together(self.large.bring_back(describe_head(head)) for head in heads)
         return Page(executions=executions, next_page_token=token)

@@ -29,6 +29,7 @@ from durability._runtime.succession import held_until, note_retry_state
 from durability._runtime.task_failures import fail_task
 from durability._runtime.turns import Turn
 from durability._runtime.updates import PendingUpdate
+from durability._runtime.validation import check_decisions
 from durability._runtime.wakeups import is_needed
 from durability.exceptions import ApplicationError
 
@@ -296,6 +297,7 @@ class WorkflowTask:
         try:
             delta = await self._decide(inputs, engine.clock())
             check_starts(delta)
+            check_decisions(delta, self.changed_record())
         except Exception as error:
             raise _WorkflowTaskFailed from error
         assert self.run.started is not None
