@@ -265,13 +265,17 @@ class Gateway:
         deadline = self.clock() + int(wait * 1000)
         event = updates.encode(request)
         pause = _ANSWERS_AT_ONCE
+        first = answer = await self._ask_for_update(request, event)
         while True:
-            state = await self._ask_for_update(request, event)
+            state = answer.state if answer is not None else None
             left = (deadline - self.clock()) / 1000
-            if state is not None or left <= 0:
+            if state is not None or left <= 0 or (first is not None and updates.is_hopeless(first)):
                 break
             await self.sleep(min(pause, left))
             pause = min(pause * 2, _LONGEST_PAUSE_OF_UPDATES)
+            answer = await self._ask_for_update(request, event)
+        if answer is not None and answer.failed_attempts and state is None:
+            raise updates.task_fails()
         if state is None:
             return UpdateState(workflow_id=request.workflow_id, run_id="", update_id=request.update_id)
         if state.stage >= request.stage:
@@ -282,15 +286,15 @@ class Gateway:
         found.existing, found.first_run_id = state.existing, state.first_run_id
         return found
 
-    async def _ask_for_update(self, request: UpdateRequest, event: bytes) -> UpdateState | None:
-        """What has become of an update; None while no run has taken it."""
+    async def _ask_for_update(self, request: UpdateRequest, event: bytes) -> updates.UpdateAnswer | None:
+        """What a workflow function answers to an update; None while none is there that serves the run."""
         try:
             answer = await self.invoker.invoke(event, request.workflow_id)
         except RPCError as error:
             if error.status != RPCStatusCode.DEADLINE_EXCEEDED:
                 raise
             return None  # no worker is there; one may come
-        return updates.read_answer(request, answer).state
+        return updates.read_answer(request, answer)
 
     async def update_outcome(
         self, workflow_id: str, run_id: str | None, update_id: str, *, stage: UpdateStage, wait: float
