@@ -79,6 +79,7 @@ class Table:
         ScanIndexForward: bool = True,
         Limit: int | None = None,
         ExclusiveStartKey: Item | None = None,
+        ProjectionExpression: str = "",
         **more: Any,
     ) -> dict[str, Any]:
         if more:
@@ -93,7 +94,11 @@ class Table:
             positions = [_key(item) for item in found]
             start = _key(ExclusiveStartKey)
             found = found[positions.index(start) + 1 :] if start in positions else self._after(found, start)
-        return self._page(found, Limit)
+        page = self._page(found, Limit)
+        if ProjectionExpression:
+            shown = {names.get(path, path) for path in map(str.strip, ProjectionExpression.split(","))}
+            page["Items"] = [{n: value for n, value in item.items() if n in shown} for item in page["Items"]]
+        return page
 
     def _after(self, found: list[Item], start: Key) -> list[Item]:
         return [item for item in found if _key(item) > start]
