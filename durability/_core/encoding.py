@@ -20,7 +20,7 @@ DEFLATED: Final = b"\x02"
 COMPRESS_FROM: Final = 900
 """Bodies up to this many bytes are left alone: with keys and names they fit into one write unit of 1 KB as they are."""
 
-_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError)
+_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 _encoder = msgspec.msgpack.Encoder()
 _delta_decoder = msgspec.msgpack.Decoder(Delta)

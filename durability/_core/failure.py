@@ -73,6 +73,16 @@ class ChildWorkflowFailureInfo(FailureInfoRecord, tag=7):
     retry_state: int = 0
 
 
+class NexusOperationFailureInfo(FailureInfoRecord, tag=8):
+    """An operation of a Nexus endpoint failed: here, a signal-with-start of a workflow."""
+
+    scheduled_event_id: int = 0
+    endpoint: str = ""
+    service: str = ""
+    operation: str = ""
+    operation_token: str = ""
+
+
 FailureInfo = (
     ApplicationFailureInfo
     | TimeoutFailureInfo
@@ -81,6 +91,7 @@ FailureInfo = (
     | ServerFailureInfo
     | ActivityFailureInfo
     | ChildWorkflowFailureInfo
+    | NexusOperationFailureInfo
 )
 
 

@@ -32,7 +32,7 @@ from durability._runtime.frontend import (
     UpdateStage,
     UpdateState,
 )
-from durability._runtime.identifiers import new_run_id
+from durability._runtime.identifiers import new_run_id, successor_run_id
 from durability._runtime.inbox import inbox_name, waiting_messages
 from durability._runtime.large_payloads import IN_THE_TABLE, LargePayloads, refuse_references
 from durability._runtime.outcomes import outcome_of
@@ -47,6 +47,7 @@ from durability._runtime.ports import (
     WorkflowKey,
 )
 from durability._runtime.starting import Start, check_policies
+from durability._runtime.together import together
 from durability._runtime.validation import (
     check_identifier,
     check_memo,
@@ -99,11 +100,13 @@ class Gateway:
         parent: history.ExecutionReference | None,
         root: history.ExecutionReference | None,
         wake: bool = True,
+        decided: int = 0,
     ) -> Started:
-        """Start a run, as a child of ``parent`` if that is given."""
-        run_id = new_run_id(self.clock())
-        start = Start(self, request, run_id, parent, root)
-        if not self.large.must_move(request, self.namespace, run_id):
+        """Start a run, as a child of ``parent`` if that is given; for ``decided`` see ``Start``."""
+        # A decision that is carried out again must find the run that it has started before.
+        run_id = successor_run_id(request.request_id, 0, decided) if decided else new_run_id(self.clock())
+        start = Start(self, request, run_id, parent, root, decided)
+        if decided or not self.large.must_move(request, self.namespace, run_id):
             return await start.carry_out(wake=wake)
         try:
             started = await start.carry_out(wake=wake)
@@ -389,7 +392,7 @@ class Gateway:
     async def list(self, filter: ListFilter) -> Page:
         """A page of runs, newest start first; eventually consistent."""
         heads, token = await self.store.list_runs(self.namespace, filter)
-        executions = await asyncio.gather(*(self.large.bring_back(describe_head(head)) for head in heads))
+        executions = await together(self.large.bring_back(describe_head(head)) for head in heads)
         return Page(executions=executions, next_page_token=token)
 
     async def close(self) -> None:

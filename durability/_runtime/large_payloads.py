@@ -22,6 +22,7 @@ import msgspec
 from durability._core.payload import Payload, payload_size
 from durability._core.payload_fields import payloads_in, transformed
 from durability._runtime.ports import PayloadStore
+from durability._runtime.together import together
 from durability.exceptions import StoredPayloadError
 from durability.service import RPCError, RPCStatusCode
 
@@ -138,7 +139,7 @@ class LargePayloads:
             async with room:
                 return await call(payload)
 
-        return await asyncio.gather(*map(one, payloads))
+        return await together(map(one, payloads))
 
 
 IN_THE_TABLE: Final = LargePayloads(None, 0, 1)

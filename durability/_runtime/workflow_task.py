@@ -24,7 +24,8 @@ from durability._runtime.engine import Engine
 from durability._runtime.inbox import inbox_name, waiting_messages
 from durability._runtime.large_payloads import refers
 from durability._runtime.ports import FencedError, Head, HeadRecord, Settlement, WakeUp, WorkflowKey
-from durability._runtime.succession import check_schedules, held_until, note_retry_state
+from durability._runtime.starting import check_starts
+from durability._runtime.succession import held_until, note_retry_state
 from durability._runtime.task_failures import fail_task
 from durability._runtime.turns import Turn
 from durability._runtime.updates import PendingUpdate
@@ -294,7 +295,7 @@ class WorkflowTask:
         inputs = await engine.payloads.stored(self.run, inputs)
         try:
             delta = await self._decide(inputs, engine.clock())
-            check_schedules(delta)
+            check_starts(delta)
         except Exception as error:
             raise _WorkflowTaskFailed from error
         assert self.run.started is not None

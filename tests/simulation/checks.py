@@ -203,7 +203,11 @@ class Checks:
                     require((run_id, activity_id, number) in begins, f"begun before it was durable: {entry}")
                 case Created(_, _, request_id):
                     parent, _, number_text = request_id.rpartition(":")
-                    if parent in self.stored:
+                    sender, _, how = parent.rpartition(":")
+                    if how == "signal-with-start":
+                        signal = (sender, "SignalWithStartScheduled", int(number_text))
+                        require(signal in decided, f"started before it was durable: {entry}")
+                    elif parent in self.stored:
                         child = (parent, "StartChildWorkflowExecutionInitiated", int(number_text))
                         require(child in decided, f"started before it was durable: {entry}")
                 case Accepted(_, _, name):

@@ -40,6 +40,7 @@ class Plan:
         lag: Seconds by which indexes may lag behind.
         page_limit: Bytes of a query's page.
         deployed_at: Second at which version 2 of the code is deployed; 0 for never.
+        at_once: The share of requests, and of answers, that take no time.
     """
 
     seed: int = 0
@@ -49,3 +50,4 @@ class Plan:
     lag: float = 0.0
     page_limit: int = 1_048_576
     deployed_at: float = 0.0
+    at_once: float = 0.0

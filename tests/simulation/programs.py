@@ -264,6 +264,18 @@ class Interpreter:
             return "nobody"
         return "told"
 
+    async def step_summon(self, name: str, value: str) -> str:
+        """Signal a workflow that waits for just that signal, if it has to be started for it."""
+        await workflow.signal_with_start_workflow(
+            "Interpreter",
+            args=[[], [value], None],
+            id=name,
+            task_queue=workflow.info().task_queue,
+            signal="poke",
+            signal_args=value,
+        )
+        return "summoned"
+
     async def step_patched(self, value: int) -> int:
         return await self.step_eager(value)
 
@@ -357,6 +369,8 @@ def _expected(step: Step) -> Any:
             return OneOf(("timer", "signal"))
         case ["child", program]:
             return expectation(program)
+        case ["summon", *_]:
+            return "summoned"
         case ["tell", *_]:
             return OneOf(("told", "nobody"))
     raise AssertionError(step)
@@ -378,7 +392,7 @@ def random_step(source: random.Random, depth: int, target: str) -> Step:
     if depth == 0:
         kinds += ["all", "all", "child", "new", "new"]
     if target:
-        kinds += ["tell", "tell", "tell"]
+        kinds += ["tell", "tell", "tell", "summon"]
     kind = source.choice(kinds)
     match kind:
         case "flaky":
@@ -399,6 +413,8 @@ def random_step(source: random.Random, depth: int, target: str) -> Step:
             return [kind, random_program(source, depth=depth + 1, target=target)]
         case "tell":
             return [kind, target, f"t{value}-{source.randrange(10**6)}"]
+        case "summon":
+            return [kind, f"summoned-{value % 2}", f"s{value}-{source.randrange(10**6)}"]
     return [kind, value]
 
 

@@ -188,4 +188,16 @@ REGRESSIONS: Final[dict[str, Scenario]] = {
         ),
         plan=Plan(seed=743546602),
     ),
+    "one of two signals to others could not be sent, the other was under way when the function answered": Scenario(
+        program=[
+            ["eager", 20],
+            ["all", [["tell", "other", "t20-289468"], ["tell", "other", "t4-850320"], ["local", 24], ["hopeless"]]],
+        ],
+        actions=(Action(at=0.0052, kind="query"), Action(at=0.006, kind="cancel")),
+        plan=Plan(
+            seed=2728011580,
+            faults={2: Fault.FREEZE_BEFORE, 30: Fault.UNAVAILABLE, 28: Fault.UNAVAILABLE},
+            at_once=0.5,
+        ),
+    ),
 }

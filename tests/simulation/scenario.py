@@ -54,11 +54,16 @@ class Action:
 
 @dataclass(frozen=True)
 class Scenario:
-    """All there is to a run of the simulation."""
+    """All there is to a run of the simulation.
+
+    Attributes:
+        other: Whether the workflow that programs signal runs as well.
+    """
 
     program: Program
     actions: tuple[Action, ...] = ()
     plan: Plan = field(default_factory=Plan)
+    other: bool = True
 
     @property
     def expected(self) -> list[str]:
@@ -99,12 +104,14 @@ def play(scenario: Scenario) -> tuple[World, Told]:
     told = Told()
 
     async def drive(world: World) -> None:
-        await world.client(lambda gateway: start(gateway, "other", [["sleep", 20]], [], told, "other"))
+        if scenario.other:
+            await world.client(lambda gateway: start(gateway, "other", [["sleep", 20]], [], told, "other"))
         await world.client(lambda gateway: start(gateway, "w", scenario.program, scenario.expected, told, "w"))
         clients = [world.spawn(act(world, action, told)) for action in scenario.actions]
         try:
             told.outcome = await outcome_of(world, "w")
-            await outcome_of(world, "other")
+            if scenario.other:
+                await outcome_of(world, "other")
             await asyncio.wait_for(asyncio.gather(*clients), HORIZON)
         except TimeoutError as error:
             told.stuck = str(error) or "a client waits for ever"
@@ -242,7 +249,11 @@ def scenario_of(seed: int) -> Scenario:
     if source.random() < 0.2:
         program = programs.with_large_payloads(program, source)
         actions = tuple(replace(action, large=action.kind == "signal" and source.random() < 0.5) for action in actions)
-    return Scenario(program, actions, plan)
+    return Scenario(program, actions, plan, other=_mentions(program, "other"))
+
+
+def _mentions(steps: list[Any], target: str) -> bool:
+    return any(step == target or (isinstance(step, list) and _mentions(step, target)) for step in steps)
 
 
 def _random_actions(source: random.Random) -> Iterator[Action]:
@@ -271,6 +282,7 @@ def _random_plan(source: random.Random) -> Plan:
         lag=source.choice((0.0, 0.5, 5.0)),
         page_limit=source.choice((1_048_576, 1_048_576, 1_500, 300)),
         deployed_at=source.choice((0.0, 0.0, 0.0, 0.02, 2.0, 30.0)),
+        at_once=source.choice((0.0, 0.5, 0.9)),
     )
 
 
@@ -289,7 +301,16 @@ def smaller(scenario: Scenario) -> Iterator[Scenario]:
     for number in plan.deliveries:
         rest = {n: d for n, d in plan.deliveries.items() if n != number}
         yield replace(scenario, plan=replace(plan, deliveries=rest))
-    for plain in ({"skew": 0.0}, {"lag": 0.0}, {"page_limit": 1_048_576}, {"deployed_at": 0.0}, {"seed": 0}):
+    if scenario.other and not _mentions(scenario.program, "other"):
+        yield replace(scenario, other=False)
+    for plain in (
+        {"skew": 0.0},
+        {"lag": 0.0},
+        {"page_limit": 1_048_576},
+        {"deployed_at": 0.0},
+        {"at_once": 0.0},
+        {"seed": 0},
+    ):
         changed = replace(plan, **plain)  # type: ignore[arg-type]
         if changed != plan:
             yield replace(scenario, plan=changed)

@@ -445,7 +445,8 @@ class World:
         raise OSError(f"{service}.{operation}: no answer")
 
     async def _latency(self, process: Process) -> None:
-        latency = self.random.choice(LATENCIES)
+        at_once = self.plan.at_once
+        latency = 0.0 if at_once and self.random.random() < at_once else self.random.choice(LATENCIES)
         if latency:
             await asyncio.sleep(latency)
         process.check()
