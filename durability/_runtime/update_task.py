@@ -43,6 +43,7 @@ async def _answer(engine: Engine, request: UpdateRequest, deadline: int) -> Upda
             identity=request.identity,
         ),
         request.run_id,
+        request.stage,
     )
     key = WorkflowKey(engine.namespace, request.workflow_id)
     while True:

@@ -51,12 +51,19 @@ class PendingUpdate:
     Attributes:
         message: What the run is to consume.
         run_id: The only run that may take it; empty for whichever is current.
+        stage: How far it has to come for its caller to be answered.
         state: What has become of it, as far as this executor knows; None while no run has taken it.
     """
 
     message: history.WorkflowExecutionUpdateAdmitted
     run_id: str = ""
+    stage: UpdateStage = UpdateStage.COMPLETED
     state: UpdateState | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Whether its caller waits for nothing more."""
+        return self.state is not None and self.state.stage >= self.stage
 
     def is_for(self, run_id: str) -> bool:
         """Whether a run is to be offered the update."""

@@ -390,6 +390,8 @@ class WorkflowTask:
 
     async def _wait_here(self) -> bool:
         """Wait for what will come in a moment. True if something may have come."""
+        if self.update is not None and self.update.answered:
+            return False
         engine = self.engine
         now = engine.clock()
         due = self.next_due()

@@ -76,6 +76,12 @@ class Account:
         raise ApplicationError("refused", type="Refused")
 
     @workflow.update
+    async def deposit_in_a_moment(self, amount: int) -> int:
+        await asyncio.sleep(0.5)
+        self.balance += amount
+        return self.balance
+
+    @workflow.update
     def close(self) -> str:
         self.open = False
         return "closed"
@@ -193,6 +199,18 @@ def test_an_update_that_takes_time() -> None:
         again: WorkflowUpdateHandle[int] = handle.get_update_handle_for(Account.deposit_doubled, "slow")
         assert await again.result() == 42
         assert await handle.execute_update(Account.deposit_doubled, 1) == 44
+
+    run(scenario)
+
+
+def test_an_answer_does_not_wait_for_a_timer_of_the_workflow() -> None:
+    async def scenario(client: Client, cloud: MemoryCloud) -> None:
+        handle = await opened(client)
+        late = await handle.start_update(Account.deposit_in_a_moment, 7, wait_for_stage=WorkflowUpdateStage.ACCEPTED)
+        before = asyncio.get_running_loop().time()
+        assert await handle.execute_update(Account.deposit, 5) == 5
+        assert asyncio.get_running_loop().time() == before
+        assert await late.result() == 12
 
     run(scenario)
 
