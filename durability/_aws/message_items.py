@@ -30,6 +30,12 @@ class MessageItems:
                 item["inbox"]["M"][name] = binary(items.POINTER)
         return item
 
+    async def take_back(self, head: Head) -> None:
+        """Delete what was laid down for a head that has not been written."""
+        for name, body in head.inbox.items():
+            if len(body) > SPILL_FROM:
+                await self._delete(head, name)
+
     async def put(self, key: WorkflowKey, run_id: str, name: str, body: bytes) -> None:
         """Lay down a message before the inbox refers to it. Raises ItemTooLargeError."""
         _check_size(body)
@@ -63,16 +69,19 @@ class MessageItems:
                 head.inbox.setdefault(name, bytes(item["body"]["B"]))
         return head
 
-    async def take_back(self, key: WorkflowKey, run_id: str, name: str) -> None:
+    async def take_back_apart(self, key: WorkflowKey, run_id: str, name: str) -> None:
         """Delete a message that lies apart and that the run does not take."""
         await self._requests.request("delete_item", Key=item_key(key, items.apart_key(run_id, name)))
 
     async def delete(self, head: Head, names: list[str]) -> None:
         """Delete the items of messages that are no longer in the inbox."""
         for name in head.spilled.intersection(names):
-            await self._requests.request("delete_item", Key=item_key(head.key, items.message_key(head.run_id, name)))
+            await self._delete(head, name)
         apart = [items.apart_key(head.run_id, name) for name in names if name in head.apart_names]
         await self._requests.delete_all(head.key, apart)
+
+    async def _delete(self, head: Head, name: str) -> None:
+        await self._requests.request("delete_item", Key=item_key(head.key, items.message_key(head.run_id, name)))
 
 
 def _check_size(body: bytes) -> None:

@@ -29,6 +29,7 @@ from durability._runtime.succession import held_until, note_retry_state
 from durability._runtime.task_failures import fail_task
 from durability._runtime.turns import Turn
 from durability._runtime.updates import PendingUpdate
+from durability._runtime.validation import check_decisions
 from durability._runtime.wakeups import is_needed
 from durability.exceptions import ApplicationError
 
@@ -300,6 +301,7 @@ class WorkflowTask:
         try:
             delta = await self._decide(inputs, engine.clock())
             check_starts(delta)
+            check_decisions(delta, self.changed_record())
         except Exception as error:
             raise _WorkflowTaskFailed from error
         assert self.run.started is not None
@@ -392,6 +394,8 @@ class WorkflowTask:
 
     async def _wait_here(self) -> bool:
         """Wait for what will come in a moment. True if something may have come."""
+        if self.update is not None and self.update.answered:
+            return False
         engine = self.engine
         now = engine.clock()
         due = self.next_due()

@@ -19,6 +19,7 @@ from durability import callbacks
 from durability._aws.dynamodb import DynamoDBStore
 from durability._http.app import HttpApplication, create_app
 from durability._http.handler import in_one_loop
+from durability._memory import cloud
 from durability._memory.cloud import MemoryCloud
 from durability._memory.payloads import MemoryPayloadStore
 from durability._memory.time import VirtualTimeLoop
@@ -52,6 +53,7 @@ class Deployment:
 
         self.loop = loop
         self.changes: list[tuple[str, str]] = []
+        self.errors: list[str] = []
         self.table = Table(loop.milliseconds)
         self.table.observers.append(self._note)
         self.secret = Secret()
@@ -124,9 +126,9 @@ class Deployment:
         return self.request("POST", path, body=json.dumps(body).encode(), headers=headers)
 
     def failing(self) -> list[str]:
-        """The workflow tasks that fail, and messages that were given up."""
+        """The workflow tasks that fail, and invocations that ended in an error."""
         heads = [item for items in self.table.partitions.values() for item in items.values() if "task_failure" in item]
-        return [str(head["task_failure"]["S"]) for head in heads] + [repr(letter) for letter in self.cloud.dead_letters]
+        return [str(head["task_failure"]["S"]) for head in heads] + self.errors
 
     def close(self) -> None:
         """Drop everything."""
@@ -143,7 +145,10 @@ def deployment() -> Iterator[Deployment]:
         patch.dict(os.environ, environment),
     ):
         deployed = Deployment(loop)
-        with patch.object(callbacks, "deployment_secret", lambda: deployed.secret):
+        with (
+            patch.object(callbacks, "deployment_secret", lambda: deployed.secret),
+            patch.object(cloud.logger, "warning", lambda text, *values: deployed.errors.append(text % values)),
+        ):
             try:
                 yield deployed
             finally:
