@@ -20,6 +20,8 @@ endif
 JOBS ?= 2
 SEEDS ?= 100000
 FIRST ?= 0
+MINUTES ?= 5
+TARGET ?= local
 
 # What the functions are built for. The template's defaults are the same; pass both when you change one.
 RUNTIME ?= python3.13
@@ -79,6 +81,10 @@ simulate: $(VENV)/.stamp ## Play seeds of the simulation: random programs, clien
 .PHONY: explore
 explore: $(VENV)/.stamp ## Explore every order of requests of the protocol, larger configurations included (minutes to hours)
 	$(BIN)/python -m tests.simulation.exhaustive
+
+.PHONY: soak
+soak: $(VENV)/.stamp ## Run the application on real processes with faults at everything (MINUTES=5, TARGET=local or ministack)
+	$(BIN)/python -m tests.soak --target $(TARGET) --minutes $(MINUTES) $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.stamp ## Check style, types and the template

@@ -12,6 +12,7 @@
         │   ├── ServerError
         │   ├── ActivityError
         │   ├── ChildWorkflowError
+        │   ├── NexusOperationError              of workflow.signal_with_start_workflow
         │   ├── WorkflowAlreadyStartedError
         │   ├── ActivityAlreadyStartedError
         │   └── InvalidVersioningOverrideError
@@ -48,6 +49,7 @@ __all__ = [
     "FailureError",
     "HistoryFormatError",
     "InvalidVersioningOverrideError",
+    "NexusOperationError",
     "PayloadTooLargeError",
     "RetryState",
     "ServerError",
@@ -409,6 +411,56 @@ class ChildWorkflowError(FailureError):
     def retry_state(self) -> RetryState | None:
         """Why there was no further attempt."""
         return self._retry_state
+
+
+class NexusOperationError(FailureError):
+    """``workflow.signal_with_start_workflow`` failed; ``cause`` says why.
+
+    The name is Temporal's, where this is an operation of a Nexus endpoint that the server itself has.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        scheduled_event_id: int,
+        endpoint: str,
+        service: str,
+        operation: str,
+        operation_token: str,
+    ) -> None:
+        """Create the error; see the properties of the class."""
+        super().__init__(message)
+        self._scheduled_event_id = scheduled_event_id
+        self._endpoint = endpoint
+        self._service = service
+        self._operation = operation
+        self._operation_token = operation_token
+
+    @property
+    def scheduled_event_id(self) -> int:
+        """Number of the event that asked for the operation."""
+        return self._scheduled_event_id
+
+    @property
+    def endpoint(self) -> str:
+        """Name of the endpoint."""
+        return self._endpoint
+
+    @property
+    def service(self) -> str:
+        """Name of the service."""
+        return self._service
+
+    @property
+    def operation(self) -> str:
+        """Name of the operation."""
+        return self._operation
+
+    @property
+    def operation_token(self) -> str:
+        """Token of the operation; empty, as it ends with the call that starts it."""
+        return self._operation_token
 
 
 class DurabilityError(TemporalError):

@@ -112,9 +112,15 @@ class DynamoDBStore(TaskItems):
             )
         except AwsError as error:
             existing = _conflicting(error)
+            if existing is not None and existing.run_id == head.run_id:
+                return None
+            # Of any other error it is not known whether the head has been written.
+            if existing is not None or _is_too_large(error):
+                await self._messages.take_back(head)
             if existing is None:
+                _raise_if_too_large(error)
                 raise
-            return None if existing.run_id == head.run_id else existing
+            return existing
         return None
 
     async def replace(self, head: Head, expected: Head, summary: Head) -> Head | None:
@@ -234,8 +240,7 @@ class DynamoDBStore(TaskItems):
             if error.code == CONDITION_FAILED:
                 existing = error.response.get("Item")
                 return Delivery(False, items.read_head(existing) if existing else None)
-            if error.code == "ValidationException" and "size" in str(error).lower():
-                raise ItemTooLargeError(str(error)) from error
+            _raise_if_too_large(error)
             raise
         return Delivery(True, items.read_head(answer["Attributes"]))
 
@@ -416,6 +421,15 @@ def _expectation(head: Head) -> tuple[dict[str, str], dict[str, Item]]:
         ":expected_counter": number(head.counter),
     }
     return names, values
+
+
+def _is_too_large(error: AwsError) -> bool:
+    return error.code == "ValidationException" and "size" in str(error).lower()
+
+
+def _raise_if_too_large(error: AwsError) -> None:
+    if _is_too_large(error):
+        raise ItemTooLargeError(str(error)) from error
 
 
 def _conflicting(error: AwsError) -> Head | None:

@@ -51,6 +51,9 @@ the history when it was final, and not the growing one.
 POINTER: Final = b"\x00"
 """Stands in an inbox for a message that lies in an item of its own."""
 
+LONGEST_NAME: Final = 900
+"""Bytes of a message's name that fit into a sort key beside the run id: DynamoDB allows 1,024 in all."""
+
 Item = dict[str, Any]
 
 _record_encoder = msgspec.msgpack.Encoder()
@@ -84,6 +87,9 @@ def delta_key(run_id: str, sequence: int) -> str:
 
 def message_key(run_id: str, message: str) -> str:
     """The sort key of a message that is too large for the inbox."""
+    encoded = message.encode()
+    if len(encoded) > LONGEST_NAME:
+        message = f"~{hashlib.sha256(encoded).hexdigest()}"
     return f"{run_id}#m#{message}"
 
 

@@ -30,6 +30,12 @@ class LargeMessages:
                 item["inbox"]["M"][name] = binary(items.POINTER)
         return item
 
+    async def take_back(self, head: Head) -> None:
+        """Delete what was laid down for a head that has not been written."""
+        for name, body in head.inbox.items():
+            if len(body) > SPILL_FROM:
+                await self._delete(head, name)
+
     async def put(self, key: WorkflowKey, run_id: str, name: str, body: bytes) -> None:
         """Lay down a message before the inbox refers to it. Raises ItemTooLargeError."""
         if len(body) > BODY_LIMIT:
@@ -48,4 +54,7 @@ class LargeMessages:
     async def delete(self, head: Head, names: list[str]) -> None:
         """Delete the items of messages that are no longer in the inbox."""
         for name in head.spilled.intersection(names):
-            await self._requests.request("delete_item", Key=item_key(head.key, items.message_key(head.run_id, name)))
+            await self._delete(head, name)
+
+    async def _delete(self, head: Head, name: str) -> None:
+        await self._requests.request("delete_item", Key=item_key(head.key, items.message_key(head.run_id, name)))

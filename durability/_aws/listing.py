@@ -42,7 +42,9 @@ class Listing:
         """A page, newest start first: the partitions that can hold answers, merged."""
         cursor = _read_token(filter.page_token)
         before = min(filter.started_before - 1 if filter.started_before else _END_OF_TIME, cursor[0])
-        after = filter.started_after
+        after = max(filter.started_after, 0)
+        if after > before:
+            return [], ""
         if filter.workflow_id:
             heads = await self._by_id(WorkflowKey(namespace, filter.workflow_id))
             heads = [head for head in heads if after <= head.start_time <= before and _wanted(head, filter)]
@@ -121,6 +123,6 @@ def _read_token(token: str) -> tuple[int, str]:
     if not token:
         return (_END_OF_TIME + 1, "")
     time, separator, run_id = token.partition(":")
-    if not separator or not time.isdigit():
+    if not separator or not (time.isascii() and time.isdigit() and len(time) <= len(str(_END_OF_TIME))):
         raise RPCError("the page token is not one that a listing gave", RPCStatusCode.INVALID_ARGUMENT, b"")
     return (int(time), run_id)

@@ -27,6 +27,7 @@ from durability._runtime.engine import Engine
 from durability._runtime.hosting import WorkerSpecification
 from durability._runtime.pace import Pace
 from durability._runtime.ports import TaskKind, WorkflowKey
+from durability._runtime.reconciler import wake_task_queue
 from durability._runtime.settings import Settings
 from durability._runtime.workflow_payloads import PayloadOptions
 from durability._runtime.workflow_task import WorkflowTask
@@ -94,6 +95,11 @@ class PollingHost:
         self.mailbox = mailbox
         self._engine = engine
         self._workers: list[PolledWorker] = []
+
+    @property
+    def functions_task_queue(self) -> str:
+        """See ``WorkerHost``."""
+        return self.task_queues.own
 
     async def attach(self, worker: WorkerSpecification) -> PolledWorker:
         """See ``WorkerHost.attach``. Registers the task queue if it is not registered."""
@@ -191,6 +197,8 @@ class PolledWorker:
             url = await queues.find(specification.task_queue, kind)
             if url is None:
                 url = await queues.register(specification.task_queue, kind)
+                if kind == "workflow":
+                    await wake_task_queue(self.engine, specification.task_queue)
             visibility = await self._visibility(url)
             if kind == "workflow":
                 self._spawn(self._poll(url, asyncio.Semaphore(slots), self._execute_workflow_task, None))

@@ -8,6 +8,7 @@ from durability._core import interceptors as i
 
 if TYPE_CHECKING:
     from durability._core.instance import Instance
+    from durability._core.signals_with_start import SignalWithStartHandle
     from durability.workflow import ActivityHandle, ChildWorkflowHandle, Info
 
 
@@ -89,3 +90,9 @@ class OutboundEnd(i.WorkflowOutboundInterceptor):
     def start_local_activity(self, input: i.StartLocalActivityInput) -> ActivityHandle[Any]:
         """Schedule a local activity."""
         return self._instance.activities.start_local(input)
+
+    async def start_signal_with_start_workflow(
+        self, request: i.SignalWithStartWorkflowRequest
+    ) -> SignalWithStartHandle:
+        """Signal a workflow id, with the start of a workflow."""
+        return await self._instance.signals_with_start.start(request)

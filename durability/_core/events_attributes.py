@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from durability._core import event_bodies, history
+from durability._core import event_bodies, history, system_operation
 from durability._core.event_bodies import execution, input_and_header, json_payload, metadata
 from durability._core.event_count import begins_task, has_event, has_task, is_local_outcome, local_outcomes
 from durability._core.history import Command, Delta, Input
@@ -58,6 +58,7 @@ class EventsBuilder:
         self._children: dict[int, tuple[int, history.StartChildWorkflowExecutionInitiated]] = {}
         self._child_starts: dict[int, tuple[int, str]] = {}
         self._signals: dict[int, tuple[int, history.SignalExternalWorkflowExecutionInitiated]] = {}
+        self._signals_with_start: dict[int, int] = {}
         self._cancels: dict[int, tuple[int, history.RequestCancelExternalWorkflowExecutionInitiated]] = {}
         self._updates: dict[str, tuple[int, history.WorkflowExecutionUpdateAdmitted]] = {}
         self._child_cancels: dict[int, int] = {}
@@ -215,6 +216,11 @@ class EventsBuilder:
             initiated, cancel = self._cancels[message.sequence]
             self._append(message.time, name, self._external(message, initiated, cancel))
             return
+        if isinstance(message, history.SignalWithStartCompleted | history.SignalWithStartFailed):
+            failed = isinstance(message, history.SignalWithStartFailed)
+            ended = system_operation.ended(message, self._signals_with_start[message.sequence], message.key)
+            self._append(message.time, "NexusOperationFailed" if failed else "NexusOperationCompleted", ended)
+            return
         if isinstance(message, history.ChildWorkflowCancelDelivered):
             self._child_cancel_delivered(message)
             return
@@ -320,6 +326,11 @@ class EventsBuilder:
                     **self._target(command),
                     **input_and_header(command),
                 }
+            case history.SignalWithStartScheduled():
+                name = "NexusOperationScheduled"
+                self._signals_with_start[command.sequence] = self._next_id
+                request_id = system_operation.request_id(self._run_id, command.sequence)
+                body |= system_operation.scheduled(command, self._namespace, request_id)
             case history.RequestCancelExternalWorkflowExecutionInitiated():
                 self._cancels[command.sequence] = (self._next_id, command)
                 body |= {**self._target(command), "childWorkflowOnly": False, "reason": command.reason}

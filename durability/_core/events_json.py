@@ -11,6 +11,8 @@ from durability._core.events_view import EVENT_TYPES, HistoryEvent
 from durability._core.message_view import Message
 from durability._core.temporal_json import time_from_json
 
+UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What reading a part of a document ends with when the part is not what it should be."""
 _NAMES_BY_ENUM: Final = {re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper(): name for name in EVENT_TYPES}
 
 
@@ -20,13 +22,23 @@ def events_from_json(document: str | Mapping[str, Any]) -> list[HistoryEvent]:
     Raises:
         ValueError: The document is not a history, or has an event type that is not known.
     """
-    parsed = json.loads(document) if isinstance(document, str) else document
+    try:
+        parsed = json.loads(document) if isinstance(document, str) else document
+    except RecursionError as error:
+        raise ValueError("the history is nested too deeply") from error
     if not isinstance(parsed, Mapping) or not isinstance(parsed.get("events"), list):
         raise ValueError("a history in Temporal's JSON format is an object with a list of events")
-    return [_event(event) for event in parsed["events"]]
+    return [_event(position, event) for position, event in enumerate(parsed["events"], 1)]
 
 
-def _event(event: Mapping[str, Any]) -> HistoryEvent:
+def _event(position: int, event: Any) -> HistoryEvent:
+    try:
+        return _read_event(event)
+    except UNREADABLE as error:
+        raise ValueError(f"event {position} of the history cannot be read: {error}") from error
+
+
+def _read_event(event: Mapping[str, Any]) -> HistoryEvent:
     given = str(event.get("eventType", ""))
     name = _NAMES_BY_ENUM.get(given.removeprefix("EVENT_TYPE_"), given)
     if name not in EVENT_TYPES:
@@ -36,9 +48,16 @@ def _event(event: Mapping[str, Any]) -> HistoryEvent:
         event_id=int(event.get("eventId", 0)),
         time=time_from_json(_milliseconds(str(event.get("eventTime", "1970-01-01T00:00:00Z")))),
         name=name,
-        attributes=Message(event.get(key, {})),
-        user_metadata=Message(event.get("userMetadata", {})),
+        attributes=_message(event, key),
+        user_metadata=_message(event, "userMetadata"),
     )
+
+
+def _message(event: Mapping[str, Any], key: str) -> Message:
+    value = event.get(key) or {}
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{key} is no object")
+    return Message(value)
 
 
 def _milliseconds(time: str) -> str:

@@ -18,6 +18,7 @@ from durability._core.events_attributes import EventsBuilder
 from durability._core.history import Delta, standing
 from durability._core.message_view import Message, Timestamp
 from durability._core.temporal_json import time_json
+from durability.exceptions import HistoryFormatError
 
 EVENT_TYPES: Final[Mapping[str, int]] = {
     "WorkflowExecutionStarted": 1,
@@ -64,6 +65,9 @@ EVENT_TYPES: Final[Mapping[str, int]] = {
     "WorkflowExecutionUpdateRejected": 42,
     "WorkflowExecutionUpdateCompleted": 43,
     "WorkflowPropertiesModified": 46,
+    "NexusOperationScheduled": 48,
+    "NexusOperationCompleted": 50,
+    "NexusOperationFailed": 51,
 }
 """Numbers of ``temporal/api/enums/v1/event_type.proto`` by name."""
 
@@ -167,10 +171,16 @@ def to_events(
 
     Returns:
         The events, numbered from 1.
+
+    Raises:
+        HistoryFormatError: The deltas refer to something that they do not tell of.
     """
     builder = EventsBuilder(workflow_id, run_id, namespace, task_queue, new_run_id)
     for delta in standing(deltas):
-        builder.add(delta)
+        try:
+            builder.add(delta)
+        except (KeyError, OverflowError) as error:
+            raise HistoryFormatError(f"the history is not whole: nothing has been told of {error}") from error
     return [
         HistoryEvent(number, event.time, event.name, Message(event.attributes), Message(event.user_metadata))
         for number, event in enumerate(builder.events, 1)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from durability._core import history
+from durability._core import history, system_operation
 from durability._core.event_fields import (
     cancelled,
     duration,
@@ -27,6 +27,7 @@ from durability._core.event_fields import (
     retry_state,
     single,
 )
+from durability._core.events_json import UNREADABLE
 from durability._core.events_view import HistoryEvent
 from durability._core.history import FORMAT, Delta
 from durability._core.payload import Payload
@@ -67,14 +68,17 @@ def recorded_tasks(events: Iterable[HistoryEvent]) -> list[RecordedTask]:
     """The workflow tasks of a history.
 
     Raises:
-        ValueError: The history does not begin with the start of a workflow, or has an event that refers to nothing.
+        ValueError: The history does not begin with the start of a workflow, or has an event that refers to nothing or
+            has not the fields of its type.
     """
     reader = _Reader()
-    try:
-        for event in events:
+    for event in events:
+        try:
             reader.read(event)
-    except KeyError as error:
-        raise ValueError(f"the history is not whole: nothing has been told of {error}") from error
+        except KeyError as error:
+            raise ValueError(f"the history is not whole: nothing has been told of {error}") from error
+        except UNREADABLE as error:
+            raise ValueError(f"event {event.event_id} of the history ({event.name}) cannot be read: {error}") from error
     return reader.finish()
 
 
@@ -94,6 +98,7 @@ class _Reader:
         self._children: dict[int, int] = {}
         self._children_by_id: dict[str, int] = {}
         self._signals: dict[int, int] = {}
+        self._signals_with_start: dict[int, int] = {}
         self._cancels: dict[int, int] = {}
         self._child_cancels: dict[int, int] = {}
 
@@ -253,6 +258,14 @@ class _Reader:
                 return history.ExternalWorkflowExecutionCancelRequested(event.time, key, self._cancels[initiated])
         return history.RequestCancelExternalWorkflowExecutionFailed(event.time, key, self._cancels[initiated])
 
+    def _operation_ended(self, event: HistoryEvent) -> history.Input:
+        of = event.attributes
+        common = (event.time, f"event:{event.event_id}", self._signals_with_start[int(of["scheduledEventId"])])
+        if event.name == "NexusOperationCompleted":
+            return history.SignalWithStartCompleted(*common, *system_operation.result_from(of))
+        failure = failure_from_json(of["failure"])
+        return history.SignalWithStartFailed(*common, (failure.cause or failure).message)
+
     # --- commands ---------------------------------------------------------------------------------------------------
 
     def _timer_started(self, event: HistoryEvent) -> history.Command:
@@ -339,6 +352,10 @@ class _Reader:
             headers=payload_map(of.get("header")),
             child_sequence=child,
         )
+
+    def _operation_scheduled(self, event: HistoryEvent) -> history.Command:
+        sequence = self._signals_with_start[event.event_id] = len(self._signals_with_start) + 1
+        return system_operation.command_from(event.attributes, sequence)
 
     def _marker(self, event: HistoryEvent) -> history.Command | None:
         of = event.attributes
@@ -453,6 +470,8 @@ _INPUTS: Final[Mapping[str, Callable[[_Reader, HistoryEvent], history.Input | No
     "SignalExternalWorkflowExecutionFailed": _Reader._external_event,
     "ExternalWorkflowExecutionCancelRequested": _Reader._external_event,
     "RequestCancelExternalWorkflowExecutionFailed": _Reader._external_event,
+    "NexusOperationCompleted": _Reader._operation_ended,
+    "NexusOperationFailed": _Reader._operation_ended,
 }
 
 _COMMANDS: Final[Mapping[str, Callable[[_Reader, HistoryEvent], history.Command | None]]] = {
@@ -463,6 +482,7 @@ _COMMANDS: Final[Mapping[str, Callable[[_Reader, HistoryEvent], history.Command 
     "StartChildWorkflowExecutionInitiated": _Reader._child_initiated,
     "RequestCancelExternalWorkflowExecutionInitiated": _Reader._cancel_initiated,
     "SignalExternalWorkflowExecutionInitiated": _Reader._signal_initiated,
+    "NexusOperationScheduled": _Reader._operation_scheduled,
     "MarkerRecorded": _Reader._marker,
     "UpsertWorkflowSearchAttributes": _Reader._search_attributes,
     "WorkflowPropertiesModified": _Reader._properties,

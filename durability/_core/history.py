@@ -246,6 +246,28 @@ class RequestCancelExternalWorkflowExecutionFailed(Record, tag=23):
     cause: int = 1
 
 
+class SignalWithStartCompleted(Record, tag=50):
+    """A signal-with-start reached the run ``run_id``; ``started`` if it was started for it.
+
+    Temporal's history has it, as what follows, as an operation of its own Nexus endpoint.
+    """
+
+    time: int
+    key: str
+    sequence: int
+    run_id: str
+    started: bool = False
+
+
+class SignalWithStartFailed(Record, tag=51):
+    """The policies for workflow ids refused a signal-with-start."""
+
+    time: int
+    key: str
+    sequence: int
+    message: str
+
+
 class ChildWorkflowCancelDelivered(Record, tag=203):
     """Whether the cancellation of a child reached it; ``cause``: 0 if it did, 1 is "not found".
 
@@ -310,6 +332,8 @@ Input = (
     | ExternalWorkflowExecutionCancelRequested
     | RequestCancelExternalWorkflowExecutionFailed
     | ChildWorkflowCancelDelivered
+    | SignalWithStartCompleted
+    | SignalWithStartFailed
     | ActivityRetryScheduled
     | WorkflowTaskFailed
 )
@@ -406,6 +430,32 @@ class SignalExternalWorkflowExecutionCanceled(Record, tag=202):
     sequence: int
 
 
+class SignalWithStartScheduled(Record, tag=48):
+    """A signal to a workflow id, which starts a workflow there if none is open."""
+
+    sequence: int
+    workflow_id: str
+    workflow_type: str
+    task_queue: str
+    arguments: list[Payload]
+    signal_name: str
+    signal_arguments: list[Payload]
+    headers: dict[str, Payload] = {}
+    memo: dict[str, Payload] = {}
+    search_attributes: dict[str, Payload] = {}
+    execution_timeout: int = 0
+    run_timeout: int = 0
+    task_timeout: int = 0
+    id_reuse_policy: int = 1  # durability.common.WorkflowIDReusePolicy: ALLOW_DUPLICATE
+    id_conflict_policy: int = 0  # durability.common.WorkflowIDConflictPolicy; 0: USE_EXISTING
+    retry_policy: RetryPolicyRecord | None = None
+    cron_schedule: str = ""
+    start_delay: int = 0
+    priority: list[Payload] | None = None
+    static_summary: Payload | None = None
+    static_details: Payload | None = None
+
+
 class RequestCancelExternalWorkflowExecutionInitiated(Record, tag=22):
     sequence: int
     namespace: str
@@ -483,6 +533,7 @@ Command = (
     | CancelChildWorkflowExecutionRequested
     | SignalExternalWorkflowExecutionInitiated
     | SignalExternalWorkflowExecutionCanceled
+    | SignalWithStartScheduled
     | RequestCancelExternalWorkflowExecutionInitiated
     | PatchMarkerRecorded
     | SearchAttributesUpserted

@@ -37,6 +37,7 @@ from durability._core.payload import Payload
 from durability._core.queries import Queries
 from durability._core.randomness import Randomness
 from durability._core.run_info import build_info
+from durability._core.signals_with_start import SignalsWithStart
 from durability.common import MetricMeter, RawValue
 from durability.converter import FailureConverter, PayloadConverter
 from durability.exceptions import FailureError
@@ -161,6 +162,7 @@ class Instance:
         self.activities = Activities(self)
         self.children = Children(self)
         self.external = ExternalWorkflows(self)
+        self.signals_with_start = SignalsWithStart(self)
         self.signals = Signals(self, definition.signals)
         self.updates = Updates(self, definition.updates)
         self.queries = Queries(self, definition.queries)
@@ -218,6 +220,8 @@ class Instance:
                     self.activities.scheduled(command.sequence, event_id)
                 elif isinstance(command, history.StartChildWorkflowExecutionInitiated):
                     self.children.initiated(command.sequence, event_id)
+                elif isinstance(command, history.SignalWithStartScheduled):
+                    self.signals_with_start.scheduled(command.sequence, event_id)
 
     def event_id_of(self, message: Input) -> int:
         """The event of an input of this activation; of an activity's outcome, that of the attempt's start, if any."""
@@ -282,6 +286,8 @@ class Instance:
                 | history.RequestCancelExternalWorkflowExecutionFailed()
             ):
                 self.external.resolve(message)
+            case history.SignalWithStartCompleted() | history.SignalWithStartFailed():
+                self.signals_with_start.resolve(message)
             case history.ChildWorkflowCancelDelivered():
                 pass
             case history.WorkflowExecutionTerminated() | history.WorkflowExecutionTimedOut():

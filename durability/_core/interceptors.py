@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from durability._core.payload import Payload
 
 if TYPE_CHECKING:
+    from durability._core.signals_with_start import SignalWithStartHandle
     from durability.common import (
         Priority,
         RetryPolicy,
         SearchAttributes,
         TypedSearchAttributes,
         VersioningOverride,
+        WorkflowIDConflictPolicy,
         WorkflowIDReusePolicy,
     )
     from durability.workflow import (
@@ -190,6 +192,49 @@ class StartChildWorkflowInput:
     ret_type: type | None
 
 
+@dataclass(slots=True)
+class UserMetadata:
+    """What is said about a workflow to people."""
+
+    static_summary: Any | None = None
+    static_details: Any | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class SignalWithStartWorkflowRequest:
+    """Input of ``WorkflowOutboundInterceptor.start_signal_with_start_workflow``."""
+
+    workflow: str | Callable[..., Awaitable[object]]
+    args: list[Any] | None = None
+    id: str
+    task_queue: str
+    signal: str | Callable[..., Awaitable[None] | None]
+    signal_args: list[Any] | None = None
+    execution_timeout: timedelta | None = None
+    run_timeout: timedelta | None = None
+    task_timeout: timedelta | None = None
+    id_reuse_policy: WorkflowIDReusePolicy
+    id_conflict_policy: WorkflowIDConflictPolicy | None = None
+    retry_policy: RetryPolicy | None = None
+    cron_schedule: str | None = None
+    memo: Mapping[str, Any] | None = None
+    search_attributes: TypedSearchAttributes | None = None
+    priority: Priority | None = None
+    versioning_override: VersioningOverride | None = None
+    start_delay: timedelta | None = None
+    user_metadata: UserMetadata | None = None
+    namespace: str
+    headers: Mapping[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class SignalWithStartWorkflowResponse:
+    """What a signal-with-start reached."""
+
+    run_id: str | None = None
+    started: bool | None = None
+
+
 class WorkflowInboundInterceptor:
     """Wraps what comes to a workflow. Extend it and override what is of interest."""
 
@@ -268,3 +313,7 @@ class WorkflowOutboundInterceptor:
     def start_local_activity(self, input: StartLocalActivityInput) -> ActivityHandle[Any]:
         """Called for ``workflow.start_local_activity`` and ``execute_local_activity``."""
         return self.next.start_local_activity(input)
+
+    async def start_signal_with_start_workflow(self, request: SignalWithStartWorkflowRequest) -> SignalWithStartHandle:
+        """Called for ``workflow.signal_with_start_workflow``; what it returns is awaited for the outcome."""
+        return await self.next.start_signal_with_start_workflow(request)

@@ -23,6 +23,7 @@ _IDENTITY: Final[dict[type, Callable[[Any], object]]] = {
     history.CancelChildWorkflowExecutionRequested: attrgetter("sequence"),
     history.SignalExternalWorkflowExecutionInitiated: attrgetter("sequence", "workflow_id", "name"),
     history.SignalExternalWorkflowExecutionCanceled: attrgetter("sequence"),
+    history.SignalWithStartScheduled: attrgetter("sequence", "workflow_id", "signal_name"),
     history.RequestCancelExternalWorkflowExecutionInitiated: attrgetter("sequence", "workflow_id"),
     history.PatchMarkerRecorded: attrgetter("patch_id"),
     history.WorkflowExecutionUpdateAccepted: attrgetter("key"),

@@ -86,6 +86,8 @@ class Run:
         self.child_runs: dict[int, str] = {}
         self.child_cancels: set[int] = set()
         self.signals_out: dict[int, history.SignalExternalWorkflowExecutionInitiated] = {}
+        self.signals_with_start: dict[int, tuple[history.SignalWithStartScheduled, int]] = {}
+        """Those without an outcome, with the times at which they were decided."""
         self.cancels_out: dict[int, history.RequestCancelExternalWorkflowExecutionInitiated] = {}
         self.search_attributes: dict[str, Payload] = {}
         self.memo: dict[str, Payload] = {}
@@ -293,6 +295,8 @@ class Run:
                 | history.RequestCancelExternalWorkflowExecutionFailed()
             ):
                 return message.sequence in self.cancels_out
+            case history.SignalWithStartCompleted() | history.SignalWithStartFailed():
+                return message.sequence in self.signals_with_start
             case history.ChildWorkflowCancelDelivered(sequence=sequence):
                 return sequence in self.child_cancels
             case _:
@@ -357,6 +361,8 @@ class Run:
                 self.signals_out.pop(message.sequence, None)
             elif isinstance(message, _CANCEL_ENDS):
                 self.cancels_out.pop(message.sequence, None)
+            elif isinstance(message, history.SignalWithStartCompleted | history.SignalWithStartFailed):
+                self.signals_with_start.pop(message.sequence, None)
             elif isinstance(message, history.ChildWorkflowCancelDelivered):
                 self.child_cancels.discard(message.sequence)
             elif isinstance(message, CLOSING_INPUTS):
@@ -393,6 +399,8 @@ class Run:
                 self.signals_out[command.sequence] = command
             elif isinstance(command, history.SignalExternalWorkflowExecutionCanceled):
                 self.signals_out.pop(command.sequence, None)
+            elif isinstance(command, history.SignalWithStartScheduled):
+                self.signals_with_start[command.sequence] = (command, time)
             elif isinstance(command, history.RequestCancelExternalWorkflowExecutionInitiated):
                 self.cancels_out[command.sequence] = command
             elif isinstance(command, history.SearchAttributesUpserted):

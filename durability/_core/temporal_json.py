@@ -141,6 +141,14 @@ def _info_json(info: failures.FailureInfo) -> tuple[str, dict[str, Any]]:
                 "startedEventId": str(info.started_event_id),
                 "retryState": enum_json("RETRY_STATE", RETRY_STATES, info.retry_state),
             }
+        case failures.NexusOperationFailureInfo():
+            return "nexusOperationExecutionFailureInfo", {
+                "scheduledEventId": str(info.scheduled_event_id),
+                "endpoint": info.endpoint,
+                "service": info.service,
+                "operation": info.operation,
+                "operationToken": info.operation_token,
+            }
 
 
 def failure_from_json(body: Mapping[str, Any]) -> Failure:
@@ -198,6 +206,14 @@ def _info_from_json(body: Mapping[str, Any]) -> failures.FailureInfo | None:
                 initiated_event_id=int(info.get("initiatedEventId", 0)),
                 started_event_id=int(info.get("startedEventId", 0)),
                 retry_state=enum_number("RetryState", info.get("retryState", "")),
+            )
+        case {"nexusOperationExecutionFailureInfo": info}:
+            return failures.NexusOperationFailureInfo(
+                scheduled_event_id=int(info.get("scheduledEventId", 0)),
+                endpoint=info.get("endpoint", ""),
+                service=info.get("service", ""),
+                operation=info.get("operation", ""),
+                operation_token=info.get("operationToken", ""),
             )
         case _:
             return None

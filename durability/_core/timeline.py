@@ -73,6 +73,7 @@ class _Timeline:
         self._timers: dict[int, tuple[int, history.TimerStarted]] = {}
         self._children: dict[int, tuple[int, history.StartChildWorkflowExecutionInitiated]] = {}
         self._sent: dict[int, history.SignalExternalWorkflowExecutionInitiated] = {}
+        self._signals_with_start: dict[int, str] = {}
         self._updates: dict[str, str] = {}
 
     def add(self, delta: Delta) -> None:
@@ -155,6 +156,11 @@ class _Timeline:
                 arrived = isinstance(message, history.ExternalWorkflowExecutionSignaled)
                 outcome = "arrived at" if arrived else "found no open workflow"
                 self._say(message.time, f"signal {sent.name} {outcome} {self._target(sent)}")
+            case history.SignalWithStartCompleted(started=started):
+                how = "started" if started else "arrived at"
+                self._say(message.time, f"signal-with-start {how} {self._signals_with_start[message.sequence]}")
+            case history.SignalWithStartFailed():
+                self._say(message.time, f"signal-with-start failed: {message.message}")
             case history.ChildWorkflowExecutionStarted():
                 _, child = self._children[message.sequence]
                 self._say(message.time, f"child {child.workflow_type} {child.workflow_id} started")
@@ -208,6 +214,11 @@ class _Timeline:
             case history.SignalExternalWorkflowExecutionInitiated():
                 self._sent[command.sequence] = command
                 self._say(time, f"sent signal {self._call(command.name, command.arguments)} to {self._target(command)}")
+            case history.SignalWithStartScheduled():
+                self._signals_with_start[command.sequence] = command.workflow_id
+                signal = self._call(command.signal_name, command.signal_arguments)
+                target = self._call(command.workflow_type, command.arguments)
+                self._say(time, f"sent signal {signal} with the start of {target} to {command.workflow_id}")
             case history.RequestCancelExternalWorkflowExecutionInitiated():
                 self._say(time, f"asked {command.workflow_id} to cancel itself")
             case history.CancelChildWorkflowExecutionRequested():

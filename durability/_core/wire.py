@@ -1,10 +1,11 @@
-"""The little of protobuf's wire format that payloads need: varints and length-delimited fields.
+"""The little of protobuf's wire format that is needed: varints and length-delimited fields.
 
 Source: https://protobuf.dev/programming-guides/encoding/
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 
 _VARINT, _FIXED64, _LENGTH_DELIMITED, _FIXED32 = 0, 1, 2, 5
@@ -25,8 +26,30 @@ def field(number: int, value: bytes) -> bytes:
     return varint(number << 3 | _LENGTH_DELIMITED) + varint(len(value)) + value
 
 
+def number_field(number: int, value: int) -> bytes:
+    """Encode an integer, boolean or enum; nothing for 0, which is what a missing one is read as."""
+    return varint(number << 3 | _VARINT) + varint(value) if value else b""
+
+
+def fixed_field(number: int, value: float, *, double: bool) -> bytes:
+    """Encode a floating point number of 8 bytes, or of 4."""
+    kind, layout = (_FIXED64, "<d") if double else (_FIXED32, "<f")
+    return varint(number << 3 | kind) + struct.pack(layout, value)
+
+
 def length_delimited_fields(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield number and value of each length-delimited field, skipping fields of any other kind.
+
+    Raises:
+        ValueError: The bytes are not a protobuf message.
+    """
+    for number, value in fields(data):
+        if isinstance(value, bytes):
+            yield number, value
+
+
+def fields(data: bytes) -> Iterator[tuple[int, bytes | int]]:
+    """Yield number and value of each length-delimited field and each varint, skipping fixed-width fields.
 
     Raises:
         ValueError: The bytes are not a protobuf message.
@@ -36,7 +59,8 @@ def length_delimited_fields(data: bytes) -> Iterator[tuple[int, bytes]]:
         tag, position = _read_varint(data, position)
         kind = tag & 7
         if kind == _VARINT:
-            _, position = _read_varint(data, position)
+            value, position = _read_varint(data, position)
+            yield tag >> 3, value
             continue
         if kind == _LENGTH_DELIMITED:
             length, position = _read_varint(data, position)

@@ -33,6 +33,7 @@ from durability._runtime.frontend import (
     UpdateStage,
     UpdateState,
 )
+from durability._runtime.leftovers import decode_failure, encode_failure
 from durability._runtime.queries import QueryFailedError
 from durability.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
@@ -408,7 +409,8 @@ def _page(items: list[bytes], first: int) -> tuple[list[bytes], str]:
 def _failure(body: dict[str, Any]) -> Failure:
     """A failure as the body gives it; one that says no more than its message is an application's."""
     try:
-        failure = failure_from_json(body)
+        # Nothing above looks at the types of the fields; what is stored must be readable.
+        failure = decode_failure(encode_failure(failure_from_json(body))) or Failure()
     except Exception as error:  # whatever is wrong with the shape
         raise invalid(f"the failure has not the form of Temporal's JSON failures: {error}", field="failure") from error
     failure.info = failure.info or ApplicationFailureInfo()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+import os
 import re
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -73,6 +74,10 @@ class LocalCloud:
         asynchronous_retry_delay: seconds before an asynchronous invocation that failed is repeated, twice as many
             before the second time; 60 in AWS.
         log_directory: where the logs of the functions go; None for a temporary directory that `stop` removes.
+        import_from: a folder from which functions may import besides their own code's, for a template that is elsewhere
+            than the application.
+        interpose: called with each AWS address that functions are about to be told, and gives the one that they are
+            told in its place: that of a proxy which disturbs what passes.
     """
 
     def __init__(
@@ -91,6 +96,8 @@ class LocalCloud:
         maximum_concurrency: int = 32,
         asynchronous_retry_delay: float = 1.0,
         log_directory: str | Path | None = None,
+        import_from: Path | None = None,
+        interpose: Callable[[str], str] | None = None,
     ) -> None:
         self.template_path = Path(template)
         self.functions: dict[str, Function] = {}
@@ -106,6 +113,8 @@ class LocalCloud:
         self._enforce_permissions = enforce_permissions
         self._maximum_concurrency = maximum_concurrency
         self._asynchronous_retry_delay = asynchronous_retry_delay
+        self._import_from = import_from
+        self._interpose = interpose or str
         self._temporary = tempfile.TemporaryDirectory(prefix="durability-") if log_directory is None else None
         self.log_directory = Path(self._temporary.name if self._temporary else str(log_directory))
         self._principals = Principals()
@@ -200,6 +209,14 @@ class LocalCloud:
         if self.resources[policy].type != _MANAGED_POLICY:
             raise KeyError(f"{policy} is not a managed policy of the template")
         return {**self.shared_variables, **self.environment, **self._principals.issue(policy).environment()}
+
+    def announce(self, variables: Mapping[str, str]) -> None:
+        """Tell clients on this machine that ask at the address of the first HTTP API.
+
+        Args:
+            variables: with which a client or a worker in another process reaches the stack.
+        """
+        next(iter(self._doors.values())).announced = dict(variables)
 
     @property
     def shared_variables(self) -> dict[str, str]:
@@ -374,8 +391,10 @@ class LocalCloud:
         self._retries = stack.retry_attempts
         for logical_id, api in stack.apis.items():
             self._doors[logical_id].routes = api.routes
+        addresses = self._backend.url, self._lambda_api.url
+        endpoints = [await asyncio.to_thread(self._interpose, address) for address in addresses]
         for spec in stack.functions.values():
-            self._add_function(spec)
+            self._add_function(spec, *endpoints)
         if self._enforce_permissions:
             await self._limit_functions(stack)
         for mapping in stack.mappings:
@@ -394,11 +413,12 @@ class LocalCloud:
         for door in self._doors.values():
             door.is_open = True
 
-    def _add_function(self, spec: FunctionSpec) -> None:
+    def _add_function(self, spec: FunctionSpec, endpoint: str, lambda_endpoint: str) -> None:
         log = FunctionLog(self.log_directory / f"{spec.logical_id}.log")
-        variables = process_environment(
-            spec, self._principals.issue(spec.logical_id, role=True), self._backend.url, self._lambda_api.url
-        )
+        credentials = self._principals.issue(spec.logical_id, role=True)
+        variables = process_environment(spec, credentials, endpoint, lambda_endpoint)
+        if self._import_from is not None:
+            variables["PYTHONPATH"] += f"{os.pathsep}{self._import_from}"
         launch = Launch(spec, self._variables | variables, self._backend.process_group, self._freeze, log)
         self.functions[spec.logical_id] = Function(spec, launch, self._maximum_concurrency)
 

@@ -10,6 +10,9 @@ import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
+from urllib.parse import urlsplit
+
+from durability._local.discovery import DEFAULT_PORT
 
 if TYPE_CHECKING:
     from durability._local.cloud import LocalCloud
@@ -32,7 +35,15 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "State is in memory and gone at the end. Ctrl-C ends everything.",
     )
     parser.add_argument(
-        "--template", default="template.yaml", metavar="FILE", help="SAM template (default: %(default)s)"
+        "--template",
+        metavar="FILE",
+        help="SAM template (default: template.yaml, or the project's own if there is none)",
+    )
+    parser.add_argument(
+        "--workers",
+        action="store_true",
+        help="serve no application: everything is left to workers in other processes, as with Temporal's server; "
+        "goes without saying where there is no template.yaml and no Application",
     )
     parser.add_argument(
         "--parameter",
@@ -48,7 +59,12 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         metavar="NAME=VALUE",
         help="environment variable of every function; may be given several times",
     )
-    parser.add_argument("--port", type=int, default=0, help="port of the HTTP API (default: a free one)")
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=DEFAULT_PORT,
+        help="port at which clients find it, that of the HTTP API; 0 for a free one (default: %(default)s)",
+    )
     parser.add_argument(
         "--env-file", metavar="FILE", help="write the variables for workers and clients in other processes to a file"
     )
@@ -78,14 +94,21 @@ def run(arguments: argparse.Namespace) -> int:
     from durability._local.cloud import LocalCloud
     from durability._local.identity import REGION
     from durability._local.template import TemplateError
+    from durability._local.workers_only import PARAMETERS, find_template
 
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     try:
+        parameters = _named_values("--parameter", arguments.parameter)
+        template = Path(arguments.template) if arguments.template else find_template()
+        elsewhere = template.parent != Path.cwd() and not arguments.template
+        if arguments.workers or (elsewhere and "Application" not in parameters):
+            parameters = {**PARAMETERS, **parameters}
         cloud = LocalCloud(
-            arguments.template,
-            parameters=_named_values("--parameter", arguments.parameter),
+            template,
+            parameters=parameters,
+            import_from=Path.cwd() if elsewhere else None,
             variables=_named_values("--variable", arguments.variable),
             stack_name=arguments.stack_name,
             http_port=arguments.port,
@@ -98,6 +121,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         # Requests to the HTTP API are signed for the region, as those to API Gateway are.
         variables = cloud.shared_variables | cloud.environment | {"DURABILITY_HTTP_SIGNING_REGION": REGION}
+        cloud.announce(variables)
         if arguments.env_file:
             Path(arguments.env_file).write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
         _describe(cloud, variables)
@@ -126,9 +150,10 @@ def _named_values(option: str, texts: list[str]) -> Mapping[str, str]:
 
 def _describe(cloud: LocalCloud, variables: Mapping[str, str]) -> None:
     print("Ready. Ctrl-C ends it; nothing is kept.\n")
+    print(f"  Clients and workers on this machine: Client.connect({urlsplit(cloud.http_url).netloc!r})\n")
     for name, value in sorted(cloud.outputs.items()):
         print(f"  {name:<28} {value}")
-    print("\nFor workers and clients in another terminal (--env-file writes them to a file):\n")
+    print("\nFor other AWS libraries in another terminal (--env-file writes them to a file):\n")
     for name, value in sorted(variables.items()):
         print(f"  export {name}={value}")
     print(flush=True)

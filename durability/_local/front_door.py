@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, unquote
 
 from aiohttp import web
 
+from durability._local import discovery
 from durability._local.function import Function, Throttled
 from durability._local.http_server import HttpServer
 from durability._local.identity import ACCOUNT, Credentials, Principals
@@ -77,6 +78,7 @@ class FrontDoor:
     Attributes:
         routes: routes of the API.
         is_open: whether the stack is ready; until then every request is answered with 503.
+        announced: environment variables that a client on this machine is told, which API Gateway has no counterpart of.
     """
 
     def __init__(self, api_id: str, functions: Mapping[str, Function], principals: Principals) -> None:
@@ -87,6 +89,7 @@ class FrontDoor:
         self.api_id = api_id
         self.routes: list[RouteSpec] = []
         self.is_open = False
+        self.announced: Mapping[str, str] = {}
 
     @property
     def url(self) -> str:
@@ -113,6 +116,8 @@ class FrontDoor:
             return _message(503, "Service Unavailable")
         # API Gateway decodes the path, and what it then takes for a query it cuts off.
         path = unquote(request.raw_path.split("?", 1)[0]).split("?", 1)[0] or "/"
+        if path == discovery.PATH and self.announced and discovery.is_local(request.host):
+            return web.json_response(self.announced)
         match = find_route(self.routes, request.method, path)
         if match is None:
             return _message(404, "Not Found")
@@ -164,7 +169,7 @@ def build_event(
             headers[key] = f"{headers[key]},{value}" if key in headers else value
     source = request.remote or "127.0.0.1"
     headers["x-forwarded-for"] = source
-    headers["x-forwarded-port"] = request.host.rpartition(":")[2]
+    headers["x-forwarded-port"] = str(request.url.port)
     headers["x-forwarded-proto"] = "http"
     query = request.raw_path.partition("?")[2]
     parameters: dict[str, str] = {}

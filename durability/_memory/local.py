@@ -74,6 +74,7 @@ class LocalCloud:
     """
 
     attaches_at_once = True
+    functions_task_queue = ""
 
     def __init__(self, *, namespace: str = "default") -> None:
         """Create the cloud.

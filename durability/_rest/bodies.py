@@ -69,7 +69,7 @@ class RetryPolicyBody(Struct, forbid_unknown_fields=True, omit_defaults=True):
     initial_interval: Seconds = 1.0
     backoff_coefficient: Annotated[float, Meta(ge=1)] = 2.0
     maximum_interval: Seconds | None = None
-    maximum_attempts: Annotated[int, Meta(ge=0)] = 0
+    maximum_attempts: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
     non_retryable_error_types: list[str] = []
 
 

@@ -54,19 +54,20 @@ async def _deliver_small(
         if not before.awake or name in before.inbox:
             await gateway.wake(before)
         return True
-    if await _was_consumed(gateway, key, run_id or before.run_id, message):
+    if await was_consumed(gateway, key, run_id or before.run_id, message):
         return True
     moved_on = before.open and before.run_id != run_id and before.record.first_run_id == run_id
     return chain and moved_on and await gateway.deliver(key, before.run_id, name, message, chain=True)
 
 
-async def _was_consumed(gateway: Gateway, key: WorkflowKey, run_id: str, message: Input) -> bool:
+async def was_consumed(gateway: Gateway, key: WorkflowKey, run_id: str, message: Input) -> bool:
     """Whether a closed run has the message: its sender died, or did not hear the answer, and tries again."""
     if not isinstance(message, history.WorkflowExecutionSignaled | history.WorkflowExecutionCancelRequested):
         return False
     deltas = [(sequence, decode_delta(body), len(body)) for sequence, body in await gateway.store.deltas(key, run_id)]
     return any(
-        isinstance(recorded, type(message)) and recorded.key == message.key
+        (isinstance(recorded, type(message)) and recorded.key == message.key)
+        or (isinstance(recorded, history.WorkflowExecutionStarted) and message.key in recorded.recent_keys)
         for _, delta, _ in effective(deltas)
         for recorded in delta.inputs
     )

@@ -7,13 +7,13 @@ number.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 
 from durability._core import history
 from durability._core.history import Command, Delta, Input
 from durability._core.run import Run
+from durability._core.system_operation import request_id
 from durability._runtime.attempts import cancelled
 from durability._runtime.dispatched import DispatchedActivities
 from durability._runtime.eager import EagerActivities
@@ -21,6 +21,8 @@ from durability._runtime.engine import Engine
 from durability._runtime.frontend import StartRequest
 from durability._runtime.outcomes import report_to_parent
 from durability._runtime.ports import ActivityAttempt, WorkflowKey
+from durability._runtime.starting import CONFLICT_USE_EXISTING, TERMINATE_IF_RUNNING, already_started_text
+from durability._runtime.together import together
 from durability.exceptions import WorkflowAlreadyStartedError
 
 ALREADY_EXISTS = 1
@@ -71,12 +73,15 @@ class Dispatcher:
                 case history.SignalExternalWorkflowExecutionInitiated():
                     if command.sequence in run.signals_out:
                         calls.append(self._signal(run, command))
+                case history.SignalWithStartScheduled():
+                    if command.sequence in run.signals_with_start:
+                        calls.append(self._signal_with_start(run, command))
                 case history.RequestCancelExternalWorkflowExecutionInitiated():
                     if command.sequence in run.cancels_out:
                         calls.append(self._request_cancel(run, command))
         if attempts:
             await self.engine.queue.send_activities(attempts)
-        news = await asyncio.gather(*calls)
+        news = await together(calls)
         return [message for message in news if message is not None]
 
     def has_work_at_close(self, run: Run, commands: Iterable[Decision], *, successor: bool) -> bool:
@@ -96,7 +101,7 @@ class Dispatcher:
                     run.child_runs[sequence] = run_id
                 case history.StartChildWorkflowExecutionFailed(sequence=sequence):
                     del run.children[sequence]
-        await asyncio.gather(*(self._close_child(run, child) for child in run.children.values()))
+        await together(self._close_child(run, child) for child in run.children.values())
         if successor:
             return
         assert run.started is not None
@@ -186,6 +191,43 @@ class Dispatcher:
             return history.ExternalWorkflowExecutionSignaled(now, name, command.sequence)
         return history.SignalExternalWorkflowExecutionFailed(now, name, command.sequence, NOT_FOUND)
 
+    async def _signal_with_start(self, run: Run, command: history.SignalWithStartScheduled) -> Input:
+        _, decided = run.signals_with_start[command.sequence]
+        key = request_id(run.run_id, command.sequence)
+        request = StartRequest(
+            workflow_id=command.workflow_id,
+            workflow_type=command.workflow_type,
+            task_queue=command.task_queue,
+            arguments=command.arguments,
+            request_id=key,
+            headers=command.headers,
+            memo=command.memo,
+            search_attributes=command.search_attributes,
+            execution_timeout=command.execution_timeout,
+            run_timeout=command.run_timeout,
+            task_timeout=command.task_timeout,
+            id_reuse_policy=command.id_reuse_policy,
+            id_conflict_policy=command.id_conflict_policy
+            or (0 if command.id_reuse_policy == TERMINATE_IF_RUNNING else CONFLICT_USE_EXISTING),
+            retry_policy=command.retry_policy,
+            cron_schedule=command.cron_schedule,
+            start_delay=command.start_delay,
+            static_summary=command.static_summary,
+            static_details=command.static_details,
+            priority=command.priority,
+            signal_name=command.signal_name,
+            signal_arguments=command.signal_arguments,
+        )
+        sequence = command.sequence
+        try:
+            started = await self.engine.gateway.start_as(request, parent=None, root=None, decided=decided)
+        except WorkflowAlreadyStartedError as error:
+            text = already_started_text(command.workflow_id, error.run_id or "", command.id_reuse_policy)
+            return history.SignalWithStartFailed(self.engine.clock(), key, sequence, text)
+        return history.SignalWithStartCompleted(
+            self.engine.clock(), key, sequence, started.run_id, not started.existing
+        )
+
     async def _request_cancel(
         self, run: Run, command: history.RequestCancelExternalWorkflowExecutionInitiated
     ) -> Input:
@@ -219,6 +261,7 @@ def _is_oneself(run: Run, key: WorkflowKey, run_id: str) -> bool:
 
 _LEFT_BEHIND = (
     history.SignalExternalWorkflowExecutionInitiated,
+    history.SignalWithStartScheduled,
     history.RequestCancelExternalWorkflowExecutionInitiated,
     history.StartChildWorkflowExecutionInitiated,
     history.CancelChildWorkflowExecutionRequested,

@@ -32,7 +32,7 @@ from durability._runtime.frontend import (
     UpdateStage,
     UpdateState,
 )
-from durability._runtime.identifiers import new_run_id
+from durability._runtime.identifiers import new_run_id, successor_run_id
 from durability._runtime.inbox import inbox_name, waiting_messages
 from durability._runtime.large_payloads import IN_THE_TABLE, LargePayloads, refuse_references
 from durability._runtime.outcomes import outcome_of
@@ -47,9 +47,11 @@ from durability._runtime.ports import (
     WorkflowKey,
 )
 from durability._runtime.starting import Start, check_policies
+from durability._runtime.together import together
 from durability._runtime.validation import (
     check_identifier,
     check_memo,
+    check_metadata,
     check_payloads,
     check_run_id,
     workflow_closed,
@@ -84,9 +86,13 @@ class Gateway:
         """See ``Frontend.start``. Without ``wake``, the caller executes the first workflow task itself."""
         check_identifier("workflow id", request.workflow_id)
         check_identifier("workflow type", request.workflow_type)
+        check_identifier("task queue", request.task_queue)
         check_identifier("request id", request.request_id)
+        if request.signal_name:
+            check_identifier("signal name", request.signal_name)
         check_payloads("the arguments", request.arguments)
         check_payloads("the signal's arguments", request.signal_arguments)
+        check_metadata(request.search_attributes, request.priority)
         check_memo(request.memo)
         refuse_references(request)
         check_policies(request)
@@ -99,11 +105,13 @@ class Gateway:
         parent: history.ExecutionReference | None,
         root: history.ExecutionReference | None,
         wake: bool = True,
+        decided: int = 0,
     ) -> Started:
-        """Start a run, as a child of ``parent`` if that is given."""
-        run_id = new_run_id(self.clock())
-        start = Start(self, request, run_id, parent, root)
-        if not self.large.must_move(request, self.namespace, run_id):
+        """Start a run, as a child of ``parent`` if that is given; for ``decided`` see ``Start``."""
+        # A decision that is carried out again must find the run that it has started before.
+        run_id = successor_run_id(request.request_id, 0, decided) if decided else new_run_id(self.clock())
+        start = Start(self, request, run_id, parent, root, decided)
+        if decided or not self.large.must_move(request, self.namespace, run_id):
             return await start.carry_out(wake=wake)
         try:
             started = await start.carry_out(wake=wake)
@@ -257,13 +265,17 @@ class Gateway:
         deadline = self.clock() + int(wait * 1000)
         event = updates.encode(request)
         pause = _ANSWERS_AT_ONCE
+        first = answer = await self._ask_for_update(request, event)
         while True:
-            state = await self._ask_for_update(request, event)
+            state = answer.state if answer is not None else None
             left = (deadline - self.clock()) / 1000
-            if state is not None or left <= 0:
+            if state is not None or left <= 0 or (first is not None and updates.is_hopeless(first)):
                 break
             await self.sleep(min(pause, left))
             pause = min(pause * 2, _LONGEST_PAUSE_OF_UPDATES)
+            answer = await self._ask_for_update(request, event)
+        if answer is not None and answer.failed_attempts and state is None:
+            raise updates.task_fails()
         if state is None:
             return UpdateState(workflow_id=request.workflow_id, run_id="", update_id=request.update_id)
         if state.stage >= request.stage:
@@ -274,15 +286,15 @@ class Gateway:
         found.existing, found.first_run_id = state.existing, state.first_run_id
         return found
 
-    async def _ask_for_update(self, request: UpdateRequest, event: bytes) -> UpdateState | None:
-        """What has become of an update; None while no run has taken it."""
+    async def _ask_for_update(self, request: UpdateRequest, event: bytes) -> updates.UpdateAnswer | None:
+        """What a workflow function answers to an update; None while none is there that serves the run."""
         try:
             answer = await self.invoker.invoke(event, request.workflow_id)
         except RPCError as error:
             if error.status != RPCStatusCode.DEADLINE_EXCEEDED:
                 raise
             return None  # no worker is there; one may come
-        return updates.read_answer(request, answer).state
+        return updates.read_answer(request, answer)
 
     async def update_outcome(
         self, workflow_id: str, run_id: str | None, update_id: str, *, stage: UpdateStage, wait: float
@@ -388,8 +400,12 @@ class Gateway:
 
     async def list(self, filter: ListFilter) -> Page:
         """A page of runs, newest start first; eventually consistent."""
+        if filter.workflow_id:
+            check_identifier("workflow id", filter.workflow_id)
+        if filter.workflow_type:
+            check_identifier("workflow type", filter.workflow_type)
         heads, token = await self.store.list_runs(self.namespace, filter)
-        executions = await asyncio.gather(*(self.large.bring_back(describe_head(head)) for head in heads))
+        executions = await together(self.large.bring_back(describe_head(head)) for head in heads)
         return Page(executions=executions, next_page_token=token)
 
     async def close(self) -> None:

@@ -34,6 +34,17 @@ async def reconcile(engine: Engine) -> int:
     return len(lost)
 
 
+async def wake_task_queue(engine: Engine, task_queue: str) -> None:
+    """Wake the runs of a task queue that a worker has just taken over, as far as they are to be looked at soon.
+
+    Among them are those that the functions could make nothing of, and would try again after a backoff.
+    """
+    soon = engine.clock() + engine.settings.failure_backoff_limit
+    for wake_up in await engine.store.overdue(engine.namespace, soon, MOST):
+        if wake_up.task_queue == task_queue:
+            await engine.queue.send_wake_up(wake_up)
+
+
 async def _lost(engine: Engine, before: int) -> list[WakeUp]:
     """Wake-ups that nobody will receive any more."""
     backlogs: dict[str, bool] = {}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
 from durability._runtime.engine import Engine
 from durability._runtime.frontend import ListFilter, Status
 from durability._runtime.ports import Head
+from durability._runtime.together import together
 
 _AT_A_TIME: Final = 8
 _PAGE: Final = 100
@@ -32,7 +32,7 @@ async def sweep(engine: Engine, *, until: int) -> int:
             heads, chosen.page_token = await engine.store.list_runs(engine.namespace, chosen)
             due = [head for head in heads if head.close_time <= cutoff]
             for start in range(0, len(due), _AT_A_TIME):
-                gone = await asyncio.gather(*(_delete(engine, head) for head in due[start : start + _AT_A_TIME]))
+                gone = await together(_delete(engine, head) for head in due[start : start + _AT_A_TIME])
                 deleted += sum(gone)
             if not chosen.page_token:
                 break

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from durability._core import history
 from durability._core.encoding import encode_input
-from durability._core.history import Input
+from durability._core.history import Delta, Input
 from durability._core.payload import Payload
+from durability._runtime.deliveries import was_consumed
 from durability._runtime.frontend import Started, StartRequest, Status
 from durability._runtime.ports import Head, HeadRecord, ItemTooLargeError, WorkflowKey
+from durability._runtime.validation import check_identifier
 from durability.exceptions import WorkflowAlreadyStartedError
 from durability.service import RPCError, RPCStatusCode
 
@@ -21,12 +23,15 @@ if TYPE_CHECKING:
 ALLOW_DUPLICATE_FAILED_ONLY: Final = 2
 REJECT_DUPLICATE: Final = 3
 TERMINATE_IF_RUNNING: Final = 4
+CONFLICT_FAIL: Final = 1
 CONFLICT_USE_EXISTING: Final = 2
 CONFLICT_TERMINATE_EXISTING: Final = 3
 
 _BUSY_ATTEMPTS: Final = 40
 _FIRST_PAUSE: Final = 0.02
 _LONGEST_PAUSE: Final = 1.0
+_CLOCKS_DIFFER_BY: Final = 60_000
+"""Milliseconds that the clocks of two executors may differ by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,12 @@ class Start:
     run_id: str
     parent: history.ExecutionReference | None
     root: history.ExecutionReference | None
+    decided: int = 0
+    """When a workflow decided to start it, in milliseconds since the epoch; 0 if no workflow did.
+
+    A workflow's decision is carried out again after a crash, perhaps much later, so it is first looked for what may
+    have become of it, among the runs that were there since.
+    """
 
     async def carry_out(self, *, wake: bool) -> Started:
         """Put the run's first head in its place, unless the id policies say otherwise; ``wake`` sends its wake-up."""
@@ -79,9 +90,7 @@ class Start:
         if not request.cron_schedule:
             return request.start_delay
         if request.start_delay:
-            raise RPCError(
-                "start_delay and cron_schedule cannot be combined: use only one", RPCStatusCode.INVALID_ARGUMENT, b""
-            )
+            raise _cron_with_delay()
         from durability._runtime.cron import delay_until_next  # not needed by those who have no schedule
 
         now = self.gateway.clock()
@@ -117,14 +126,7 @@ class Start:
         started = await gateway.large.put_away(started, gateway.namespace, run_id)
         messages: dict[str, Input] = {"start": started}
         if request.signal_name:
-            signal = history.WorkflowExecutionSignaled(
-                time=now,
-                key=f"s:{request.request_id}",
-                name=request.signal_name,
-                arguments=request.signal_arguments,
-                headers=request.headers,
-                identity=request.identity,
-            )
+            signal = self._signal()
             messages[signal.key] = await gateway.large.put_away(signal, gateway.namespace, run_id)
         return first_head(WorkflowKey(gateway.namespace, request.workflow_id), run_id, started, messages, now)
 
@@ -133,6 +135,10 @@ class Start:
         request = self.request
         if existing.request_id == request.request_id:
             return await self._repeated(existing)
+        if self.decided:
+            done = await self._carried_out_before(existing)
+            if done is not None:
+                return done
         if existing.open:
             return await self._resolve_open(existing)
         refused = request.id_reuse_policy == REJECT_DUPLICATE or (
@@ -141,6 +147,33 @@ class Start:
         if refused:
             raise WorkflowAlreadyStartedError(request.workflow_id, request.workflow_type, run_id=existing.run_id)
         return None
+
+    async def _carried_out_before(self, existing: Head) -> Started | None:
+        """What a workflow's decision led to, if that is not to be seen at the head any more."""
+        gateway, key, since = self.gateway, existing.key, self.decided - _CLOCKS_DIFFER_BY
+        if existing.start_time >= since and await gateway.store.closed_run(key, self.run_id) is not None:
+            reached, own = self.run_id, True
+        elif (
+            self.request.signal_name
+            and not existing.open
+            and existing.close_time >= since
+            and await was_consumed(gateway, key, existing.run_id, self._signal())
+        ):
+            reached, own = existing.run_id, False
+        else:
+            return None
+        return Started(workflow_id=key.workflow_id, run_id=reached, existing=not own, first_run_id=reached)
+
+    def _signal(self) -> history.WorkflowExecutionSignaled:
+        request = self.request
+        return history.WorkflowExecutionSignaled(
+            time=self.gateway.clock(),
+            key=f"s:{request.request_id}",
+            name=request.signal_name,
+            arguments=request.signal_arguments,
+            headers=request.headers,
+            identity=request.identity,
+        )
 
     async def _repeated(self, existing: Head) -> Started:
         """The start has been carried out before: perhaps by one that died before it sent the wake-up."""
@@ -164,8 +197,20 @@ class Start:
             return None
         if request.id_conflict_policy != CONFLICT_USE_EXISTING:
             raise WorkflowAlreadyStartedError(request.workflow_id, request.workflow_type, run_id=existing.run_id)
-        if request.signal_name:
-            await gateway.signal(
+        if request.signal_name and not await self._signal_existing(existing):
+            return None
+        return Started(
+            workflow_id=request.workflow_id,
+            run_id=existing.run_id,
+            existing=True,
+            first_run_id=existing.record.first_run_id or existing.run_id,
+        )
+
+    async def _signal_existing(self, existing: Head) -> bool:
+        """Whether the open run took the signal. It may have ended since it was looked at."""
+        request = self.request
+        try:
+            await self.gateway.signal(
                 request.workflow_id,
                 existing.run_id,
                 request.signal_name,
@@ -174,12 +219,11 @@ class Start:
                 headers=request.headers,
                 identity=request.identity,
             )
-        return Started(
-            workflow_id=request.workflow_id,
-            run_id=existing.run_id,
-            existing=True,
-            first_run_id=existing.record.first_run_id or existing.run_id,
-        )
+        except RPCError as error:
+            if error.status != RPCStatusCode.NOT_FOUND:
+                raise
+            return False
+        return True
 
 
 def _is_null(payload: Payload) -> bool:
@@ -187,7 +231,63 @@ def _is_null(payload: Payload) -> bool:
     return payload.metadata.get("encoding") == b"binary/null"
 
 
-def check_policies(request: StartRequest) -> None:
+def check_starts(delta: Delta) -> None:
+    """Refuse what a workflow decided to start and never can be, before anything is recorded.
+
+    Raises:
+        RPCError: INVALID_ARGUMENT, saying what is wrong.
+    """
+    for command in delta.commands:
+        match command:
+            case history.StartChildWorkflowExecutionInitiated():
+                _check_schedule(command.cron_schedule, delta.time)
+            case history.SignalWithStartScheduled():
+                _check_signal_with_start(command)
+                _check_schedule(command.cron_schedule, delta.time)
+
+
+def _check_schedule(cron_schedule: str, now: int) -> None:
+    if cron_schedule:
+        from durability._runtime.cron import delay_until_next  # not needed by those who have no schedule
+
+        delay_until_next(cron_schedule, now, now)
+
+
+def _check_signal_with_start(command: history.SignalWithStartScheduled) -> None:
+    check_identifier("workflow id", command.workflow_id)
+    check_identifier("workflow type", command.workflow_type)
+    check_identifier("signal name", command.signal_name)
+    check_identifier("task queue", command.task_queue)
+    check_policies(command)
+    if command.cron_schedule and command.start_delay:
+        raise _cron_with_delay()
+    if command.id_conflict_policy == CONFLICT_FAIL:
+        raise RPCError(
+            "Invalid WorkflowIDConflictPolicy: WORKFLOW_ID_CONFLICT_POLICY_FAIL is not supported for this operation.",
+            RPCStatusCode.INVALID_ARGUMENT,
+            b"",
+        )
+
+
+def _cron_with_delay() -> RPCError:
+    return RPCError(
+        "start_delay and cron_schedule cannot be combined: use only one", RPCStatusCode.INVALID_ARGUMENT, b""
+    )
+
+
+def already_started_text(workflow_id: str, run_id: str, id_reuse_policy: int) -> str:
+    """Why a policy for reused ids refuses a start, in the words of Temporal's server."""
+    how, policy = {
+        REJECT_DUPLICATE: ("finished", "reject duplicate workflow Id"),
+        ALLOW_DUPLICATE_FAILED_ONLY: ("finished successfully", "allow duplicate workflow Id if last run failed"),
+    }[id_reuse_policy]
+    return (
+        f"WorkflowExecutionAlreadyStarted: Workflow execution already {how}. WorkflowId: {workflow_id}, "
+        f"RunId: {run_id}. Workflow Id reuse policy: {policy}."
+    )
+
+
+def check_policies(request: StartRequest | history.SignalWithStartScheduled) -> None:
     """Refuse policies that contradict each other; the texts are those of Temporal's server."""
     text = ""
     if request.id_reuse_policy == TERMINATE_IF_RUNNING and request.id_conflict_policy:

@@ -12,7 +12,7 @@ import msgspec
 
 from durability._core import history
 from durability._core.failure import Failure
-from durability._core.history import Delta, Input, WorkflowExecutionStarted
+from durability._core.history import Input, WorkflowExecutionStarted
 from durability._core.retry import next_retry
 from durability._core.run import Run
 from durability._runtime.cron import delay_until_next
@@ -121,17 +121,6 @@ def _continued(run: Run, ending: history.WorkflowExecutionContinuedAsNew, now: i
         task_timeout=first.task_timeout if ending.task_timeout is None else ending.task_timeout,
         retry_policy=ending.retry_policy or first.retry_policy,
     )
-
-
-def check_schedules(delta: Delta) -> None:
-    """Refuse children whose cron schedule cannot be read, before anything is recorded.
-
-    Raises:
-        RPCError: INVALID_ARGUMENT, naming the schedule.
-    """
-    for command in delta.commands:
-        if isinstance(command, history.StartChildWorkflowExecutionInitiated) and command.cron_schedule:
-            delay_until_next(command.cron_schedule, delta.time, delta.time)
 
 
 def held_until(head: Head, waiting: list[Input], *, updated: bool) -> int:

@@ -22,6 +22,7 @@ from durability._core.payload_fields import ABOUT, HEADERS, Transform, transform
 from durability._core.run import Run, effective
 from durability._runtime.code import CodeRunner
 from durability._runtime.large_payloads import LargePayloads, refers
+from durability._runtime.together import together
 from durability._runtime.validation import check_record
 from durability.converter import (
     ActivitySerializationContext,
@@ -90,7 +91,7 @@ class WorkflowPayloads:
             await self.code.call(run, lambda: run.replay(chosen))
             return
         referring = [delta for _, delta, _ in chosen if delta.refers]
-        brought = await asyncio.gather(*(self.large.bring_back(message) for d in referring for message in d.inputs))
+        brought = await together(self.large.bring_back(message) for d in referring for message in d.inputs)
         whole = iter(brought)
         for sequence, delta, size in chosen:
             inputs = [next(whole) for _ in delta.inputs] if delta.refers else delta.inputs
@@ -104,7 +105,7 @@ class WorkflowPayloads:
             Exception: What codec and storages raise.
         """
         if refers(inputs):
-            inputs = list(await asyncio.gather(*map(self.large.bring_back, inputs)))
+            inputs = await together(map(self.large.bring_back, inputs))
         return await self.decoded(run, inputs)
 
     async def recorded(self, run: Run, commands: list[Command]) -> list[Command]:
@@ -128,7 +129,7 @@ class WorkflowPayloads:
         large, namespace, run_id = self.large, run.namespace, run.run_id
         if not any(large.must_move(record, namespace, run_id) for record in records):
             return records
-        return list(await asyncio.gather(*(large.put_away(record, namespace, run_id) for record in records)))
+        return await together(large.put_away(record, namespace, run_id) for record in records)
 
     async def decoded(self, run: Run, inputs: list[Input]) -> list[Input]:
         """Inputs through external storage and codec, before the run absorbs them; what it is not shown stays."""
@@ -188,7 +189,7 @@ class WorkflowPayloads:
             )
             return await transformed(record, limited(bare._for_target(_of(run))._outbound), ABOUT.__contains__)
 
-        return list(await asyncio.gather(*map(one, records)))
+        return await together(map(one, records))
 
     # --- queries ----------------------------------------------------------------------------------------------------
 
@@ -216,7 +217,11 @@ def _context(run: Run, record: Input | Command) -> SerializationContext:
         case history.ActivityOutcome():
             activity = run.activities.get(record.sequence)
             return _own_context(run) if activity is None else _activity_context(run, activity.record)
-        case history.StartChildWorkflowExecutionInitiated() | history.SignalExternalWorkflowExecutionInitiated():
+        case (
+            history.StartChildWorkflowExecutionInitiated()
+            | history.SignalExternalWorkflowExecutionInitiated()
+            | history.SignalWithStartScheduled()
+        ):
             return WorkflowSerializationContext(run.namespace, record.workflow_id)
     if isinstance(record, _CHILD_ENDS):
         child = run.children.get(record.sequence)
@@ -253,7 +258,7 @@ def _target(run: Run, command: Input | Command) -> StorageDriverWorkflowInfo:
     assert run.started is not None
     parent = run.started.parent
     match command:
-        case history.StartChildWorkflowExecutionInitiated():
+        case history.StartChildWorkflowExecutionInitiated() | history.SignalWithStartScheduled():
             return StorageDriverWorkflowInfo(
                 namespace=run.namespace, id=command.workflow_id, type=command.workflow_type
             )

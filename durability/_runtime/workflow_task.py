@@ -24,10 +24,12 @@ from durability._runtime.engine import Engine
 from durability._runtime.inbox import inbox_name, waiting_messages
 from durability._runtime.large_payloads import refers
 from durability._runtime.ports import FencedError, Head, HeadRecord, Settlement, WakeUp, WorkflowKey
-from durability._runtime.succession import check_schedules, held_until, note_retry_state
+from durability._runtime.starting import check_starts
+from durability._runtime.succession import held_until, note_retry_state
 from durability._runtime.task_failures import fail_task
 from durability._runtime.turns import Turn
 from durability._runtime.updates import PendingUpdate
+from durability._runtime.validation import check_decisions
 from durability._runtime.wakeups import is_needed
 from durability.exceptions import ApplicationError
 
@@ -298,7 +300,8 @@ class WorkflowTask:
         inputs = await engine.payloads.stored(self.run, inputs)
         try:
             delta = await self._decide(inputs, engine.clock())
-            check_schedules(delta)
+            check_starts(delta)
+            check_decisions(delta, self.changed_record())
         except Exception as error:
             raise _WorkflowTaskFailed from error
         assert self.run.started is not None
@@ -391,6 +394,8 @@ class WorkflowTask:
 
     async def _wait_here(self) -> bool:
         """Wait for what will come in a moment. True if something may have come."""
+        if self.update is not None and self.update.answered:
+            return False
         engine = self.engine
         now = engine.clock()
         due = self.next_due()
@@ -456,7 +461,11 @@ class WorkflowTask:
         [message] = await self.engine.payloads.stored(self.run, [message])
         name, body = inbox_name(message), encode_input(message)
         delivery = await self.engine.store.deliver(self.key, run_id, name, body, self.engine.clock())
-        return delivery.accepted and delivery.before is not None and not delivery.before.awake
+        before = delivery.before
+        if not delivery.accepted or before is None:
+            return False
+        # What is there already was put there by a request of this executor whose answer was lost.
+        return not before.awake or name in before.inbox
 
     async def _report_as_anybody(self, run_id: str) -> bool:
         """After the release: deliver eager outcomes through the inbox. True if that makes the run ours again."""

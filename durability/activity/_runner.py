@@ -108,7 +108,9 @@ class ActivityRunner:
         definition = _Definition.must_from_callable(activity)
         if inspect.isclass(activity):
             raise TypeError(f"Activity named {definition.name} is a class instead of an instance")
-        if inspect.isfunction(activity) and next(iter(inspect.signature(activity).parameters), None) == "self":
+        if inspect.isfunction(activity) and activity.__code__.co_varnames[: activity.__code__.co_argcount][:1] == (
+            "self",
+        ):
             warnings.warn(
                 f"Activity named {definition.name} has a first parameter named self but is not bound to an instance, "
                 "did you mean to register it from an instance of the class?",

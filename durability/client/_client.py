@@ -71,7 +71,8 @@ class Client(WorkflowStarts, UpdateWithStart):
         Args:
             target_host: URL of the HTTP API (``http://`` or ``https://``). Anything else, such as nothing, means the
                 deployment's table and queues themselves, named by the environment's ``DURABILITY_*`` variables and
-                reached with the process's AWS credentials.
+                reached with the process's AWS credentials. Without these variables, a host and port of this machine
+                (``localhost:7233``) are those of a local cloud that ``durability dev`` runs.
             namespace: Namespace. Over HTTP it is the deployment's own.
             api_key: Bearer token for the HTTP API. Without one, requests to API Gateway are signed with the
                 process's AWS credentials.
@@ -98,7 +99,8 @@ class Client(WorkflowStarts, UpdateWithStart):
 
         Raises:
             ConfigurationError: A setting is missing from the environment.
-            RPCError: The HTTP API cannot be reached (UNAVAILABLE) or refuses (UNAUTHENTICATED, PERMISSION_DENIED).
+            RPCError: The local cloud or the HTTP API cannot be reached (UNAVAILABLE), or the latter refuses
+                (UNAUTHENTICATED, PERMISSION_DENIED).
         """
         say_ignored(
             "Client.connect",
@@ -109,7 +111,6 @@ class Client(WorkflowStarts, UpdateWithStart):
             http_connect_proxy_config=http_connect_proxy_config,
             dns_load_balancing_config=dns_load_balancing_config,
             grpc_compression=grpc_compression is not GrpcCompression.GZIP,
-            payload_limits=payload_limits,
         )
         config = ConnectConfig(
             target_host,

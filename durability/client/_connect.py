@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import socket
+from collections.abc import Mapping
 from functools import cache
 
 from durability._runtime.frontend import Frontend
@@ -28,7 +29,7 @@ def say_ignored(call: str, **parameters: object) -> None:
     given = sorted(name for name, value in parameters.items() if value and f"{call} {name}" not in _said)
     if given:
         _said.update(f"{call} {name}" for name in given)
-        logger.info("%s ignores %s: there is no gRPC, no TLS setting and no worker here", call, ", ".join(given))
+        logger.info("%s ignores %s: there is no gRPC and no setting of TLS here", call, ", ".join(given))
 
 
 async def connect(config: ConnectConfig, namespace: str) -> Frontend:
@@ -44,7 +45,7 @@ async def connect(config: ConnectConfig, namespace: str) -> Frontend:
     if not target_host.startswith(("http://", "https://")):
         from durability._aws.connect import connect_gateway
 
-        return await connect_gateway(namespace)
+        return await connect_gateway(namespace, await _environment(target_host))
     from durability.client._http import HttpFrontend
 
     frontend = HttpFrontend(target_host, api_key=config.api_key)
@@ -63,3 +64,20 @@ async def connect(config: ConnectConfig, namespace: str) -> Frontend:
                 ) from error
             raise
     return frontend
+
+
+async def _environment(target_host: str) -> Mapping[str, str]:
+    """The variables that name the stack: the process's own, or those of a local cloud at that host and port."""
+    from durability._local import discovery
+
+    if "DURABILITY_TABLE" in os.environ or not discovery.is_local(target_host):
+        return os.environ
+    try:
+        return await discovery.ask(target_host)
+    except OSError as error:
+        raise RPCError(
+            f"no local cloud at {target_host}: {error}. Start one with `durability dev`, or name a deployed stack by "
+            "the variables that `durability env` prints or by the URL of its HTTP API",
+            RPCStatusCode.UNAVAILABLE,
+            b"",
+        ) from error

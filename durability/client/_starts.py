@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Concatenate, Required, TypedDict, Unpack, overload
+from typing import Any, Concatenate, Required, TypedDict, Unpack, overload
 
 from durability.client._interceptor import OutboundInterceptor, StartWorkflowInput
 from durability.client._workflow_handle import WorkflowHandle
@@ -20,9 +20,6 @@ from durability.common import (
 from durability.common._arguments import _arg_or_args, _arg_unset
 from durability.types import MethodAsyncNoParam, MethodAsyncSingleParam, MultiParamSpec, ParamType, ReturnType, SelfType
 from durability.workflow._definition import _Definition
-
-if TYPE_CHECKING:
-    pass
 
 
 class _StartOptions(TypedDict, total=False):

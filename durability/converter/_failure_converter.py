@@ -182,6 +182,14 @@ def _info(error: exceptions.FailureError, payload_converter: PayloadConverter) -
                 started_event_id=error.started_event_id,
                 retry_state=int(error.retry_state or 0),
             )
+        case exceptions.NexusOperationError():
+            return failures.NexusOperationFailureInfo(
+                scheduled_event_id=error.scheduled_event_id,
+                endpoint=error.endpoint,
+                service=error.service,
+                operation=error.operation,
+                operation_token=error.operation_token,
+            )
         case _:
             return None
 
@@ -233,6 +241,15 @@ def _error(failure: Failure, payload_converter: PayloadConverter) -> exceptions.
                 initiated_event_id=info.initiated_event_id,
                 started_event_id=info.started_event_id,
                 retry_state=_retry_state(info.retry_state),
+            )
+        case failures.NexusOperationFailureInfo() as info:
+            return exceptions.NexusOperationError(
+                failure.message or "Nexus operation error",
+                scheduled_event_id=info.scheduled_event_id,
+                endpoint=info.endpoint,
+                service=info.service,
+                operation=info.operation,
+                operation_token=info.operation_token,
             )
         case _:
             return exceptions.FailureError(failure.message or "Failure error")

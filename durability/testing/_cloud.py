@@ -9,13 +9,12 @@ from typing import Final
 
 from durability._aws.connect import connect_gateway
 from durability._local.cloud import LocalCloud
+from durability._local.workers_only import PARAMETERS, find_template
 from durability._runtime.frontend import Frontend
 from durability.client import Client
-from durability.exceptions import ConfigurationError
 from durability.testing._assertions import AssertionInterceptor
 from durability.testing._workflow import WorkflowEnvironment, _with_interceptors
 
-_NOTHING: Final = "durability.testing._empty:app"
 _POLICY: Final = "WorkerPolicy"
 """Logical id of the template's policy for workers and their clients."""
 
@@ -52,13 +51,15 @@ async def start(
     client: Callable[[Frontend], Client],
 ) -> LocalCloudEnvironment:
     """Start a stack. See ``WorkflowEnvironment.start_local_cloud``."""
-    values = {
-        "Application": application or _NOTHING,
-        "Namespace": namespace,
-        "OtherTaskQueues": "WORKERS",
-        "HttpAuthorization": "NONE",
-    }
-    cloud = LocalCloud(template or _template(), parameters={**values, **parameters}, variables=variables)
+    values = {**PARAMETERS, "Namespace": namespace}
+    if application is not None:
+        values |= {"Application": application, "TaskQueue": "default"}
+    cloud = LocalCloud(
+        template or find_template(),
+        parameters={**values, **parameters},
+        variables=variables,
+        import_from=Path.cwd(),
+    )
     await asyncio.to_thread(cloud.start)
     try:
         environment = cloud.environment_under(_POLICY)
@@ -66,12 +67,3 @@ async def start(
     except BaseException:
         await asyncio.to_thread(cloud.stop)
         raise
-
-
-def _template() -> Path:
-    for folder in (Path.cwd(), Path(__file__).parents[2]):
-        if (folder / "template.yaml").is_file():
-            return folder / "template.yaml"
-    raise ConfigurationError(
-        "there is no template.yaml in the working directory: run in the application's folder, or name a template"
-    )

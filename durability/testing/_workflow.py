@@ -188,7 +188,7 @@ class WorkflowEnvironment:
         """Start the stack of a SAM template on this machine: real queues and items, functions in real processes.
 
         It takes a few seconds, so that tests share one, each with task queues of its own. The functions serve the task
-        queue ``default``; tasks of any other wait for a worker.
+        queue ``default`` if there is an application; tasks of any other wait for a worker.
 
         Args:
             application: What the functions serve, as ``module:attribute``; nothing by default.
@@ -198,12 +198,12 @@ class WorkflowEnvironment:
             plugins: See ``Client.connect``.
             default_workflow_query_reject_condition: See ``Client.connect``.
             identity: See ``Client.connect``.
-            template: The template; by default ``template.yaml`` in the working directory, or this project's own.
+            template: The template; by default ``template.yaml`` in the working directory, or this project's own, whose
+                functions then import the application from the working directory.
             parameters: Template parameters besides those that follow from the above.
             variables: Environment variables of every function, besides the template's.
 
         Raises:
-            ConfigurationError: There is no template.
             TemplateError: The template is wrong, or asks for what the local cloud does not have.
         """
         from durability.testing._cloud import start

@@ -16,6 +16,7 @@ from durability._runtime.code import InThreads
 from durability._runtime.hosting import WorkerSpecification
 from durability.activity._processes import SharedStateManager
 from durability.activity._runner import ActivityRunner
+from durability.callbacks import built_in_activities
 from durability.client import Client
 from durability.common import HeaderCodecBehavior, VersioningBehavior, WorkerDeploymentVersion
 from durability.runtime import Runtime
@@ -141,8 +142,16 @@ def check(config: WorkerConfig) -> None:
         )
 
 
-def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[Activities | None, WorkerSpecification]:
-    """What a worker runs. ``client`` is asked for by its activities."""
+def specification(
+    config: WorkerConfig, client: Callable[[], Client], functions: str
+) -> tuple[Activities | None, WorkerSpecification]:
+    """What a worker runs.
+
+    Args:
+        config: Its parameters.
+        client: What its activities get.
+        functions: The task queue of the deployment's functions; empty if there are none.
+    """
     client_config = config["client"].config(active_config=True)
     data_converter, header_codec = client_config["data_converter"], client_config["header_codec_behavior"]
     limited = not config.get("disable_payload_error_limit", False)
@@ -197,6 +206,7 @@ def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[A
             metric_meter=meter,
             patch_activation_callback=config.get("patch_activation_callback"),
             eager_activities=eager,
+            elsewhere=_of_functions(activities, functions),
             header_codec=header_codec != HeaderCodecBehavior.NO_CODEC,
             external_concurrency=config.get(
                 "max_workflow_task_external_storage_concurrency", EXTERNAL_STORAGE_CONCURRENCY
@@ -223,6 +233,17 @@ def specification(config: WorkerConfig, client: Callable[[], Client]) -> tuple[A
         code=InThreads(workflow_slots, detector, executor=config.get("workflow_task_executor")),
     )
     return activities, made
+
+
+def _of_functions(activities: Activities | None, functions: str) -> dict[str, str]:
+    """The task queue of every activity that the engine brings, unless the worker has it itself.
+
+    They need what only the functions know: the secret that callback URLs are signed with.
+    """
+    if not functions:
+        return {}
+    built_in = ActivityRunner(built_in_activities()).names
+    return {name: functions for name in built_in if activities is None or name not in activities.names}
 
 
 def _reservation(config: WorkerConfig) -> Reservation:

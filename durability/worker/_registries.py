@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, NoReturn
@@ -53,6 +53,7 @@ class Workflows(WorkflowRegistry):
         deadlock_detector: DeadlockDetector | None = None,
         patch_activation_callback: PatchActivationCallback | None = None,
         eager_activities: Iterable[str] | None = None,
+        elsewhere: Mapping[str, str] = {},
         header_codec: bool = False,
         external_concurrency: int = 3,
         limited: bool = True,
@@ -71,6 +72,7 @@ class Workflows(WorkflowRegistry):
             deadlock_detector: Watches for code that does not yield.
             patch_activation_callback: Asked whether a new patch is to be taken.
             eager_activities: Types of the activities that may run inside workflow tasks; all by default.
+            elsewhere: Task queues of activities, by their types, that have one of their own.
             header_codec: Whether headers go through the codec.
             external_concurrency: Calls to an external storage at a time, in one workflow task.
             limited: Whether payloads that are too large fail the workflow task.
@@ -88,6 +90,8 @@ class Workflows(WorkflowRegistry):
         eager = None if eager_activities is None else frozenset(eager_activities)
         if eager:
             chain.append(_dispatching_all_but(eager))
+        if elsewhere:
+            chain.append(_sending(elsewhere))
         super().__init__(
             classes,
             data_converter=data_converter,
@@ -148,6 +152,21 @@ def _dispatching_all_but(eager: frozenset[str]) -> type[WorkflowInboundIntercept
         def start_activity(self, input: StartActivityInput) -> ActivityHandle[Any]:
             if input.activity not in eager:
                 input.disable_eager_execution = True
+            return super().start_activity(input)
+
+    class Inbound(WorkflowInboundInterceptor):
+        def init(self, outbound: WorkflowOutboundInterceptor) -> None:
+            super().init(Outbound(outbound))
+
+    return Inbound
+
+
+def _sending(elsewhere: Mapping[str, str]) -> type[WorkflowInboundInterceptor]:
+    """An interceptor that sends activities to task queues by their types."""
+
+    class Outbound(WorkflowOutboundInterceptor):
+        def start_activity(self, input: StartActivityInput) -> ActivityHandle[Any]:
+            input.task_queue = elsewhere.get(input.activity, input.task_queue)
             return super().start_activity(input)
 
     class Inbound(WorkflowInboundInterceptor):

@@ -168,8 +168,10 @@ class Worker:
             config = plugin.configure_worker(config)
         self._config = config
         check(config)
-        self._activities, self._specification = specification(config, lambda: self.client)
         self._host = _host(config["client"])
+        self._activities, self._specification = specification(
+            config, lambda: self.client, self._host.functions_task_queue
+        )
         self._started = False
         self._shutdown_requested = asyncio.Event()
         self._shutdown_complete = asyncio.Event()
@@ -357,7 +359,7 @@ def _host(client: Client) -> WorkerHost:
     if host is None:
         raise ConfigurationError(
             f"the client is connected to {client.frontend.__class__.__name__}, which cannot host workers: connect "
-            "without a URL (`durability env` prints the variables for that), or use the client of a "
-            "durability.testing.WorkflowEnvironment"
+            "without a URL, as localhost:7233 to `durability dev`, or with the variables that `durability env` prints; "
+            "or use the client of a durability.testing.WorkflowEnvironment"
         )
     return host

@@ -140,6 +140,7 @@ from durability.workflow._local_activities import (
     start_local_activity_method,
 )
 from durability.workflow._logger import LoggerAdapter, logger
+from durability.workflow._signal_with_start import signal_with_start_workflow
 from durability.workflow._unsafe import SandboxImportNotificationPolicy, unsafe
 
 __all__ = [
@@ -224,6 +225,7 @@ __all__ = [
     "set_signal_handler",
     "set_update_handler",
     "signal",
+    "signal_with_start_workflow",
     "sleep",
     "start_activity",
     "start_activity_class",

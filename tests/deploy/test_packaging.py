@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -93,3 +94,13 @@ def test_the_licence_is_apache_2_unmodified(root: Path) -> None:
     assert text.split("\n", 2)[1].strip() == "Apache License"
     assert "Copyright [yyyy] [name of copyright owner]" in text
     assert text.count("\n") == 202
+
+
+def test_the_wheel_has_the_stack_that_runs_without_a_template(root: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=root, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = ["template.yaml", *(f"functions/{path.name}" for path in (root / "functions").glob("*.py"))]
+    with zipfile.ZipFile(wheel) as archive:
+        for name in names:
+            assert archive.read(f"durability/_stack/{name}") == (root / name).read_bytes()

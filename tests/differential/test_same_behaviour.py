@@ -36,7 +36,10 @@ async def server() -> AsyncIterator[Any]:
     binary = shutil.which("temporal", path=str(Path(sys.executable).parent))
     assert binary is not None
     async with await temporalio.testing.WorkflowEnvironment.start_local(
-        dev_server_existing_path=binary, dev_server_log_level="never", search_attributes=ATTRIBUTES
+        dev_server_existing_path=binary,
+        dev_server_log_level="never",
+        dev_server_extra_args=["--dynamic-config-value", "history.enableSignalWithStartFromWorkflow=true"],
+        search_attributes=ATTRIBUTES,
     ) as environment:
         yield environment
 

@@ -92,7 +92,7 @@ def test_the_dev_command_runs_a_template_until_it_is_interrupted(tmp_path: Path)
         "  Url: {Value: !Sub 'https://${ServerlessHttpApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}'}\n"
     )
     process = subprocess.Popen(
-        [sys.executable, "-m", "durability", "dev", "--template", str(tmp_path / "template.yaml")],
+        [sys.executable, "-m", "durability", "dev", "--port", "0", "--template", str(tmp_path / "template.yaml")],
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,

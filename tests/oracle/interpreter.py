@@ -174,6 +174,12 @@ class Interpreter:
     async def op_signal_external(self, step: str, name: str) -> None:
         await workflow.get_external_workflow_handle(name).signal("hello", args=[step, 1])
 
+    async def op_summon(self, step: str, name: str) -> None:
+        handle = await workflow.signal_with_start_workflow(
+            "Friend", step, id=name, task_queue="queue", signal="hello", signal_args=[step, 1]
+        )
+        self.trace.append(f"{handle.id} {handle.run_id}")
+
     async def op_cancel_external(self, step: str, name: str) -> None:
         await workflow.get_external_workflow_handle(name, run_id="a run").cancel()
 

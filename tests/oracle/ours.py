@@ -18,6 +18,7 @@ from durability._core.failure import ApplicationFailureInfo, CanceledFailureInfo
 from tests.core import driving
 
 START = driving.START
+SUMMONED_RUN = "summoned-run"
 
 
 @dataclass
@@ -30,6 +31,7 @@ class Pending:
     children: list[int] = field(default_factory=list)
     signals: list[int] = field(default_factory=list)
     cancels: list[int] = field(default_factory=list)
+    summons: list[int] = field(default_factory=list)
 
     def note(self, commands: list[tuple[Any, ...]]) -> None:
         for kind, *rest in commands:
@@ -44,6 +46,8 @@ class Pending:
                     self.initiated.append(rest[0])
                 case "signal external" | "signal child":
                     self.signals.append(rest[0])
+                case "summon":
+                    self.summons.append(rest[0])
                 case "cancel external":
                     self.cancels.append(rest[0])
 
@@ -122,6 +126,8 @@ _OUTCOMES: dict[str, Any] = {
     ),
     "signalled": lambda n: h.ExternalWorkflowExecutionSignaled(_T, f"signal:{n}", n),
     "not signalled": lambda n: h.SignalExternalWorkflowExecutionFailed(_T, f"signal:{n}", n),
+    "summoned": lambda n: h.SignalWithStartCompleted(_T, f"summon:{n}", n, SUMMONED_RUN, True),
+    "not summoned": lambda n: h.SignalWithStartFailed(_T, f"summon:{n}", n, "refused"),
     "cancel delivered": lambda n: h.ExternalWorkflowExecutionCancelRequested(_T, f"cancel:{n}", n),
     "cancel not delivered": lambda n: h.RequestCancelExternalWorkflowExecutionFailed(_T, f"cancel:{n}", n),
 }
@@ -153,6 +159,9 @@ def _from_record(command: h.Command) -> tuple[Any, ...]:
             return "signal external", command.sequence, command.workflow_id, [_json(p) for p in command.arguments]
         case h.SignalExternalWorkflowExecutionInitiated():
             return "signal child", command.sequence, command.workflow_id, [_json(p) for p in command.arguments]
+        case h.SignalWithStartScheduled():
+            arguments = [*command.arguments, *command.signal_arguments]
+            return "summon", command.sequence, command.workflow_id, [_json(p) for p in arguments]
         case h.RequestCancelExternalWorkflowExecutionInitiated():
             return "cancel external", command.sequence, command.workflow_id, command.run_id
         case h.WorkflowPropertiesModified():

@@ -34,6 +34,7 @@ leaf = st.one_of(
     _op("start_child", _CHILD),
     _op("signal_child", _ANY),
     _op("signal_external", st.sampled_from(["friend", "foe"])),
+    _op("summon", st.sampled_from(["friend", "foe"])),
     _op("cancel_external", st.sampled_from(["friend", "foe"])),
     _op("cancel", _ANY),
     _op("cancel", _ANY),
@@ -78,6 +79,7 @@ _HAPPENINGS = (
     "child end",
     "signal outcome",
     "cancel outcome",
+    "summon outcome",
     "cancel",
 )
 
@@ -129,6 +131,8 @@ class Happenings:
                 return self._one(pending.signals, "signalled", "not signalled")
             case "cancel outcome":
                 return self._one(pending.cancels, "cancel delivered", "cancel not delivered")
+            case "summon outcome":
+                return self._one(pending.summons, "summoned", "summoned", "not summoned")
             case "cancel" if not self._cancelled and not is_first:
                 self._cancelled = True
                 return ("cancel",)

@@ -16,10 +16,15 @@ import temporalio.converter
 import temporalio.worker._workflow_instance as reference
 import temporalio.workflow
 from temporalio.api.common.v1 import Payloads
+from temporalio.api.workflowservice.v1 import (
+    SignalWithStartWorkflowExecutionRequest,
+    SignalWithStartWorkflowExecutionResponse,
+)
 
 from durability._core.external import _refused
 from durability._core.randomness import Randomness
-from tests.oracle.ours import START, _json, load
+from durability._core.system_operation import FAILED
+from tests.oracle.ours import START, SUMMONED_RUN, _json, load
 
 THEIRS = load("temporalio")
 CLOSING = ("complete", "fail", "cancel", "continue")
@@ -100,7 +105,7 @@ class Theirs:
         events = [event for event in events if not self._comes_too_late(event)]
         # The core sorts so: a start first, the outcomes of local activities last.
         events.sort(key=lambda event: event[0] in _ENDS and event[1] in self.local)
-        jobs = [self._job(event) for event in events]
+        jobs = [job for event in events for job in (*self._begun(event), self._job(event))]
         self.over = {("timer", event[1]) for event in events if event[0] == "fire"}
         self.over |= {("activity", event[1]) for event in events if event[0] in _ENDS}
         self.over |= {("child", event[1]) for event in events if event[0] in _CHILD_ENDS}
@@ -157,6 +162,13 @@ class Theirs:
                     if sent is not None:
                         commands.remove(sent)
                         answers.append(self._signal_outcome(sequence, "Signal was cancelled before being sent", True))
+                case "request_cancel_nexus_operation":
+                    # What has gone out cannot be called back, and this engine sends no request for it.
+                    sequence = command.request_cancel_nexus_operation.seq
+                    sent = _find(commands, "schedule_nexus_operation", sequence)
+                    if sent is not None:
+                        commands.remove(sent)
+                        answers.append(_operation_refused(sequence, "Nexus Operation cancelled before scheduled", True))
                 case "schedule_activity":
                     self.types[command.schedule_activity.seq] = command.schedule_activity.cancellation_type
                     commands.append(command)
@@ -291,6 +303,15 @@ class Theirs:
                 return self._cancelled(sequence)
             case ("cancel",):
                 return wa.WorkflowActivationJob(cancel_workflow=wa.CancelWorkflow(reason="please"))
+            case ("summoned", sequence):
+                end = wa.ResolveNexusOperation(seq=sequence)
+                response = SignalWithStartWorkflowExecutionResponse(run_id=SUMMONED_RUN, started=True)
+                end.result.completed.data = response.SerializeToString()
+                end.result.completed.metadata["encoding"] = b"binary/protobuf"
+                end.result.completed.metadata["messageType"] = response.DESCRIPTOR.full_name.encode()
+                return wa.WorkflowActivationJob(resolve_nexus_operation=end)
+            case ("not summoned", sequence):
+                return _operation_refused(sequence, FAILED, False)
             case ("signalled" | "not signalled" as kind, sequence):
                 return self._signal_outcome(sequence, "" if kind == "signalled" else _refused("signal", 1).message)
             case ("cancel delivered" | "cancel not delivered" as kind, sequence):
@@ -300,6 +321,13 @@ class Theirs:
             case (kind, sequence):
                 return self._child_job(kind, sequence)
         raise AssertionError(event)
+
+    def _begun(self, event: tuple[Any, ...]) -> list[wa.WorkflowActivationJob]:
+        """That an operation has begun, which goes before its result."""
+        if event[0] != "summoned":
+            return []
+        start = wa.ResolveNexusOperationStart(seq=event[1], started_sync=True)
+        return [wa.WorkflowActivationJob(resolve_nexus_operation_start=start)]
 
     def _signal(self, signal: str, name: str, program: list[Any]) -> wa.WorkflowActivationJob:
         arguments = self.converter.payload_converter.to_payloads([name, program])
@@ -351,6 +379,18 @@ def _fail(outcome: Any, message: str, cancelled: bool) -> None:
             outcome.failure.application_failure_info.SetInParent()
 
 
+def _operation_refused(sequence: int, message: str, cancelled: bool) -> wa.WorkflowActivationJob:
+    start = wa.ResolveNexusOperationStart(seq=sequence)
+    start.failed.message = message
+    start.failed.nexus_operation_execution_failure_info.SetInParent()
+    if cancelled:
+        start.failed.cause.canceled_failure_info.SetInParent()
+    else:
+        start.failed.cause.message = "refused"
+        start.failed.cause.server_failure_info.non_retryable = True
+    return wa.WorkflowActivationJob(resolve_nexus_operation_start=start)
+
+
 def _find(commands: list[Any], field_name: str, sequence: int) -> Any:
     for command in commands:
         if command.HasField(field_name) and getattr(command, field_name).seq == sequence:
@@ -399,6 +439,11 @@ def _from_proto(command: Any) -> tuple[Any, ...]:
             kind = "signal child" if signal.child_workflow_id else "signal external"
             target = signal.child_workflow_id or signal.workflow_execution.workflow_id
             return kind, signal.seq, target, [_json(p) for p in signal.args]
+        case "schedule_nexus_operation":
+            operation = command.schedule_nexus_operation
+            asked = SignalWithStartWorkflowExecutionRequest.FromString(operation.input.data)
+            arguments = [*asked.input.payloads, *asked.signal_input.payloads]
+            return "summon", operation.seq, asked.workflow_id, [_json(p) for p in arguments]
         case "request_cancel_external_workflow_execution":
             request = command.request_cancel_external_workflow_execution
             target = request.workflow_execution

@@ -17,7 +17,6 @@ TIME_SKIPPING: Final = (
 SCHEDULES: Final = "Schedules come next."
 ACTIVITIES: Final = "Standalone activities come next."
 STORAGE: Final = "External storage and payload limits are being built."
-SIGNAL_WITH_START: Final = "Signal-with-start from workflows is being built."
 BOUNDARY: Final = (
     "The boundary between a worker and a workflow's instance: activations and commands are this engine's own."
 )
@@ -38,7 +37,7 @@ MISSING_NAMES: Final = {
             "NexusOperationIDReusePolicy PendingNexusOperationExecutionState"
         ),
         "converter": "NexusSerializationContext",
-        "exceptions": "NexusOperationAlreadyStartedError NexusOperationError",
+        "exceptions": "NexusOperationAlreadyStartedError",
         "types": "NexusServiceType",
         "worker": (
             "ExecuteNexusOperationCancelInput ExecuteNexusOperationStartInput NexusOperationInboundInterceptor "
@@ -89,9 +88,6 @@ MISSING_NAMES: Final = {
         "client": (
             "StorageDriverActivityInfo StorageDriverSelectContext StorageDriverStoreContext StorageDriverWorkflowInfo"
         ),
-    },
-    SIGNAL_WITH_START: {
-        "workflow": "signal_with_start_workflow",
     },
 }
 """By module."""
@@ -147,9 +143,6 @@ MISSING_MEMBERS: Final = {
     STORAGE: {
         "client.ConnectConfig": "payload_limits",
         "worker.WorkflowInstance": "get_external_store_context",
-    },
-    SIGNAL_WITH_START: {
-        "worker.WorkflowOutboundInterceptor": "start_signal_with_start_workflow",
     },
     BOUNDARY: {
         "worker.WorkflowInstance": "get_info get_serialization_context get_thread_id",

@@ -7,8 +7,9 @@ import os
 import signal
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-from durability import Application, activity, workflow
+from durability import Application, activity, callbacks, workflow
 
 SHORT = timedelta(seconds=10)
 
@@ -121,7 +122,26 @@ class KillsItsTask:
         return await workflow.execute_activity(where, start_to_close_timeout=SHORT)
 
 
-WORKFLOWS = [Sends, SendsChild, Moves, Counter, Holds, KillsItsTask]
+@workflow.defn
+class Calls:
+    """Gives away a URL, and returns what is brought to it."""
+
+    def __init__(self) -> None:
+        self.url = ""
+
+    @workflow.run
+    async def run(self) -> Any:
+        callback = await callbacks.create("anybody")
+        self.url = callback.url
+        return await callback.wait(timeout=timedelta(hours=1))
+
+    @workflow.update
+    async def callback_url(self) -> str:
+        await workflow.wait_condition(lambda: self.url != "")
+        return self.url
+
+
+WORKFLOWS = [Sends, SendsChild, Moves, Counter, Holds, KillsItsTask, Calls]
 ACTIVITIES = [where, hold]
 
 app = Application(workflows=WORKFLOWS, activities=ACTIVITIES)

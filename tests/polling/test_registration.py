@@ -6,14 +6,17 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from moto import mock_aws
 
+from durability import workflow
 from durability._aws.stack_commands import VARIABLES
 from durability._aws.task_queues import LONGEST_NAME, REMEMBER_NOTHING, queue_name
 from durability._cli import main
+from durability.client import WorkflowHandle
 from durability.testing import WorkflowEnvironment
 from durability.testing._cloud import LocalCloudEnvironment
 from durability.worker import Worker
@@ -52,6 +55,40 @@ async def test_the_functions_serve_a_task_queue_until_a_worker_registers_it(env:
         assert (await run("after", "late")).startswith("worker")
         # Its first wake-up was on its way to the functions, which hand it on.
         assert [place.split()[0] for place in await waiting.result()] == ["worker", "worker"]
+
+
+@workflow.defn
+class Novel:
+    """What the functions know nothing of."""
+
+    @workflow.run
+    async def run(self) -> str:
+        return "known to the worker"
+
+
+async def failed(handle: WorkflowHandle[Any, Any]) -> None:
+    while True:
+        async for event in handle.fetch_history_events():
+            if event.HasField("workflow_task_failed_event_attributes"):
+                return
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_worker_that_registers_wakes_the_runs_that_the_functions_failed_with(
+    env: LocalCloudEnvironment,
+) -> None:
+    handles = [
+        await env.client.start_workflow(Novel.run, id=f"novel-{number}", task_queue="novel") for number in range(3)
+    ]
+    elsewhere = await env.client.start_workflow(Novel.run, id="novel-elsewhere", task_queue="somewhere-else")
+    await asyncio.gather(*map(failed, [*handles, elsewhere]))
+    env._cloud.record()
+    async with Worker(env.client, task_queue="novel", workflows=[Novel]):
+        assert {await handle.result() for handle in handles} == {"known to the worker"}
+    woken = [each for each in env._cloud.records() if each["principal"] == "WorkerPolicy"]
+    assert sum(each["operation"] == "SendMessage" for each in woken) == len(handles)
+    env._cloud.record(False)
+    await elsewhere.terminate()
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -6,15 +6,17 @@ import asyncio
 import uuid
 from datetime import timedelta
 
+import aiohttp
 import pytest
 
-from durability import workflow
+from durability import activity, workflow
 from durability._aws.connect import ConnectedGateway, connect_gateway, milliseconds
 from durability._local.cloud import LocalCloud
 from durability._runtime.engine import Engine
 from durability._runtime.reconciler import reconcile
 from durability._runtime.registry import WorkflowRegistry
 from durability.activity._runner import ActivityRunner
+from durability.callbacks import CREATE_URL_ACTIVITY, CallbackAddress
 from durability.client import Client, WorkflowExecutionStatus
 from durability.converter import DataConverter
 from durability.exceptions import ConfigurationError
@@ -22,7 +24,7 @@ from durability.service import RPCError, RPCStatusCode
 from durability.testing._cloud import LocalCloudEnvironment
 from durability.worker import Worker
 
-from .application import ACTIVITIES, WORKFLOWS, Counter, Moves, Sends, SendsChild, where
+from .application import ACTIVITIES, WORKFLOWS, Calls, Counter, Moves, Sends, SendsChild, where
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -52,6 +54,29 @@ async def test_a_workflow_in_a_worker_sends_an_activity_to_the_functions(env: Lo
     async with both(env.client, queue):
         assert await execute(env.client, Sends.run, FUNCTIONS, task_queue=queue) == "local-activity"
         assert str(await execute(env.client, Sends.run, None, task_queue=queue)).startswith("worker")
+
+
+async def test_the_functions_make_callback_urls_for_workers(env: LocalCloudEnvironment) -> None:
+    queue = new_queue()
+    async with Worker(env.client, task_queue=queue, workflows=[Calls], activities=[where]):
+        handle = await env.client.start_workflow(Calls.run, id=str(uuid.uuid4()), task_queue=queue)
+        url = await handle.execute_update(Calls.callback_url)
+        assert url.startswith(f"{env.http_url}/callbacks/")
+        async with aiohttp.ClientSession() as session, session.post(url, json={"came": 1}) as answer:
+            assert answer.status == 200
+        assert await handle.result() == {"came": 1}
+
+
+async def test_a_worker_may_have_a_stand_in_for_an_activity_of_the_engine(env: LocalCloudEnvironment) -> None:
+    @activity.defn(name=CREATE_URL_ACTIVITY)
+    async def stand_in(address: CallbackAddress) -> str:
+        return f"https://example.org/{address.name}"
+
+    queue = new_queue()
+    async with Worker(env.client, task_queue=queue, workflows=[Calls], activities=[stand_in]):
+        handle = await env.client.start_workflow(Calls.run, id=str(uuid.uuid4()), task_queue=queue)
+        assert await handle.execute_update(Calls.callback_url) == "https://example.org/anybody"
+        await handle.cancel()
 
 
 async def test_children_run_where_their_task_queue_is_served(env: LocalCloudEnvironment) -> None:

@@ -127,7 +127,11 @@ class Invariants:
                     assert (run_id, activity_id, number) in begins, f"begun before it was durable: {entry}"
                 case Created(_, _, request_id):
                     parent, separator, number_text = request_id.rpartition(":")
-                    if separator and parent in self.stored:
+                    sender, _, how = parent.rpartition(":")
+                    if how == "signal-with-start":
+                        name = history.SignalWithStartScheduled.__name__
+                        assert (sender, name, int(number_text)) in decided, f"not durable: {entry}"
+                    elif separator and parent in self.stored:
                         name = history.StartChildWorkflowExecutionInitiated.__name__
                         assert (parent, name, int(number_text)) in decided, f"not durable: {entry}"
                 case Closed(_, run_id):

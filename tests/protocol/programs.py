@@ -197,6 +197,28 @@ class Sender:
 
 
 @workflow.defn
+class Summoner:
+    """Signals a workflow that it starts if there is none: one that waits for both signals, and one for each."""
+
+    @workflow.run
+    async def run(self) -> list[str]:
+        queue = workflow.info().task_queue
+        runs = set()
+        for number in range(2):
+            text = str(number)
+            both = await workflow.signal_with_start_workflow(
+                Race.run, 2, id="both", task_queue=queue, signal=Race.poke, signal_args=text
+            )
+            runs.add(both.run_id)
+            each = await workflow.signal_with_start_workflow(
+                Patient.run, id="each", task_queue=queue, signal=Patient.poke, signal_args=text
+            )
+            runs.add(each.run_id)
+            await workflow.execute_activity(double, number, start_to_close_timeout=SHORT)
+        return sorted(run for run in runs if run)
+
+
+@workflow.defn
 class Farewell:
     """Ends at the first signal, and tells somebody in the very task in which it ends how many it has seen."""
 
@@ -215,7 +237,20 @@ class Farewell:
         self.got.append(name)
 
 
-WORKFLOWS = [Farewell, Steps, Parallel, Retrying, Race, Patient, Parent, Generations, Heartbeating, Cancelled, Sender]
+WORKFLOWS = [
+    Summoner,
+    Farewell,
+    Steps,
+    Parallel,
+    Retrying,
+    Race,
+    Patient,
+    Parent,
+    Generations,
+    Heartbeating,
+    Cancelled,
+    Sender,
+]
 
 
 @dataclass(frozen=True)
@@ -288,6 +323,13 @@ async def _external(simulation: Simulation) -> Any:
     return await simulation.result(), await simulation.result("listener")
 
 
+async def _summons(simulation: Simulation) -> Any:
+    await simulation.start(Summoner)
+    runs = await simulation.result()
+    both, each = await simulation.result("both"), await simulation.result("each")
+    return both, each in (["1"], ["0", "1"]), len(runs) in (2, 3)
+
+
 async def _farewell(simulation: Simulation) -> Any:
     """What the run said that it had seen is what its senders were told that it takes."""
     await simulation.start(Patient, id="listener", request_id="listener")
@@ -316,5 +358,6 @@ PROGRAMS = [
     Program("heartbeats", _heartbeats, 3),
     Program("cancellation", _cancel, "cleaned up 42"),
     Program("signals at the end", _farewell, True),
+    Program("signals with start", _summons, (["0", "1"], True, True)),
     Program("external signals", _external, (2, ["0", "1"])),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from functools import cached_property
 from typing import Final
@@ -10,13 +11,16 @@ from durability._aws import items
 from durability._core import history
 from durability._core.encoding import decode_command, decode_delta
 from durability._core.history import Delta, closes
+from durability._core.payload_fields import payloads_in
 from durability._core.run import Run, effective
+from durability._memory.payloads import MemoryPayloadStore
 from durability._runtime.frontend import Status
+from durability._runtime.large_payloads import LargePayloads, is_reference, run_prefix
 from durability.converter import DataConverter
 from tests.simulation.log import Accepted, Appended, Begun, Changed, Closed, Created, Sent
 from tests.simulation.programs import expectation
 from tests.simulation.scenario import Scenario, Told
-from tests.simulation.world import NAMESPACE, World
+from tests.simulation.world import INLINE, NAMESPACE, World
 
 _KEYED: Final = (
     history.WorkflowExecutionSignaled,
@@ -50,6 +54,7 @@ def check(scenario: Scenario, world: World, told: Told) -> None:
     checks.clients_were_told_the_truth()
     checks.the_result_is_one_that_the_program_can_have()
     checks.functions_answer_when_they_are_done()
+    checks.deletion_leaves_nothing()
 
 
 def require(condition: bool, text: object) -> None:
@@ -198,7 +203,11 @@ class Checks:
                     require((run_id, activity_id, number) in begins, f"begun before it was durable: {entry}")
                 case Created(_, _, request_id):
                     parent, _, number_text = request_id.rpartition(":")
-                    if parent in self.stored:
+                    sender, _, how = parent.rpartition(":")
+                    if how == "signal-with-start":
+                        signal = (sender, "SignalWithStartScheduled", int(number_text))
+                        require(signal in decided, f"started before it was durable: {entry}")
+                    elif parent in self.stored:
                         child = (parent, "StartChildWorkflowExecutionInitiated", int(number_text))
                         require(child in decided, f"started before it was durable: {entry}")
                 case Accepted(_, _, name):
@@ -258,9 +267,20 @@ class Checks:
         for run_id, deltas in self.stored.items():
             workflow_id = self.partitions[run_id].removeprefix(f"{NAMESPACE}#")
             run = Run(NAMESPACE, workflow_id, run_id, registry.create)
-            run.replay([(n, decode_delta(deltas[n]), 0) for n in sorted(deltas)])
+            run.replay([(n, self._whole(run_id, decode_delta(deltas[n])), 0) for n in sorted(deltas)])
             require(run.closed, f"the history of {run_id} does not end")
             run.close()
+
+    def _whole(self, run_id: str, delta: Delta) -> Delta:
+        """A delta with its large payloads. Raises StoredPayloadError if one is missing, or not what was written."""
+        if not delta.refers:
+            return delta
+        prefix = run_prefix(NAMESPACE, run_id)
+        for reference in filter(is_reference, payloads_in(delta)):
+            require(prefix.encode() in reference.data, f"refers to an object that is another run's: {reference}")
+        store = MemoryPayloadStore()
+        store.objects = self.world.services.objects
+        return asyncio.run(LargePayloads(store, INLINE, 1).bring_back(delta))
 
     def closed_runs_stay_closed(self) -> None:
         """Invariant 8."""
@@ -332,3 +352,11 @@ class Checks:
     def functions_answer_when_they_are_done(self) -> None:
         """Section 9: no background work may be relied on between invocations."""
         require(not self.world.leftovers, self.world.leftovers)
+
+    def deletion_leaves_nothing(self) -> None:
+        """An object goes with its run; one of a run that never came about is there only where its starter failed."""
+        runs = set(self.partitions)
+        orphans = [name for name in self.told.left_behind if name.startswith(f"{NAMESPACE}/")]
+        require(self.told.left_behind == orphans, f"left behind: {self.told.left_behind}")
+        require(not runs & {name.split("/")[1] for name in orphans}, f"objects of deleted runs: {orphans}")
+        require(not orphans or bool(self.world.happened), f"nobody's objects: {orphans}")

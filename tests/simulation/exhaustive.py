@@ -36,12 +36,13 @@ from durability._core.history import WorkflowExecutionSignaled
 from durability._runtime.frontend import Status
 from tests.simulation.checks import Checks, check, require
 from tests.simulation.log import Accepted, Appended
+from tests.simulation.processes import Died
 from tests.simulation.programs import ACTIVITIES, Program
-from tests.simulation.scenario import _VERSIONS, Action, Scenario, Told, _act, _start
+from tests.simulation.scenario import VERSIONS, Action, Scenario, Told, act, start
 from tests.simulation.search import Explorer, Figures
 from tests.simulation.stepped import SteppedWorld
 from tests.simulation.steps import Bounds, Fate, Step
-from tests.simulation.world import Died, World
+from tests.simulation.world import World
 
 HORIZON: Final = 1_000.0
 """Virtual seconds within which everything must be over."""
@@ -101,22 +102,22 @@ def play(
             return True
         return not world.parcels and bool(clients) and all(map(asyncio.Task.done, clients)) and _closed(world)
 
-    world = SteppedWorld(_VERSIONS, ACTIVITIES, configuration.bounds, direct, over, reduced=reduced)
+    world = SteppedWorld(VERSIONS, ACTIVITIES, configuration.bounds, direct, over, reduced=reduced)
 
     async def scene(_: World) -> bytes:
         created = asyncio.Event()
         world.table.observers.append(lambda *_: created.set())
 
-        async def start() -> None:
-            await world.client(lambda gateway: _start(gateway, "w", scenario.program, scenario.expected, told, "w"))
+        async def begin() -> None:
+            await world.client(lambda gateway: start(gateway, "w", scenario.program, scenario.expected, told, "w"))
 
-        clients.append(world.spawn(start()))
+        clients.append(world.spawn(begin()))
         clients[0].set_name("start")
         await created.wait()
         if configuration.reconciler:
             world.spawn(_reconcile(world))
         for number, action in enumerate(scenario.actions):
-            clients.append(world.spawn(_act(world, action, told)))
+            clients.append(world.spawn(act(world, action, told)))
             clients[-1].set_name(f"signal {number}")
         finished = await world.ended
         end = world.state() if finished else b""

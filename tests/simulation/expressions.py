@@ -165,7 +165,7 @@ class _Reader:
             low = self.operand()
             self.expect("AND")
             high = self.operand()
-            return Condition(lambda c: _compare("<=", low(c), left(c)) and _compare("<=", left(c), high(c)))
+            return Condition(lambda c: _between(low(c), left(c), high(c)))
         placeholder = self.peek()
         right = self.operand()
         if operator == "<>":
@@ -227,6 +227,12 @@ class _Reader:
             return {"N": str(sum(int(term["N"]) for term in terms))}
 
         return value
+
+
+def _between(low: Value | None, value: Value | None, high: Value | None) -> bool:
+    if low is not None and high is not None and low != high and not _compare("<", low, high):
+        raise InvalidExpression("The BETWEEN operator requires upper bound to be greater than or equal to lower bound")
+    return _compare("<=", low, value) and _compare("<=", value, high)
 
 
 def _compare(operator: str, left: Value | None, right: Value | None) -> bool:

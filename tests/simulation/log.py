@@ -36,6 +36,7 @@ class Created:
     partition: str
     run_id: str
     request_id: str
+    time: float
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Closed:
     partition: str
     run_id: str
     status: Status
+    time: float
 
 
 @dataclass(frozen=True)
@@ -102,21 +104,21 @@ class Log:
             self._head(key[0], before, after)
 
     def _head(self, partition: str, before: Item | None, after: Item) -> None:
-        run_id = after["run_id"]["S"]
+        run_id, time = after["run_id"]["S"], self.time()
         status = Status(int(after["status"]["N"]))
         known: Any = {}
         if before is None:
-            self.add(Created(partition, run_id, after["request_id"]["S"]))
+            self.add(Created(partition, run_id, after["request_id"]["S"], time))
         elif before["run_id"] != after["run_id"]:
             if Status(int(before["status"]["N"])) == Status.RUNNING:
-                self.add(Closed(partition, before["run_id"]["S"], Status.CONTINUED_AS_NEW))
-                self.add(Created(partition, run_id, f"after:{before['run_id']['S']}"))
+                self.add(Closed(partition, before["run_id"]["S"], Status.CONTINUED_AS_NEW, time))
+                self.add(Created(partition, run_id, f"after:{before['run_id']['S']}", time))
             else:
-                self.add(Created(partition, run_id, after["request_id"]["S"]))
+                self.add(Created(partition, run_id, after["request_id"]["S"], time))
         else:
             known = before["inbox"]["M"]
             if status != Status.RUNNING and before["status"] != after["status"]:
-                self.add(Closed(partition, run_id, status))
+                self.add(Closed(partition, run_id, status, time))
         for name in after["inbox"]["M"]:
             if name not in known:
-                self.add(Accepted(partition, run_id, name, self.time()))
+                self.add(Accepted(partition, run_id, name, time))

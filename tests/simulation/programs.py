@@ -19,7 +19,7 @@ from durability.common import RetryPolicy
 from durability.converter import DataConverter
 from durability.exceptions import ActivityError, ApplicationError, CancelledError
 from tests.simulation.log import Begun, Ended
-from tests.simulation.world import current_world
+from tests.simulation.world import INLINE, current_world
 
 Step = list[Any]
 Program = list[Step]
@@ -54,6 +54,13 @@ async def slow(value: int) -> int:
     """Longer than an executor holds on to a run."""
     await effect(3.0)
     return 2 * value
+
+
+@activity.defn
+async def inflate(text: str) -> str:
+    """As large as what it is given."""
+    await effect()
+    return text.swapcase()
 
 
 @activity.defn
@@ -111,12 +118,18 @@ async def _complete(token: bytes, value: int) -> None:
 ACTIVITIES: Final[list[Callable[..., Any]]] = [
     double,
     slow,
+    inflate,
     flaky,
     hopeless,
     counting,
     until_cancelled,
     outside,
 ]
+
+
+def large_text(value: int) -> str:
+    """Larger than what an event keeps in the table."""
+    return f"a{value:03d}" * (INLINE // 2)
 
 
 # --- the interpreter --------------------------------------------------------------------------------------------------
@@ -167,6 +180,20 @@ class Interpreter:
         return await workflow.execute_activity(
             double, value, start_to_close_timeout=SHORT, retry_policy=RETRIES, heartbeat_timeout=HEARTBEAT
         )
+
+    async def step_large(self, value: int, dispatched: bool) -> str:
+        """Arguments and a result that are kept outside of the table; in the end also the run's."""
+        return await workflow.execute_activity(
+            inflate,
+            large_text(value),
+            start_to_close_timeout=SHORT,
+            retry_policy=RETRIES,
+            heartbeat_timeout=HEARTBEAT if dispatched else None,
+        )
+
+    async def step_ballast(self, text: str) -> int:
+        """Makes the program large, which is an argument."""
+        return len(text)
 
     async def step_flaky(self, value: int, failures: int, dispatched: bool) -> int:
         return await workflow.execute_activity(
@@ -237,13 +264,25 @@ class Interpreter:
             return "nobody"
         return "told"
 
+    async def step_summon(self, name: str, value: str) -> str:
+        """Signal a workflow that waits for just that signal, if it has to be started for it."""
+        await workflow.signal_with_start_workflow(
+            "Interpreter",
+            args=[[], [value], None],
+            id=name,
+            task_queue=workflow.info().task_queue,
+            signal="poke",
+            signal_args=value,
+        )
+        return "summoned"
+
     async def step_patched(self, value: int) -> int:
         return await self.step_eager(value)
 
 
 class _Messages(Interpreter):
     @workflow.signal
-    async def poke(self, value: str) -> None:
+    async def poke(self, value: str, ballast: str = "") -> None:
         self.got.append(value)
 
     @workflow.update
@@ -312,6 +351,10 @@ def _expected(step: Step) -> Any:
     match step:
         case ["eager" | "slow" | "local" | "dispatched" | "flaky" | "outside" | "patched", value, *_]:
             return 2 * value
+        case ["large", value, _]:
+            return large_text(value).swapcase()
+        case ["ballast", text]:
+            return len(text)
         case ["hopeless"]:
             return "Hopeless"
         case ["counting", limit]:
@@ -326,6 +369,8 @@ def _expected(step: Step) -> Any:
             return OneOf(("timer", "signal"))
         case ["child", program]:
             return expectation(program)
+        case ["summon", *_]:
+            return "summoned"
         case ["tell", *_]:
             return OneOf(("told", "nobody"))
     raise AssertionError(step)
@@ -347,7 +392,7 @@ def random_step(source: random.Random, depth: int, target: str) -> Step:
     if depth == 0:
         kinds += ["all", "all", "child", "new", "new"]
     if target:
-        kinds += ["tell", "tell", "tell"]
+        kinds += ["tell", "tell", "tell", "summon"]
     kind = source.choice(kinds)
     match kind:
         case "flaky":
@@ -368,4 +413,18 @@ def random_step(source: random.Random, depth: int, target: str) -> Step:
             return [kind, random_program(source, depth=depth + 1, target=target)]
         case "tell":
             return [kind, target, f"t{value}-{source.randrange(10**6)}"]
+        case "summon":
+            return [kind, f"summoned-{value % 2}", f"s{value}-{source.randrange(10**6)}"]
     return [kind, value]
+
+
+def with_large_payloads(program: Program, source: random.Random) -> Program:
+    """A program with steps that have large arguments and results, and that may be large itself."""
+    steps = list(program)
+    for _ in range(source.randint(1, 2)):
+        large: Step = ["large", source.randint(1, 50), source.random() < 0.3]
+        shapes: list[Step] = [large, large, ["child", [large]], ["all", [large, ["large", 0, False]]]]
+        steps.insert(source.randint(0, len(steps)), source.choice(shapes))
+    if source.random() < 0.3:
+        steps.insert(source.randint(0, len(steps)), ["ballast", large_text(0)])
+    return steps

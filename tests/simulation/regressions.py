@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from tests.simulation.plan import Delivery, Fault, Plan
 from tests.simulation.scenario import Action, Scenario
-from tests.simulation.world import Delivery, Fault, Plan
 
 REGRESSIONS: Final[dict[str, Scenario]] = {
     "an attempt decided after a lost heartbeat met a cancellation: the run waited for ever for either": Scenario(
@@ -187,5 +187,17 @@ REGRESSIONS: Final[dict[str, Scenario]] = {
             Action(at=0.0089, kind="terminate"),
         ),
         plan=Plan(seed=743546602),
+    ),
+    "one of two signals to others could not be sent, the other was under way when the function answered": Scenario(
+        program=[
+            ["eager", 20],
+            ["all", [["tell", "other", "t20-289468"], ["tell", "other", "t4-850320"], ["local", 24], ["hopeless"]]],
+        ],
+        actions=(Action(at=0.0052, kind="query"), Action(at=0.006, kind="cancel")),
+        plan=Plan(
+            seed=2728011580,
+            faults={2: Fault.FREEZE_BEFORE, 30: Fault.UNAVAILABLE, 28: Fault.UNAVAILABLE},
+            at_once=0.5,
+        ),
     ),
 }

@@ -11,11 +11,12 @@ from unittest.mock import patch
 from durability._aws.dynamodb import DynamoDBStore
 from durability._core import history
 from durability._core.run import Run
-from durability._runtime import closing, dispatch, query_task, workflow_task
+from durability._runtime import closing, dispatch, large_payloads, query_task, workflow_task
 from durability._runtime.dispatched import DispatchedActivities
 from durability._runtime.eager import EagerActivities
 from durability._runtime.gateway import Gateway
 from durability._runtime.ports import Delivery, FencedError
+from durability._runtime.sessions import Sessions
 from durability._runtime.wakeups import WakeUps
 from tests.simulation.table import Table
 
@@ -202,10 +203,27 @@ def _timers_fire_early() -> Any:
     return patch.object(Run, "due_inputs", lambda self, now: original(self, now + 500))
 
 
+def _trust_what_is_held() -> Any:
+    original = Sessions.take
+
+    def take(self: Sessions, workflow_id: str, run_id: str) -> Run | None:
+        held = original(self, workflow_id, run_id)
+        if held is not None:
+            held.dispatched = held.last
+        return held
+
+    return patch.object(Sessions, "take", take)
+
+
+def _refer_to_objects_of_others() -> Any:
+    return patch.object(large_payloads, "_is_foreign", lambda payload, prefix: False)
+
+
 SABOTAGES: Final[dict[str, Sabotage]] = {
     "append without its condition": _unconditional("put_item", "attribute_not_exists(#sk)"),
     "start without its condition": _unconditional("put_item", "attribute_not_exists(#pk)"),
     "release although messages have come": _weaker("AND #counter = :expected_counter", ""),
+    "release only if messages have come": _weaker("#counter = :expected", "#counter <> :expected"),
     "accept messages for closed runs": _weaker("#status = :running AND #run_id = :run_id", "#run_id = :run_id"),
     "claim an attempt that is somebody's": _weaker("attribute_not_exists(#attempt)", "attribute_not_exists(nothing)"),
     "ignore the fence": _ignore_the_fence,
@@ -225,6 +243,8 @@ SABOTAGES: Final[dict[str, Sabotage]] = {
     "begin attempts after their time": _attempts_begin_late,
     "do not look after dispatched attempts": _lost_attempts_are_not_noticed,
     "fire timers early": _timers_fire_early,
+    "trust a run in memory to be dispatched": _trust_what_is_held,
+    "refer to another run's objects": _refer_to_objects_of_others,
 }
 """By what is done. Each is entered around seeds until one of them fails."""
 

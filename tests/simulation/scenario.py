@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final, Literal
 
 from durability._runtime.frontend import Outcome, StartRequest, Status, UpdateRequest, UpdateStage
@@ -15,15 +16,18 @@ from durability._runtime.registry import WorkflowRegistry
 from durability.converter import DataConverter
 from durability.service import RPCError, RPCStatusCode
 from tests.simulation import programs
+from tests.simulation.log import Created
+from tests.simulation.plan import Delivery, Fault, Plan
+from tests.simulation.processes import Died
 from tests.simulation.programs import ACTIVITIES, Program
-from tests.simulation.world import Delivery, Died, Fault, Plan, World
+from tests.simulation.world import World
 
 HORIZON: Final = 40_000.0
 """Virtual seconds within which every run must have ended."""
 SETTLED: Final = 2_000.0
 """Virtual seconds after which every duplicate has come and the reconciler has been round."""
 _CONVERTER: Final = DataConverter.default.payload_converter
-_VERSIONS: Final = {
+VERSIONS: Final = {
     1: WorkflowRegistry([programs.Version1], data_converter=DataConverter.default),
     2: WorkflowRegistry([programs.Version2], data_converter=DataConverter.default),
 }
@@ -31,12 +35,16 @@ _VERSIONS: Final = {
 
 @dataclass(frozen=True)
 class Action:
-    """Something that a client does at a second after the start; who is not persistent does not try again."""
+    """Something that a client does at a second after the start; who is not persistent does not try again.
+
+    A signal may be large.
+    """
 
     at: float
     kind: Literal["signal", "add", "note", "reject", "query", "cancel", "terminate", "start"]
     value: int = 0
     persistent: bool = True
+    large: bool = False
 
     @property
     def name(self) -> str:
@@ -46,11 +54,16 @@ class Action:
 
 @dataclass(frozen=True)
 class Scenario:
-    """All there is to a run of the simulation."""
+    """All there is to a run of the simulation.
+
+    Attributes:
+        other: Whether the workflow that programs signal runs as well.
+    """
 
     program: Program
     actions: tuple[Action, ...] = ()
     plan: Plan = field(default_factory=Plan)
+    other: bool = True
 
     @property
     def expected(self) -> list[str]:
@@ -72,6 +85,7 @@ class Told:
         stuck: Which run had not ended in time; empty if all had.
         signals: Names of signals that were accepted, and those that were refused.
         updates: Results of updates by value; None for one that was not taken.
+        left_behind: Keys of items and objects that were there when every run had been deleted.
         seen: What queries saw, with what had been accepted before they were asked.
     """
 
@@ -81,37 +95,59 @@ class Told:
     signals: dict[str, bool] = field(default_factory=dict)
     updates: dict[tuple[str, int], int | str | None] = field(default_factory=dict)
     seen: list[tuple[set[str], set[str]]] = field(default_factory=list)
+    left_behind: list[str] = field(default_factory=list)
 
 
 def play(scenario: Scenario) -> tuple[World, Told]:
     """Run a scenario until everything has settled."""
-    world = World(_VERSIONS, ACTIVITIES, scenario.plan)
+    world = World(VERSIONS, ACTIVITIES, scenario.plan)
     told = Told()
 
     async def drive(world: World) -> None:
-        await world.client(lambda gateway: _start(gateway, "other", [["sleep", 20]], [], told, "other"))
-        await world.client(lambda gateway: _start(gateway, "w", scenario.program, scenario.expected, told, "w"))
-        clients = [world.spawn(_act(world, action, told)) for action in scenario.actions]
+        if scenario.other:
+            await world.client(lambda gateway: start(gateway, "other", [["sleep", 20]], [], told, "other"))
+        await world.client(lambda gateway: start(gateway, "w", scenario.program, scenario.expected, told, "w"))
+        clients = [world.spawn(act(world, action, told)) for action in scenario.actions]
         try:
-            told.outcome = await _outcome(world, "w")
-            await _outcome(world, "other")
+            told.outcome = await outcome_of(world, "w")
+            if scenario.other:
+                await outcome_of(world, "other")
             await asyncio.wait_for(asyncio.gather(*clients), HORIZON)
         except TimeoutError as error:
             told.stuck = str(error) or "a client waits for ever"
             return
         world.calm = True
         await asyncio.sleep(SETTLED)
+        if world.services.objects:
+            told.left_behind = await _left_after_deletion(world)
 
     world.run(drive)
     return world, told
 
 
+async def _left_after_deletion(world: World) -> list[str]:
+    """What is there when every run has been deleted; the checks see what was there before."""
+    table, services = world.table, world.services
+    partitions = {name: dict(partition) for name, partition in table.partitions.items()}
+    objects, observers = dict(services.objects), list(table.observers)
+    table.observers.clear()
+    for entry in world.log.entries:
+        if isinstance(entry, Created):
+            workflow_id = entry.partition.partition("#")[2]
+            await world.client(partial(Gateway.delete, workflow_id=workflow_id, run_id=entry.run_id))
+    left = [f"{name} {sort}" for name, partition in table.partitions.items() for sort in partition]
+    left += services.objects
+    table.partitions, services.objects, table.observers = partitions, objects, observers
+    return left
+
+
 # --- clients ----------------------------------------------------------------------------------------------------------
 
 
-async def _start(
+async def start(
     gateway: Gateway, workflow_id: str, program: Program, expected: list[str], told: Told, request_id: str
 ) -> None:
+    """Start a workflow that runs a program and waits for signals."""
     request = StartRequest(
         workflow_id=workflow_id,
         workflow_type="Interpreter",
@@ -123,7 +159,8 @@ async def _start(
     told.run_ids.add(started.run_id)
 
 
-async def _act(world: World, action: Action, told: Told) -> None:
+async def act(world: World, action: Action, told: Told) -> None:
+    """Do what a client does, and note what it is told."""
     await asyncio.sleep(action.at)
     try:
         match action.kind:
@@ -147,8 +184,9 @@ async def _act(world: World, action: Action, told: Told) -> None:
 async def _signal(world: World, action: Action, told: Told) -> None:
     name = action.name
     told.signals[name] = False
+    arguments = _CONVERTER.to_payloads([name, programs.large_text(action.value)] if action.large else [name])
     await world.client(
-        lambda gateway: gateway.signal("w", None, "poke", _CONVERTER.to_payloads([name]), request_id=name),
+        lambda gateway: gateway.signal("w", None, "poke", arguments, request_id=name),
         persistent=action.persistent,
     )
     told.signals[name] = True
@@ -182,7 +220,7 @@ async def _query(world: World, told: Told) -> None:
     told.seen.append((accepted, set(seen)))
 
 
-async def _outcome(world: World, workflow_id: str) -> Outcome:
+async def outcome_of(world: World, workflow_id: str) -> Outcome:
     """How a chain of runs ended, told by the table: asking would be requests of its own."""
     key = f"default#{workflow_id}"
     while world.loop.time() < HORIZON:
@@ -206,7 +244,16 @@ def scenario_of(seed: int) -> Scenario:
     source = random.Random(seed)
     program = programs.random_program(source, target="other")
     actions = tuple(_random_actions(source))
-    return Scenario(program, actions, _random_plan(source))
+    plan = _random_plan(source)
+    source = random.Random(f"large payloads of {seed}")  # the others are what they were before there were any
+    if source.random() < 0.2:
+        program = programs.with_large_payloads(program, source)
+        actions = tuple(replace(action, large=action.kind == "signal" and source.random() < 0.5) for action in actions)
+    return Scenario(program, actions, plan, other=_mentions(program, "other"))
+
+
+def _mentions(steps: list[Any], target: str) -> bool:
+    return any(step == target or (isinstance(step, list) and _mentions(step, target)) for step in steps)
 
 
 def _random_actions(source: random.Random) -> Iterator[Action]:
@@ -235,6 +282,7 @@ def _random_plan(source: random.Random) -> Plan:
         lag=source.choice((0.0, 0.5, 5.0)),
         page_limit=source.choice((1_048_576, 1_048_576, 1_500, 300)),
         deployed_at=source.choice((0.0, 0.0, 0.0, 0.02, 2.0, 30.0)),
+        at_once=source.choice((0.0, 0.5, 0.9)),
     )
 
 
@@ -253,7 +301,16 @@ def smaller(scenario: Scenario) -> Iterator[Scenario]:
     for number in plan.deliveries:
         rest = {n: d for n, d in plan.deliveries.items() if n != number}
         yield replace(scenario, plan=replace(plan, deliveries=rest))
-    for plain in ({"skew": 0.0}, {"lag": 0.0}, {"page_limit": 1_048_576}, {"deployed_at": 0.0}, {"seed": 0}):
+    if scenario.other and not _mentions(scenario.program, "other"):
+        yield replace(scenario, other=False)
+    for plain in (
+        {"skew": 0.0},
+        {"lag": 0.0},
+        {"page_limit": 1_048_576},
+        {"deployed_at": 0.0},
+        {"at_once": 0.0},
+        {"seed": 0},
+    ):
         changed = replace(plan, **plain)  # type: ignore[arg-type]
         if changed != plan:
             yield replace(scenario, plan=changed)

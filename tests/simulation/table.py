@@ -1,11 +1,12 @@
 """A twin of one DynamoDB table at the level of requests: what the adapter sends is what is tested.
 
-Conditional writes are atomic, failed conditions bring the item, indexes lag behind, items have a largest size, queries
-have pages. Stored items are never changed in place.
+Conditional writes are atomic, failed conditions bring the item, indexes lag behind, items and keys have a largest size,
+queries have pages. Stored items are never changed in place.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -18,6 +19,9 @@ from tests.simulation.expressions import Context, InvalidExpression, Item
 
 ITEM_LIMIT: Final = 409_600
 PAGE_LIMIT: Final = 1_048_576
+HASH_KEY_LIMIT: Final = 2_048
+RANGE_KEY_LIMIT: Final = 1_024
+BATCH_LIMIT: Final = 25
 INDEXES: Final = {
     items.ATTENTION_INDEX: (items.ATTENTION_SHARD, items.ATTENTION_AT),
     items.STATUS_INDEX: (items.STATUS_KEY, items.START_TIME),
@@ -79,6 +83,7 @@ class Table:
         ScanIndexForward: bool = True,
         Limit: int | None = None,
         ExclusiveStartKey: Item | None = None,
+        ProjectionExpression: str = "",
         **more: Any,
     ) -> dict[str, Any]:
         if more:
@@ -93,7 +98,13 @@ class Table:
             positions = [_key(item) for item in found]
             start = _key(ExclusiveStartKey)
             found = found[positions.index(start) + 1 :] if start in positions else self._after(found, start)
-        return self._page(found, Limit)
+        answer = self._page(found, Limit)
+        if ProjectionExpression:
+            shown = {names.get(name.strip(), name.strip()) for name in ProjectionExpression.split(",")}
+            answer["Items"] = [
+                {name: value for name, value in item.items() if name in shown} for item in answer["Items"]
+            ]
+        return answer
 
     def _after(self, found: list[Item], start: Key) -> list[Item]:
         return [item for item in found if _key(item) > start]
@@ -122,6 +133,7 @@ class Table:
     ) -> list[Item]:
         if not index:
             equal = {names.get(path[0], path[0]): values[placeholder] for path, placeholder in condition.equal}
+            _check_key((equal[items.PARTITION]["S"], 0), "primary key")
             partition = self.partitions.get(equal[items.PARTITION]["S"], {})
             if consistent:
                 return list(partition.values())
@@ -193,6 +205,8 @@ class Table:
 
     def _batch_write_item(self, RequestItems: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
         for requests in RequestItems.values():
+            if len(requests) > BATCH_LIMIT:
+                raise AwsError("ValidationException", f"Too many items requested: {len(requests)}", {})
             for request in requests:
                 for kind, parameters in request.items():
                     self.call("delete_item" if kind == "DeleteRequest" else "put_item", parameters)
@@ -211,6 +225,8 @@ class Table:
             reasons.append("ConditionalCheckFailed" if failed else "None")
         if any(reason != "None" for reason in reasons):
             raise AwsError("TransactionCanceledException", f"cancelled, reasons [{', '.join(reasons)}]", {})
+        for entry in TransactItems:
+            _check_sizes(_key(entry["Put"]["Item"]), entry["Put"]["Item"])
         for entry in TransactItems:
             key = _key(entry["Put"]["Item"])
             self._write(key, self.item(key), dict(entry["Put"]["Item"]))
@@ -234,9 +250,7 @@ class Table:
 
     def _write(self, key: Key, before: Item | None, after: Item | None) -> None:
         if after is not None:
-            self._sizes[id(after)] = size = item_size(after)
-            if size > ITEM_LIMIT:
-                raise AwsError("ValidationException", "Item size has exceeded the maximum allowed size", {})
+            self._sizes[id(after)] = _check_sizes(key, after)
         partition = self.partitions.setdefault(key[0], {})
         if after is None:
             partition.pop(key[1], None)
@@ -254,8 +268,46 @@ class Table:
             observer(key, before, after)
 
 
+@dataclass(slots=True)
+class TableCaller:
+    """Carries requests of the adapter to a table and nowhere else."""
+
+    table: Table
+
+    async def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        """Others run before the request takes effect, and after."""
+        if service != "dynamodb":
+            raise NotImplementedError(f"{service}.{operation}")
+        await asyncio.sleep(0)
+        answer = self.table.call(operation, parameters)
+        await asyncio.sleep(0)
+        return answer
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+
 def _key(item: Item) -> Key:
-    return item[items.PARTITION]["S"], item[items.SORT]["S"]
+    key = item[items.PARTITION]["S"], item[items.SORT]["S"]
+    _check_key(key, "primary key")
+    return key
+
+
+def _check_key(key: tuple[str, Any], what: str) -> None:
+    for value, limit in zip(key, (HASH_KEY_LIMIT, RANGE_KEY_LIMIT), strict=True):
+        if isinstance(value, str) and not 0 < len(value.encode()) <= limit:
+            raise AwsError("ValidationException", f"a part of the {what} is empty or has more than {limit} bytes", {})
+
+
+def _check_sizes(key: Key, item: Item) -> int:
+    """The size of an item that may be stored."""
+    for index, (hash_name, range_name) in INDEXES.items():
+        if hash_name in item and range_name in item:
+            _check_key((item[hash_name]["S"], next(iter(item[range_name].values()))), f"key of the index {index}")
+    size = item_size(item)
+    if size > ITEM_LIMIT:
+        raise AwsError("ValidationException", "Item size has exceeded the maximum allowed size", {})
+    return size
 
 
 def _sortable(value: Item) -> Any:
