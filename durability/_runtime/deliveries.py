@@ -53,6 +53,8 @@ async def _deliver_small(
         # the wake-up was sent.
         if not before.awake or name in before.inbox:
             await gateway.wake(before)
+        elif gateway.told is not None:
+            gateway.told(key.workflow_id)
         return True
     if await was_consumed(gateway, key, run_id or before.run_id, message):
         return True

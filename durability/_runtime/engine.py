@@ -59,6 +59,7 @@ class Engine:
         build: Build id of the code, recorded with every delta.
         identity: Names this process in histories.
         routes: Says which tasks are to be left to others; none by default.
+        told: See ``Gateway``.
     """
 
     namespace: str
@@ -78,6 +79,7 @@ class Engine:
     routes: TaskRoutes = field(default_factory=_Everything)
     sessions: Sessions = field(default_factory=Sessions)
     turns: Turns = field(default_factory=Turns)
+    told: Callable[[str], None] | None = None
     payload_store: PayloadStore | None = None
     payload_options: PayloadOptions = field(default_factory=PayloadOptions)
     large: LargePayloads = field(init=False)
@@ -89,5 +91,7 @@ class Engine:
         settings = self.settings
         self.large = LargePayloads(self.payload_store, settings.inline_limit, settings.storage_concurrency)
         self.payloads = WorkflowPayloads(self.payload_options, self.large)
-        self.gateway = Gateway(self.namespace, self.store, self.queue, self.invoker, self.clock, self.sleep, self.large)
+        self.gateway = Gateway(
+            self.namespace, self.store, self.queue, self.invoker, self.clock, self.sleep, self.large, self.told
+        )
         self.wake_ups = WakeUps(self.namespace, self.queue, self.timers, self.settings)
