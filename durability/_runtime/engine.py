@@ -61,6 +61,7 @@ class Engine:
         identity: Names this process in histories.
         routes: Says which tasks are to be left to others; none by default.
         code: Runs workflow code; in the event loop's thread by default.
+        told: See ``Gateway``.
     """
 
     namespace: str
@@ -81,6 +82,7 @@ class Engine:
     sessions: Sessions = field(default_factory=Sessions)
     turns: Turns = field(default_factory=Turns)
     code: CodeRunner = field(default_factory=InPlace)
+    told: Callable[[str], None] | None = None
     payload_store: PayloadStore | None = None
     payload_options: PayloadOptions = field(default_factory=PayloadOptions)
     large: LargePayloads = field(init=False)
@@ -93,5 +95,7 @@ class Engine:
         self.large = LargePayloads(self.payload_store, settings.inline_limit, settings.storage_concurrency)
         self.payloads = WorkflowPayloads(self.payload_options, self.large, self.code)
         self.sessions.on_drop = self.code.close
-        self.gateway = Gateway(self.namespace, self.store, self.queue, self.invoker, self.clock, self.sleep, self.large)
+        self.gateway = Gateway(
+            self.namespace, self.store, self.queue, self.invoker, self.clock, self.sleep, self.large, self.told
+        )
         self.wake_ups = WakeUps(self.namespace, self.queue, self.timers, self.settings)
