@@ -24,10 +24,20 @@ from durability._memory.cloud import MemoryCloud
 from durability._memory.payloads import MemoryPayloadStore
 from durability._memory.time import VirtualTimeLoop
 from durability.application import Application
+from durability.webhooks import Delivery, Signal, Webhook
 from tests.http.conftest import WEBHOOKS, WORKFLOWS, Secret, ask_somebody
 from tests.simulation.table import Table, TableCaller
 
 T = TypeVar("T")
+
+
+def note_of(delivery: Delivery) -> Signal | None:
+    """A signal, if the body says which."""
+    body = delivery.json()
+    if not isinstance(body, dict) or not {"workflow", "text"} <= body.keys():
+        return None
+    return Signal(str(body["workflow"]), "note", [body["text"]])
+
 
 APPLICATION = Application(workflows=WORKFLOWS, activities=[ask_somebody])
 SETTLED = 5.0
@@ -69,7 +79,7 @@ class Deployment:
             self._connect,
             task_queue="default",
             workflow_types=WORKFLOWS,
-            webhooks=[webhook for webhook in WEBHOOKS if webhook.name != "broken"],
+            webhooks=[Webhook(webhook.name, webhook.verifier, note_of) for webhook in WEBHOOKS],
             callback_secret=self.secret,
             clock=lambda: loop.milliseconds() / 1000,
         )
