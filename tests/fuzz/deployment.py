@@ -49,10 +49,15 @@ class Answer:
     """What the function answered."""
 
     status: int
-    body: Any
+    content: bytes
     headers: dict[str, str]
     changes: list[tuple[str, str]]
     """Items that had changed when it answered, and those that changed because of it."""
+
+    @property
+    def body(self) -> Any:
+        """The JSON of the answer."""
+        return json.loads(self.content)
 
 
 class Deployment:
@@ -121,15 +126,9 @@ class Deployment:
         }
         answer = self._handler(event, object())
         self.settle()
-        content = answer.get("body") or ""
-        if answer.get("isBase64Encoded"):
-            content = base64.b64decode(content).decode()
-        return Answer(
-            answer["statusCode"],
-            json.loads(content) if content else None,
-            answer.get("headers") or {},
-            list(self.changes),
-        )
+        text = answer.get("body") or ""
+        content = base64.b64decode(text) if answer.get("isBase64Encoded") else text.encode()
+        return Answer(answer["statusCode"], content, answer.get("headers") or {}, list(self.changes))
 
     def post(self, path: str, body: Any, **headers: str) -> Answer:
         """Post JSON."""
