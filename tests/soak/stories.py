@@ -115,8 +115,8 @@ class OrderStory:
                 found.append(f"line {number} is still reserved")
         if self.entry(books, "pickings", "picking") and not self.entry(books, "cancellations", "picking"):
             found.append("its picking was not cancelled")
-        if self.entry(books, "shipments", "shipment"):
-            found.append("shipped, although it did not complete")
+        if self.entry(books, "shipments", "shipment") and not self.entry(books, "recalls", "shipment"):
+            found.append("its shipment was not recalled")
         return found
 
 
