@@ -188,7 +188,8 @@ def test_an_order_that_is_cancelled_while_it_is_shipped_recalls_its_parcels(shop
         await handle.signal(OrderWorkflow.picking_reported, PickingReport("o", "picked", 2))
         await until(handle, "shipping")
         await handle.cancel()
-        assert isinstance(await failure(handle), CancelledError)
+        # Of the attempt under way, or as cancelled, if none was.
+        assert isinstance(await failure(handle), ActivityError | CancelledError)
         assert (await handle.query(OrderWorkflow.status)).undone == ["o/shipment", *UNDONE]
 
     shop.post("/faults", json={"kind": "shipments", "errors": 9})

@@ -68,8 +68,9 @@ class OrderStory:
             Plot.FULFILLED: {"completed"},
             Plot.SHORT: {"failed"},
             Plot.DECLINED: {"failed"},
-            # A cancellation may come when there is nothing left to cancel.
-            Plot.CANCELLED: {"canceled", "completed"},
+            # A cancellation may come when there is nothing left to cancel, or while an attempt is about to fail: then
+            # that is what the workflow hears, as in Temporal.
+            Plot.CANCELLED: {"canceled", "completed", "failed"},
         }[self.plot]
         found = []
         if outcome.status not in allowed:
