@@ -354,10 +354,10 @@ class Run:
                 self.search_attributes = dict(message.search_attributes)
             elif isinstance(message, history.ChildWorkflowExecutionStarted):
                 self.child_runs[message.sequence] = message.run_id
-            elif isinstance(message, _CHILD_ENDS):
+            elif isinstance(message, history.CHILD_ENDS):
                 self.children.pop(message.sequence, None)
                 self.child_runs.pop(message.sequence, None)
-            elif isinstance(message, _SIGNAL_ENDS):
+            elif isinstance(message, history.SIGNAL_ENDS):
                 self.signals_out.pop(message.sequence, None)
             elif isinstance(message, _CANCEL_ENDS):
                 self.cancels_out.pop(message.sequence, None)
@@ -471,15 +471,6 @@ _REPEATED = ("s:", "signal:", "cancel:")
 _REPEATED_WITHIN = 900_000
 """Milliseconds."""
 _REPEATED_AT_MOST = 64
-_CHILD_ENDS = (
-    history.StartChildWorkflowExecutionFailed,
-    history.ChildWorkflowExecutionCompleted,
-    history.ChildWorkflowExecutionFailed,
-    history.ChildWorkflowExecutionCanceled,
-    history.ChildWorkflowExecutionTimedOut,
-    history.ChildWorkflowExecutionTerminated,
-)
-_SIGNAL_ENDS = (history.ExternalWorkflowExecutionSignaled, history.SignalExternalWorkflowExecutionFailed)
 _CANCEL_ENDS = (
     history.ExternalWorkflowExecutionCancelRequested,
     history.RequestCancelExternalWorkflowExecutionFailed,
