@@ -211,7 +211,7 @@ def route_table(app: HttpApplication) -> RouteTable:
                 "Delete a run and everything that belongs to it. One that is open is terminated first.",
                 workflows.delete,
                 {200: Answer("Deleted.", wire.AcceptedBody)},
-                (404, 429, 503),
+                (400, 404, 429, 503),
                 queries=(_RUN,),
             ),
             Route(

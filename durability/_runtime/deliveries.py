@@ -60,6 +60,8 @@ class Parcel:
             # the wake-up was sent.
             if not before.awake or name in before.inbox or name == before.apart:
                 await gateway.wake(before)
+            elif gateway.told is not None:
+                gateway.told(key.workflow_id)
             return True
         if await was_consumed(gateway, key, run_id or before.run_id, self.message):
             return True

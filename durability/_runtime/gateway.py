@@ -7,7 +7,7 @@ covered by the reconciler: the mark is set, and a run that stays awake for too l
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -70,7 +70,12 @@ _ENDS_WITHIN: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """Implements ``Frontend`` over the ports."""
+    """Implements ``Frontend`` over the ports.
+
+    Attributes:
+        told: Called with the id of a workflow that has a message now, for an executor in this process that has the run
+            and waits; None if there is none.
+    """
 
     namespace: str
     store: HistoryStore
@@ -79,6 +84,7 @@ class Gateway:
     clock: Clock
     sleep: Sleep = asyncio.sleep
     large: LargePayloads = IN_THE_TABLE
+    told: Callable[[str], None] | None = None
 
     # --- starting ---------------------------------------------------------------------------------------------------
 

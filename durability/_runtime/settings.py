@@ -13,6 +13,8 @@ class Settings:
         linger: A wake-up closer than this is waited for in the process: coming back costs an invocation and a read.
         detach_after: An executor whose eager activities have been silent for this long releases the run, so that
             another invocation can serve signals, queries and cancellation meanwhile.
+        look_after: A run that is worked on without a pause, as its eager activities are short, is looked after signals
+            and cancellation this often. It costs a read.
         eager_heartbeat_interval: How often at most an eager activity's heartbeat is written, from ``detach_after`` on:
             it costs a write, and only serves the next attempt if this process dies (Temporal's default is 30 s).
         reserve: Kept free at the end of an invocation for the last append, dispatch and release.
@@ -41,6 +43,7 @@ class Settings:
 
     linger: int = 1_500
     detach_after: int = 1_000
+    look_after: int = 1_000
     eager_heartbeat_interval: int = 5_000
     reserve: int = 3_000
     early: int = 2_000

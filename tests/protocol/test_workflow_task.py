@@ -705,6 +705,43 @@ def test_a_long_eager_activity_leaves_the_run_responsive() -> None:
 
 
 @workflow.defn
+class Hurried:
+    """Never silent for long enough to be released."""
+
+    def __init__(self) -> None:
+        self.poked_at = 0.0
+
+    @workflow.run
+    async def run(self) -> float:
+        for _ in range(100):
+            await workflow.execute_activity(slow, 0.3, start_to_close_timeout=SHORT)
+        return self.poked_at
+
+    @workflow.signal
+    def poke(self) -> None:
+        self.poked_at = workflow.time()
+
+
+def test_a_run_that_is_worked_on_without_a_pause_hears_signals_and_cancellation() -> None:
+    world = simulation(Hurried, reconciling=False)
+
+    async def scenario(world: Simulation) -> None:
+        await world.start(Hurried, id="signalled")
+        await world.start(Hurried, id="cancelled")
+        await asyncio.sleep(5)
+        sent = world.loop.milliseconds() / 1000
+        await world.signal("signalled", "poke", request_id="1")
+        await world.cancel("cancelled")
+        assert 0 < await world.result("signalled") - sent < 2
+        [request] = inputs(world, history.WorkflowExecutionCancelRequested)
+        assert request.time / 1000 - sent < 2
+        assert world.store.requests["load"] < 50, "it looks once a second, and each run takes thirty at most"
+
+    world.run(scenario)
+    check_all(world)
+
+
+@workflow.defn
 class Long:
     @workflow.run
     async def run(self) -> int:
