@@ -42,14 +42,6 @@ _WAITING: Final = (
     ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
     ChildWorkflowCancellationType.WAIT_CANCELLATION_REQUESTED,
 )
-_ENDS: Final = (
-    history.StartChildWorkflowExecutionFailed,
-    history.ChildWorkflowExecutionCompleted,
-    history.ChildWorkflowExecutionFailed,
-    history.ChildWorkflowExecutionCanceled,
-    history.ChildWorkflowExecutionTimedOut,
-    history.ChildWorkflowExecutionTerminated,
-)
 
 
 class Handle(ChildWorkflowHandle[Any, Any]):
@@ -174,7 +166,7 @@ class Children:
         instance = self.instance
         kind = handle.input.cancellation_type
         message = _CANCELLED
-        if handle.sequence not in self._pending or instance.is_over(_ENDS, handle.sequence):
+        if handle.sequence not in self._pending or instance.is_over(history.CHILD_ENDS, handle.sequence):
             return
         if instance.commands.withdraw(handle.ticket):
             message = _NEVER_SCHEDULED

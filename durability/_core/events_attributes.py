@@ -18,7 +18,6 @@ from durability._core.temporal_json import (
     payloads_json,
 )
 
-_SIGNAL_ENDS: Final = (history.ExternalWorkflowExecutionSignaled, history.SignalExternalWorkflowExecutionFailed)
 _SDK_FLAGS: Final = {"coreUsedFlags": [1, 2, 3], "langUsedFlags": [1]}
 """How Temporal's SDK has to read these histories: operations match by id and type, patches are listed in a search
 attribute, what was decided after the workflow's end comes before it; and a cancellation that arrives with an activity's

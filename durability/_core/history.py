@@ -340,6 +340,15 @@ Input = (
 
 UNSEEN_INPUTS = (ActivityRetryScheduled, WorkflowTaskFailed)
 """Inputs that the workflow does not get to see."""
+CHILD_ENDS = (
+    StartChildWorkflowExecutionFailed,
+    ChildWorkflowExecutionCompleted,
+    ChildWorkflowExecutionFailed,
+    ChildWorkflowExecutionCanceled,
+    ChildWorkflowExecutionTimedOut,
+    ChildWorkflowExecutionTerminated,
+)
+SIGNAL_ENDS = (ExternalWorkflowExecutionSignaled, SignalExternalWorkflowExecutionFailed)
 
 
 # --- commands: what the workflow decided ------------------------------------------------------------------------------

@@ -51,6 +51,7 @@ class OpenActivity(msgspec.Struct):
         details: What the last heartbeat told, as far as the history knows (eager attempts only).
         eager: Whether attempts run inside workflow tasks, with retries in the history, or on the activity queue.
         cancel_requested: Whether the workflow asked for cancellation.
+        delta: Number of the delta that scheduled it, or a lower one.
     """
 
     record: history.ActivityTaskScheduled
@@ -62,6 +63,7 @@ class OpenActivity(msgspec.Struct):
     failure: Failure | None = None
     details: list[Payload] | None = None
     cancel_requested: bool = False
+    delta: int = 0
 
 
 class Run:
@@ -191,6 +193,11 @@ class Run:
                 del self._keys[key]
         self._absorb_commands(commands, time)
         return Delta(history.FORMAT, time, inputs, commands, build, identity, PYTHON)
+
+    @property
+    def open_since(self) -> int:
+        """The delta from which on the history tells of all activities that have not ended."""
+        return min((activity.delta for activity in self.activities.values()), default=self.last + 1)
 
     def committed(self, sequence: int, delta: Delta, size: int) -> None:
         """Note that a delta is part of the history."""
@@ -354,10 +361,10 @@ class Run:
                 self.search_attributes = dict(message.search_attributes)
             elif isinstance(message, history.ChildWorkflowExecutionStarted):
                 self.child_runs[message.sequence] = message.run_id
-            elif isinstance(message, _CHILD_ENDS):
+            elif isinstance(message, history.CHILD_ENDS):
                 self.children.pop(message.sequence, None)
                 self.child_runs.pop(message.sequence, None)
-            elif isinstance(message, _SIGNAL_ENDS):
+            elif isinstance(message, history.SIGNAL_ENDS):
                 self.signals_out.pop(message.sequence, None)
             elif isinstance(message, _CANCEL_ENDS):
                 self.cancels_out.pop(message.sequence, None)
@@ -381,7 +388,8 @@ class Run:
         for command in commands:
             kind = command.__class__
             if isinstance(command, history.ActivityTaskScheduled):
-                self.activities[command.sequence] = OpenActivity(command, time, 1, time, 0, False)
+                scheduled = OpenActivity(command, time, 1, time, 0, False, delta=self.last + 1)
+                self.activities[command.sequence] = scheduled
                 self.note_eager(command)
             elif isinstance(command, history.TimerStarted):
                 self.timers[command.sequence] = time + command.duration
@@ -471,15 +479,6 @@ _REPEATED = ("s:", "signal:", "cancel:")
 _REPEATED_WITHIN = 900_000
 """Milliseconds."""
 _REPEATED_AT_MOST = 64
-_CHILD_ENDS = (
-    history.StartChildWorkflowExecutionFailed,
-    history.ChildWorkflowExecutionCompleted,
-    history.ChildWorkflowExecutionFailed,
-    history.ChildWorkflowExecutionCanceled,
-    history.ChildWorkflowExecutionTimedOut,
-    history.ChildWorkflowExecutionTerminated,
-)
-_SIGNAL_ENDS = (history.ExternalWorkflowExecutionSignaled, history.SignalExternalWorkflowExecutionFailed)
 _CANCEL_ENDS = (
     history.ExternalWorkflowExecutionCancelRequested,
     history.RequestCancelExternalWorkflowExecutionFailed,

@@ -167,6 +167,7 @@ class MemoryStore:
         current.dispatched = settlement.dispatched
         current.wake_up = settlement.wake_up
         current.history_length = settlement.history_length
+        current.open_since = settlement.open_since
         current.status = settlement.status
         current.close_time = settlement.close_time
         current.outcome = settlement.outcome

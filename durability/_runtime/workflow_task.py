@@ -432,6 +432,7 @@ class WorkflowTask:
             dispatched=self.run.last,
             wake_up=wake_up,
             history_length=self.run.history_length,
+            open_since=self.run.open_since,
             attention=due,
             record=self.changed_record(),
         )

@@ -258,9 +258,10 @@ async def test_messages_for_another_run_or_a_closed_one_are_refused(store: Histo
 async def test_a_release_empties_the_inbox_and_goes_to_sleep(store: HistoryStore, key: WorkflowKey) -> None:
     head = await created(store, key)
     record = HeadRecord(memo={}, execution_time=5)
-    released = settlement(3, wake_up=NOW + 1, attention=NOW + 2, history_length=17, record=record)
+    released = settlement(3, wake_up=NOW + 1, attention=NOW + 2, history_length=17, open_since=2, record=record)
     assert await store.settle(head, released, drop=["start"]) is None
     now = await current(store, head)
+    assert now.open_since == 2
     assert (now.dispatched, now.wake_up, now.attention, now.awake) == (3, NOW + 1, NOW + 2, 0)
     assert (now.inbox, now.history_length, now.record, now.status) == ({}, 17, record, Status.RUNNING)
     assert now.counter == head.counter
