@@ -126,6 +126,7 @@ class Client(WorkflowStarts, UpdateWithStart):
             dns_load_balancing_config=dns_load_balancing_config,
             grpc_compression=grpc_compression,
             connect_timeout=connect_timeout,
+            payload_limits=payload_limits,
         )
         used = [config]
 
@@ -149,7 +150,7 @@ class Client(WorkflowStarts, UpdateWithStart):
             client._identity = used[-1].identity
         client._rpc_metadata = rpc_metadata
         client._runtime = used[-1].runtime
-        client._payload_limits = payload_limits
+        client._payload_limits = used[-1].payload_limits
         return client
 
     def __init__(
