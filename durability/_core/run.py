@@ -302,6 +302,10 @@ class Run:
             case _:
                 return message.key not in self._keys
 
+    def begins_task(self, inputs: list[Input]) -> bool:
+        """Whether inputs are a workflow task of their own, and not the rest of one with local activities."""
+        return begins_task(inputs, self._events.local)
+
     def recent_keys(self) -> list[str]:
         """Keys of the last messages, for the run that follows: a sender that heard no answer may repeat them there."""
         recent = [
