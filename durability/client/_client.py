@@ -383,6 +383,8 @@ class Client(WorkflowStarts, UpdateWithStart):
         Args:
             query: Conditions joined by AND: ``WorkflowType = 'X'``, ``WorkflowId = 'x'``,
                 ``ExecutionStatus = 'Running'``, ``StartTime > '2026-01-31T00:00:00Z'`` (also ``>=``, ``<``, ``<=``).
+                ``TaskQueue = 'x'`` and search attributes (``Color = 'red'``, ``Size = 3``, ``Urgent = true``) are
+                looked for among the executions that the others select: no index has them.
             limit: Most executions in all.
             page_size: Most executions a page.
             next_page_token: Where to begin: ``next_page_token`` of another iterator.
@@ -415,7 +417,7 @@ class Client(WorkflowStarts, UpdateWithStart):
         """Count workflow executions by listing them; eventually consistent.
 
         Args:
-            query: See ``list_workflows``.
+            query: See ``list_workflows``; ``GROUP BY ExecutionStatus`` at its end also counts by status.
             rpc_metadata: See ``start_workflow``.
             rpc_timeout: Longest duration of the call.
 
