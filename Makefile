@@ -20,6 +20,7 @@ endif
 JOBS ?= 2
 SEEDS ?= 100000
 FIRST ?= 0
+EXAMPLES ?= 20
 
 # What the functions are built for. The template's defaults are the same; pass both when you change one.
 RUNTIME ?= python3.13
@@ -31,6 +32,8 @@ SAM_VERSION := 1.170.0
 SAM = SAM_CLI_TELEMETRY=0 RUNTIME=$(RUNTIME) ARCHITECTURE=$(ARCHITECTURE) \
 	$(UV) tool run --quiet --python $(PYTHON) --from aws-sam-cli==$(SAM_VERSION) sam
 SAM_PARAMETERS = Runtime=$(RUNTIME) Architecture=$(ARCHITECTURE)
+
+MINISTACK_VERSION := 1.5.33
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -79,6 +82,15 @@ simulate: $(VENV)/.stamp ## Play seeds of the simulation: random programs, clien
 .PHONY: explore
 explore: $(VENV)/.stamp ## Explore every order of requests of the protocol, larger configurations included (minutes to hours)
 	$(BIN)/python -m tests.simulation.exhaustive
+
+.PHONY: fuzz
+fuzz: $(VENV)/.stamp ## Play new examples of the fuzz tests (EXAMPLES=20: how many times as many as make test)
+	FUZZ=$(EXAMPLES) $(BIN)/python -m pytest -n $(JOBS) --timeout 3600 tests/fuzz $(ARGS)
+
+.PHONY: contract
+contract: $(VENV)/.stamp ## Hold the store to its contract on ministack, which is downloaded
+	$(BIN)/python -m tests.protocol.ministack \
+		$(UV) tool run --quiet --python $(PYTHON) --from ministack==$(MINISTACK_VERSION) ministack
 
 .PHONY: lint
 lint: $(VENV)/.stamp ## Check style, types and the template
