@@ -21,6 +21,8 @@ JOBS ?= 2
 SEEDS ?= 100000
 FIRST ?= 0
 EXAMPLES ?= 20
+MINUTES ?= 5
+TARGET ?= local
 
 # What the functions are built for. The template's defaults are the same; pass both when you change one.
 RUNTIME ?= python3.13
@@ -91,6 +93,10 @@ fuzz: $(VENV)/.stamp ## Play new examples of the fuzz tests (EXAMPLES=20: how ma
 contract: $(VENV)/.stamp ## Hold the store to its contract on ministack, which is downloaded
 	$(BIN)/python -m tests.protocol.ministack \
 		$(UV) tool run --quiet --python $(PYTHON) --from ministack==$(MINISTACK_VERSION) ministack
+
+.PHONY: soak
+soak: $(VENV)/.stamp ## Run the application on real processes with faults at everything (MINUTES=5, TARGET=local or ministack)
+	$(BIN)/python -m tests.soak --target $(TARGET) --minutes $(MINUTES) $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.stamp ## Check style, types and the template

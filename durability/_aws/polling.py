@@ -112,6 +112,7 @@ class PollingHost:
             settings=worker.settings(Settings()),
             build=worker.build,
             identity=worker.identity,
+            code=worker.code,
             held_runs=worker.held_runs,
             payload_options=registry.payload_options if registry is not None else PayloadOptions(),
         )
@@ -246,6 +247,7 @@ class PolledWorker:
         await asyncio.gather(*self._pollers, return_exceptions=True)
         self._failure.cancel()
         self.engine.sessions.clear()
+        self.engine.code.end()
         self.host.detach(self)
 
     # --- receiving --------------------------------------------------------------------------------------------------

@@ -171,11 +171,12 @@ class _AttemptExecution:
 
     async def _report(self, outcome: Input) -> None:
         assert isinstance(outcome, history.ActivityOutcome)
-        if not await self.engine.gateway.deliver(self.key, self.attempt.run_id, outcome.key, outcome):
+        attempt = self.attempt
+        if not await self.engine.gateway.deliver(self.key, attempt.run_id, outcome.key, outcome, apart=attempt.apart):
             logger.info(
                 "activity %r of workflow %r ended after its run had closed",
                 self.record.activity_type,
-                self.attempt.workflow_id,
+                attempt.workflow_id,
             )
 
     async def _send_next(self, number: int, due: int) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from durability._core import history
 from durability._core.history import Command, Delta, Input
-from durability._core.run import Run
+from durability._core.run import OpenActivity, Run
 from durability._core.system_operation import request_id
 from durability._runtime.attempts import cancelled
 from durability._runtime.dispatched import DispatchedActivities
@@ -20,7 +20,7 @@ from durability._runtime.eager import EagerActivities
 from durability._runtime.engine import Engine
 from durability._runtime.frontend import StartRequest
 from durability._runtime.outcomes import report_to_parent
-from durability._runtime.ports import ActivityAttempt, WorkflowKey
+from durability._runtime.ports import WorkflowKey
 from durability._runtime.starting import CONFLICT_USE_EXISTING, TERMINATE_IF_RUNNING, already_started_text
 from durability._runtime.together import together
 from durability.exceptions import WorkflowAlreadyStartedError
@@ -50,7 +50,7 @@ class Dispatcher:
 
     async def dispatch(self, run: Run, decided: Iterable[Decision]) -> list[Input]:
         """Carry out those decisions that are still open; what that brings the run at once."""
-        attempts: list[ActivityAttempt] = []
+        activities: list[OpenActivity] = []
         calls: list[Awaitable[Input | None]] = []
         for command in decided:
             match command:
@@ -60,7 +60,7 @@ class Dispatcher:
                 case history.ActivityTaskScheduled():
                     activity = run.activities.get(command.sequence)
                     if activity is not None and not activity.eager:
-                        attempts.append(self.dispatched.message(run, activity, 1, activity.scheduled))
+                        activities.append(activity)
                 case history.ActivityTaskCancelRequested():
                     if command.sequence in run.activities:
                         calls.append(self._cancel_activity(run, command.sequence))
@@ -79,8 +79,8 @@ class Dispatcher:
                 case history.RequestCancelExternalWorkflowExecutionInitiated():
                     if command.sequence in run.cancels_out:
                         calls.append(self._request_cancel(run, command))
-        if attempts:
-            await self.engine.queue.send_activities(attempts)
+        if activities:
+            await self.engine.queue.send_activities(self.dispatched.first_attempts(run, activities))
         news = await together(calls)
         return [message for message in news if message is not None]
 

@@ -7,7 +7,7 @@ covered by the reconciler: the mark is set, and a run that stays awake for too l
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -18,7 +18,8 @@ from durability._core.event_count import EventCounter
 from durability._core.history import Delta, Input, closes
 from durability._core.payload import Payload
 from durability._core.run import effective
-from durability._runtime import deliveries, queries, updates
+from durability._runtime import queries, updates
+from durability._runtime.deliveries import Parcel
 from durability._runtime.describe import describe_head, note_changes, pending_activities
 from durability._runtime.frontend import (
     ActivityReport,
@@ -70,7 +71,12 @@ _ENDS_WITHIN: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """Implements ``Frontend`` over the ports."""
+    """Implements ``Frontend`` over the ports.
+
+    Attributes:
+        told: Called with the id of a workflow that has a message now, for an executor in this process that has the run
+            and waits; None if there is none.
+    """
 
     namespace: str
     store: HistoryStore
@@ -79,6 +85,7 @@ class Gateway:
     clock: Clock
     sleep: Sleep = asyncio.sleep
     large: LargePayloads = IN_THE_TABLE
+    told: Callable[[str], None] | None = None
 
     # --- starting ---------------------------------------------------------------------------------------------------
 
@@ -200,13 +207,21 @@ class Gateway:
             pause *= 2
 
     async def deliver(
-        self, key: WorkflowKey, run_id: str | None, name: str, message: Input, *, chain: bool = False
+        self,
+        key: WorkflowKey,
+        run_id: str | None,
+        name: str,
+        message: Input,
+        *,
+        chain: bool = False,
+        apart: bool = False,
     ) -> bool:
         """Put a message into a run's inbox and wake it if that is owed. False if there is no such open run.
 
-        With ``chain``, ``run_id`` stands for whichever run its chain has come to by continuing as new.
+        With ``chain``, ``run_id`` stands for whichever run its chain has come to by continuing as new. For ``apart``
+        see ``HistoryStore.deliver``.
         """
-        return await deliveries.deliver(self, key, run_id, name, message, chain=chain)
+        return await Parcel(self, key, name, message, chain, apart).deliver(run_id)
 
     async def _deliver_or_explain(
         self, workflow_id: str, run_id: str | None, name: str, message: Input, *, needs_open: bool = True
@@ -265,13 +280,17 @@ class Gateway:
         deadline = self.clock() + int(wait * 1000)
         event = updates.encode(request)
         pause = _ANSWERS_AT_ONCE
+        first = answer = await self._ask_for_update(request, event)
         while True:
-            state = await self._ask_for_update(request, event)
+            state = answer.state if answer is not None else None
             left = (deadline - self.clock()) / 1000
-            if state is not None or left <= 0:
+            if state is not None or left <= 0 or (first is not None and updates.is_hopeless(first)):
                 break
             await self.sleep(min(pause, left))
             pause = min(pause * 2, _LONGEST_PAUSE_OF_UPDATES)
+            answer = await self._ask_for_update(request, event)
+        if answer is not None and answer.failed_attempts and state is None:
+            raise updates.task_fails()
         if state is None:
             return UpdateState(workflow_id=request.workflow_id, run_id="", update_id=request.update_id)
         if state.stage >= request.stage:
@@ -282,15 +301,15 @@ class Gateway:
         found.existing, found.first_run_id = state.existing, state.first_run_id
         return found
 
-    async def _ask_for_update(self, request: UpdateRequest, event: bytes) -> UpdateState | None:
-        """What has become of an update; None while no run has taken it."""
+    async def _ask_for_update(self, request: UpdateRequest, event: bytes) -> updates.UpdateAnswer | None:
+        """What a workflow function answers to an update; None while none is there that serves the run."""
         try:
             answer = await self.invoker.invoke(event, request.workflow_id)
         except RPCError as error:
             if error.status != RPCStatusCode.DEADLINE_EXCEEDED:
                 raise
             return None  # no worker is there; one may come
-        return updates.read_answer(request, answer).state
+        return updates.read_answer(request, answer)
 
     async def update_outcome(
         self, workflow_id: str, run_id: str | None, update_id: str, *, stage: UpdateStage, wait: float

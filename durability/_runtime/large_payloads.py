@@ -5,7 +5,8 @@ changes nothing, what is read can be checked, and it goes when its run is delete
 (a child's arguments, a result for the parent, the next run's arguments) is copied to that run's objects on the way.
 
 Objects are written before anything refers to them. A process that dies in between leaves an object that nobody
-refers to; it is deleted with its run.
+refers to; it is deleted with its run. What was written for a run that never came about (its starter died, or another
+one's successor came first) stays, and costs its storage: the bucket's lifecycle rule is for that.
 """
 
 from __future__ import annotations

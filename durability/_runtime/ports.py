@@ -78,6 +78,8 @@ class Head:
     outcome: bytes = b""
     next_run_id: str = ""
     spilled: set[str] = field(default_factory=set)
+    apart: str = ""
+    apart_names: set[str] = field(default_factory=set)
 
     @property
     def open(self) -> bool:
@@ -192,13 +194,24 @@ class HistoryStore(Protocol):
         """Write a delta, once. Raises FencedError if the number is taken."""
         ...
 
-    async def deliver(self, key: WorkflowKey, run_id: str | None, message: str, body: bytes, now: int) -> Delivery:
+    async def deliver(
+        self, key: WorkflowKey, run_id: str | None, message: str, body: bytes, now: int, *, apart: bool = False
+    ) -> Delivery:
         """Put a message into the inbox of an open run, under its key, and set the awake mark.
 
-        A message whose key is in the inbox already is left as it is.
+        A message whose key is in the inbox already is left as it is. One that is delivered ``apart``, to a run that is
+        named, is laid down beside the head, which does not grow by it, and comes after all that lie in the head.
 
         Raises:
             ItemTooLargeError: The message does not fit, alone or together with what is waiting already.
+        """
+        ...
+
+    async def count_again(self, head: Head) -> bool:
+        """Have every change that is conditional on ``head`` fail; False if it would have failed already.
+
+        A message that lies apart may be seen before its sender has counted it. Whoever makes a difference of that to
+        others has to count it.
         """
         ...
 
@@ -301,7 +314,8 @@ class WakeUp:
 class ActivityAttempt:
     """A message for whoever serves the activity's task queue: run this attempt.
 
-    ``body`` is the encoded command that scheduled it.
+    ``body`` is the encoded command that scheduled it. ``apart`` says that its run waits for many: see
+    ``HistoryStore.deliver``.
     """
 
     workflow_id: str
@@ -313,6 +327,7 @@ class ActivityAttempt:
     scheduled: int
     body: bytes
     task_queue: str = ""
+    apart: bool = False
 
 
 TaskKind = Literal["workflow", "activity"]

@@ -73,7 +73,7 @@ async def _answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
         if untouched and not run.closed and run.last:
             engine.sessions.put(run)
         else:
-            run.close()
+            engine.code.close(run)
 
 
 async def _ask(engine: Engine, run: Run, query: WorkflowQuery) -> QueryAnswer:
@@ -83,7 +83,8 @@ async def _ask(engine: Engine, run: Run, query: WorkflowQuery) -> QueryAnswer:
         headers = query.headers
         if payloads.options.headers:
             headers = {name: (await payloads.decoded_values(run, [one]))[0] for name, one in headers.items()}
-        result = run.query(QueryRequest(query.name, arguments, headers))
+        request = QueryRequest(query.name, arguments, headers)
+        result = await engine.code.call(run, lambda: run.query(request))
         if result is not None:
             [result] = await payloads.encoded_values(run, [result])
             check_payloads("the query's result", [result])
@@ -105,5 +106,6 @@ async def _look_ahead(engine: Engine, run: Run, head: Head, superseded: list[Inp
     inputs = superseded + [m for m in waiting if closing.identity(m) not in known and run.accepts(m)]
     if not inputs:
         return False
-    run.decide(inputs, engine.clock(), await engine.payloads.seen(run, inputs), build=engine.build)
+    seen = await engine.payloads.seen(run, inputs)
+    await engine.code.call(run, lambda: run.decide(inputs, engine.clock(), seen, build=engine.build))
     return True

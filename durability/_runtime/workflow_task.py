@@ -91,6 +91,7 @@ class WorkflowTask:
     _seen: set[str] = field(default_factory=set)
     _unrecorded: list[Input] = field(default_factory=list)
     _collected: int = 0
+    _looked: int = 0
     _continued_here: str = ""
     _turn: Turn = field(default_factory=Turn)
 
@@ -139,12 +140,12 @@ class WorkflowTask:
                     self.engine.sessions.put(self.run)
                 return True, ""
             except FencedError:
-                self.run.close()
+                self.engine.code.close(self.run)
                 if self.update is not None:
                     self.update.forget()
                 held = None
             except _WorkflowTaskFailed as failed:
-                self.run.close()
+                self.engine.code.close(self.run)
                 await self._fail(failed.__cause__)
                 return True, ""
 
@@ -175,13 +176,14 @@ class WorkflowTask:
 
     async def _load(self, run_id: str, held: Run | None) -> bool:
         """Read what this process does not hold. False if the run needs nothing from anybody."""
+        self._looked = self.engine.clock()
         loaded = await self.engine.store.load(self.key, run_id, held.last if held else 0)
         head = loaded.head
         if head is None or head.run_id != run_id:
             return False
         if held is not None and max(head.dispatched, held.dispatched) < held.last_effect:
             # Whoever appended what is held may have died before dispatching it: its commands are needed.
-            held.close()
+            self.engine.code.close(held)
             return await self._load(run_id, None)
         self.head = head
         self._seen = set()
@@ -198,6 +200,10 @@ class WorkflowTask:
             if self.run.is_failure_exception(error) and await closing.fail_unseen(self, error):
                 return True
             raise _WorkflowTaskFailed from error
+        if self.superseded is not None and head.apart:
+            if not await self.engine.store.count_again(head):
+                raise FencedError
+            head.counter += 1
         self.undispatched = [
             decision
             for sequence, delta, _ in effective(deltas)
@@ -252,7 +258,8 @@ class WorkflowTask:
     async def _collect(self) -> list[Input]:
         """Everything that has come and that the run has not consumed."""
         now = self._collected = self.engine.clock()
-        if 0 < self.dispatched.next_due(self.run) <= now:
+        given_up = 0 < self.dispatched.next_due(self.run) <= now  # unless its outcome is waiting
+        if given_up or now - self._looked > self.engine.settings.look_after:
             await self._read_head_again()
         inputs = list(self.superseded or ())
         known = set(map(closing.identity, inputs))
@@ -284,7 +291,8 @@ class WorkflowTask:
         return inputs
 
     async def _read_head_again(self) -> None:
-        """Before an activity is given up: its outcome may be waiting. Raises FencedError if somebody else advanced."""
+        """See what has come to the inbox. Raises FencedError if somebody else advanced."""
+        self._looked = self.engine.clock()
         loaded = await self.engine.store.load(self.key, self.run.run_id, self.run.last)
         if loaded.head is None or loaded.deltas:
             raise FencedError
@@ -338,7 +346,7 @@ class WorkflowTask:
             run.absorb_inputs(inputs, now)  # as in the reference: a codec may fail the workflow for good
             commands: list[Command] = [history.WorkflowExecutionFailed(engine.to_failure(error))]
         else:
-            commands = run.decide(inputs, now, seen, build=engine.build)
+            commands = await engine.code.call(run, lambda: run.decide(inputs, now, seen, build=engine.build))
         commands = await payloads.stored(run, await payloads.recorded(run, commands))
         delta = run.record(inputs, commands, now, build=engine.build, identity=engine.identity)
         delta.refers = refers((*inputs, *commands))
@@ -390,6 +398,8 @@ class WorkflowTask:
 
     async def _wait_here(self) -> bool:
         """Wait for what will come in a moment. True if something may have come."""
+        if self.update is not None and self.update.answered:
+            return False
         engine = self.engine
         now = engine.clock()
         due = self.next_due()

@@ -104,7 +104,8 @@ class Worker:
             workflows: Classes decorated with ``workflow.defn``.
             activity_executor: Runs activities that are not ``async def``, in threads or in processes. Required if there
                 are any.
-            workflow_task_executor: Accepted for compatibility: workflow tasks run in the event loop's thread.
+            workflow_task_executor: Runs workflow code; give it a thread for each workflow task that runs at a time. By
+                default the worker has threads of its own.
             nexus_task_executor: Accepted for compatibility.
             workflow_runner: Makes the instances of workflows; the default one guards them.
             unsandboxed_workflow_runner: The same for classes that are declared with ``sandboxed=False``.

@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -55,15 +55,24 @@ def endpoint() -> Iterator[str]:
 
 
 class TwiceCaller:
-    """A caller whose first answer to chosen operations is lost, so that the request is sent again."""
+    """A caller whose first answer to chosen operations is lost, so that the request is sent again.
+
+    Attributes:
+        lost: The operations.
+        calls: What was called.
+        before: What somebody else does right before a call, by its number.
+    """
 
     def __init__(self, caller: BotoCaller) -> None:
         self.caller = caller
         self.lost: set[str] = set()
         self.calls: list[str] = []
+        self.before: dict[int, Callable[[], Awaitable[object]]] = {}
 
     async def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
         self.calls.append(operation)
+        if len(self.calls) in self.before:
+            await self.before[len(self.calls)]()
         if operation in self.lost:
             await self.caller.call(service, operation, **parameters)
         return await self.caller.call(service, operation, **parameters)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from functools import cached_property
+from math import inf
 from typing import Final
 
 from durability._aws import items
 from durability._core import history
 from durability._core.encoding import decode_command, decode_delta
 from durability._core.history import Delta, closes
+from durability._core.payload_fields import payloads_in
 from durability._core.run import Run, effective
+from durability._memory.payloads import MemoryPayloadStore
 from durability._runtime.frontend import Status
+from durability._runtime.large_payloads import LargePayloads, is_reference, run_prefix
 from durability.converter import DataConverter
 from tests.simulation.log import Accepted, Appended, Begun, Changed, Closed, Created, Sent
 from tests.simulation.programs import expectation
 from tests.simulation.scenario import Scenario, Told
-from tests.simulation.world import NAMESPACE, World
+from tests.simulation.world import INLINE, NAMESPACE, World
 
 _KEYED: Final = (
     history.WorkflowExecutionSignaled,
@@ -41,6 +46,7 @@ def check(scenario: Scenario, world: World, told: Told) -> None:
     checks.history_has_no_gap_no_fork_and_never_changes()
     checks.accepted_inputs_are_recorded_once()
     checks.messages_are_consumed_in_time()
+    checks.outcomes_are_taken_in_time()
     checks.timers_fire_in_time()
     checks.nothing_is_left_waiting()
     checks.nothing_is_visible_before_it_is_durable()
@@ -50,6 +56,7 @@ def check(scenario: Scenario, world: World, told: Told) -> None:
     checks.clients_were_told_the_truth()
     checks.the_result_is_one_that_the_program_can_have()
     checks.functions_answer_when_they_are_done()
+    checks.deletion_leaves_nothing()
 
 
 def require(condition: bool, text: object) -> None:
@@ -144,6 +151,25 @@ class Checks:
                 taken = consumed.get((entry.run_id, entry.name))
                 if taken is not None:
                     require(taken - entry.time <= self.bound, f"consumed after {taken - entry.time:.1f} s: {entry}")
+
+    def outcomes_are_taken_in_time(self) -> None:
+        """Invariant 3: the outcome of a dispatched attempt decides about it, unless the run ends or gave it up."""
+        written = {(e.run_id, e.sequence): e.time for e in self.log if isinstance(e, Appended)}
+        decided: dict[tuple[str, int], list[float]] = {}
+        ended: dict[str, float] = {}
+        for run_id, deltas in self.effective.items():
+            for number, delta in deltas.items():
+                time = written[run_id, number]
+                for message in delta.inputs:
+                    if isinstance(message, history.ActivityOutcome | history.ActivityRetryScheduled):
+                        decided.setdefault((run_id, message.sequence), []).append(time)
+                if closes(delta):
+                    ended[run_id] = time
+        for entry in self.log:
+            if isinstance(entry, Accepted) and entry.name.startswith("activity:"):
+                times = [ended.get(entry.run_id, inf), *decided.get((entry.run_id, int(entry.name.split(":")[1])), ())]
+                late = min(times) - entry.time
+                require(late <= self.bound, f"taken after {late:.1f} s: {entry}")
 
     def timers_fire_in_time(self) -> None:
         """Invariant 3: not before their time, and not long after it."""
@@ -262,9 +288,20 @@ class Checks:
         for run_id, deltas in self.stored.items():
             workflow_id = self.partitions[run_id].removeprefix(f"{NAMESPACE}#")
             run = Run(NAMESPACE, workflow_id, run_id, registry.create)
-            run.replay([(n, decode_delta(deltas[n]), 0) for n in sorted(deltas)])
+            run.replay([(n, self._whole(run_id, decode_delta(deltas[n])), 0) for n in sorted(deltas)])
             require(run.closed, f"the history of {run_id} does not end")
             run.close()
+
+    def _whole(self, run_id: str, delta: Delta) -> Delta:
+        """A delta with its large payloads. Raises StoredPayloadError if one is missing, or not what was written."""
+        if not delta.refers:
+            return delta
+        prefix = run_prefix(NAMESPACE, run_id)
+        for reference in filter(is_reference, payloads_in(delta)):
+            require(prefix.encode() in reference.data, f"refers to an object that is another run's: {reference}")
+        store = MemoryPayloadStore()
+        store.objects = self.world.services.objects
+        return asyncio.run(LargePayloads(store, INLINE, 1).bring_back(delta))
 
     def closed_runs_stay_closed(self) -> None:
         """Invariant 8."""
@@ -336,3 +373,11 @@ class Checks:
     def functions_answer_when_they_are_done(self) -> None:
         """Section 9: no background work may be relied on between invocations."""
         require(not self.world.leftovers, self.world.leftovers)
+
+    def deletion_leaves_nothing(self) -> None:
+        """An object goes with its run; one of a run that never came about is there only where its starter failed."""
+        runs = set(self.partitions)
+        orphans = [name for name in self.told.left_behind if name.startswith(f"{NAMESPACE}/")]
+        require(self.told.left_behind == orphans, f"left behind: {self.told.left_behind}")
+        require(not runs & {name.split("/")[1] for name in orphans}, f"objects of deleted runs: {orphans}")
+        require(not orphans or bool(self.world.happened), f"nobody's objects: {orphans}")

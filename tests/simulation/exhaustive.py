@@ -36,12 +36,13 @@ from durability._core.history import WorkflowExecutionSignaled
 from durability._runtime.frontend import Status
 from tests.simulation.checks import Checks, check, require
 from tests.simulation.log import Accepted, Appended
+from tests.simulation.processes import Died
 from tests.simulation.programs import ACTIVITIES, Program
 from tests.simulation.scenario import VERSIONS, Action, Scenario, Told, act, start
 from tests.simulation.search import Explorer, Figures
 from tests.simulation.stepped import SteppedWorld
 from tests.simulation.steps import Bounds, Fate, Step
-from tests.simulation.world import Died, World
+from tests.simulation.world import World
 
 HORIZON: Final = 1_000.0
 """Virtual seconds within which everything must be over."""

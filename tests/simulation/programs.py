@@ -19,7 +19,7 @@ from durability.common import RetryPolicy
 from durability.converter import DataConverter
 from durability.exceptions import ActivityError, ApplicationError, CancelledError
 from tests.simulation.log import Begun, Ended
-from tests.simulation.world import current_world
+from tests.simulation.world import INLINE, current_world
 
 Step = list[Any]
 Program = list[Step]
@@ -54,6 +54,13 @@ async def slow(value: int) -> int:
     """Longer than an executor holds on to a run."""
     await effect(3.0)
     return 2 * value
+
+
+@activity.defn
+async def inflate(text: str) -> str:
+    """As large as what it is given."""
+    await effect()
+    return text.swapcase()
 
 
 @activity.defn
@@ -111,12 +118,18 @@ async def _complete(token: bytes, value: int) -> None:
 ACTIVITIES: Final[list[Callable[..., Any]]] = [
     double,
     slow,
+    inflate,
     flaky,
     hopeless,
     counting,
     until_cancelled,
     outside,
 ]
+
+
+def large_text(value: int) -> str:
+    """Larger than what an event keeps in the table."""
+    return f"a{value:03d}" * (INLINE // 2)
 
 
 # --- the interpreter --------------------------------------------------------------------------------------------------
@@ -167,6 +180,20 @@ class Interpreter:
         return await workflow.execute_activity(
             double, value, start_to_close_timeout=SHORT, retry_policy=RETRIES, heartbeat_timeout=HEARTBEAT
         )
+
+    async def step_large(self, value: int, dispatched: bool) -> str:
+        """Arguments and a result that are kept outside of the table; in the end also the run's."""
+        return await workflow.execute_activity(
+            inflate,
+            large_text(value),
+            start_to_close_timeout=SHORT,
+            retry_policy=RETRIES,
+            heartbeat_timeout=HEARTBEAT if dispatched else None,
+        )
+
+    async def step_ballast(self, text: str) -> int:
+        """Makes the program large, which is an argument."""
+        return len(text)
 
     async def step_flaky(self, value: int, failures: int, dispatched: bool) -> int:
         return await workflow.execute_activity(
@@ -255,7 +282,7 @@ class Interpreter:
 
 class _Messages(Interpreter):
     @workflow.signal
-    async def poke(self, value: str) -> None:
+    async def poke(self, value: str, ballast: str = "") -> None:
         self.got.append(value)
 
     @workflow.update
@@ -324,6 +351,10 @@ def _expected(step: Step) -> Any:
     match step:
         case ["eager" | "slow" | "local" | "dispatched" | "flaky" | "outside" | "patched", value, *_]:
             return 2 * value
+        case ["large", value, _]:
+            return large_text(value).swapcase()
+        case ["ballast", text]:
+            return len(text)
         case ["hopeless"]:
             return "Hopeless"
         case ["counting", limit]:
@@ -385,3 +416,15 @@ def random_step(source: random.Random, depth: int, target: str) -> Step:
         case "summon":
             return [kind, f"summoned-{value % 2}", f"s{value}-{source.randrange(10**6)}"]
     return [kind, value]
+
+
+def with_large_payloads(program: Program, source: random.Random) -> Program:
+    """A program with steps that have large arguments and results, and that may be large itself."""
+    steps = list(program)
+    for _ in range(source.randint(1, 2)):
+        large: Step = ["large", source.randint(1, 50), source.random() < 0.3]
+        shapes: list[Step] = [large, large, ["child", [large]], ["all", [large, ["large", 0, False]]]]
+        steps.insert(source.randint(0, len(steps)), source.choice(shapes))
+    if source.random() < 0.3:
+        steps.insert(source.randint(0, len(steps)), ["ballast", large_text(0)])
+    return steps

@@ -19,18 +19,12 @@ from typing import Final
 from durability._runtime.settings import Settings
 from tests.simulation.checks import Checks
 from tests.simulation.log import Accepted, Appended, Closed, Created
+from tests.simulation.plan import Delivery, Fault, Plan
+from tests.simulation.processes import Died, current_process
 from tests.simulation.programs import ACTIVITIES, HEARTBEAT, RETRIES, SHORT, Program
+from tests.simulation.queues import VISIBILITY
 from tests.simulation.scenario import SETTLED, VERSIONS, Action, Scenario, Told, act, start
-from tests.simulation.world import (
-    RECONCILER_PERIOD,
-    VISIBILITY,
-    Delivery,
-    Died,
-    Fault,
-    Plan,
-    World,
-    current_process,
-)
+from tests.simulation.world import RECONCILER_PERIOD, World
 
 HORIZON: Final = 5_000.0
 """Virtual seconds after which every case is over."""

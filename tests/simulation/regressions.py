@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from tests.simulation.plan import Delivery, Fault, Plan
 from tests.simulation.scenario import Action, Scenario
-from tests.simulation.world import Delivery, Fault, Plan
 
 REGRESSIONS: Final[dict[str, Scenario]] = {
     "an attempt decided after a lost heartbeat met a cancellation: the run waited for ever for either": Scenario(

@@ -9,13 +9,15 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from durability._aws.dynamodb import DynamoDBStore
+from durability._aws.message_items import MessageItems
 from durability._core import history
 from durability._core.run import Run
-from durability._runtime import closing, dispatch, query_task, workflow_task
+from durability._runtime import closing, dispatch, large_payloads, query_task, workflow_task
 from durability._runtime.dispatched import DispatchedActivities
 from durability._runtime.eager import EagerActivities
 from durability._runtime.gateway import Gateway
-from durability._runtime.ports import Delivery, FencedError
+from durability._runtime.ports import Delivery, FencedError, Head
+from durability._runtime.sessions import Sessions
 from durability._runtime.wakeups import WakeUps
 from tests.simulation.table import Table
 
@@ -132,8 +134,8 @@ def _wake_on_every_second_message() -> Any:
     """Take a mark that is set for one that is clear, and the other way round."""
     original = DynamoDBStore.deliver
 
-    async def deliver(self: DynamoDBStore, key: Any, run_id: Any, message: str, body: bytes, now: int) -> Delivery:
-        delivery = await original(self, key, run_id, message, body, now)
+    async def deliver(self: DynamoDBStore, key: Any, run_id: Any, message: str, *rest: Any, **named: Any) -> Delivery:
+        delivery = await original(self, key, run_id, message, *rest, **named)
         if delivery.before is not None and delivery.accepted:
             delivery.before.awake = 0 if delivery.before.awake else 1
             delivery.before.inbox.pop(message, None)
@@ -167,10 +169,10 @@ def _children_without_request_id() -> Any:
 def _signals_without_key() -> Any:
     original = Gateway.deliver
 
-    async def deliver(self: Gateway, key: Any, run_id: Any, name: str, message: Any, *, chain: bool = False) -> bool:
+    async def deliver(self: Gateway, key: Any, run_id: Any, name: str, message: Any, **named: Any) -> bool:
         if name.startswith("signal:"):
             name = message.key = f"{name}:{uuid.uuid4().hex}"
-        return await original(self, key, run_id, name, message, chain=chain)
+        return await original(self, key, run_id, name, message, **named)
 
     return patch.object(Gateway, "deliver", deliver)
 
@@ -197,15 +199,39 @@ def _lost_attempts_are_not_noticed() -> Any:
     return patch.object(DispatchedActivities, "next_due", lambda self, run: 0)
 
 
+def _overlook_what_lies_apart() -> Any:
+    async def overlook(self: MessageItems, head: Head) -> Head:
+        return head
+
+    return patch.object(MessageItems, "with_apart", overlook)
+
+
 def _timers_fire_early() -> Any:
     original = Run.due_inputs
     return patch.object(Run, "due_inputs", lambda self, now: original(self, now + 500))
+
+
+def _trust_what_is_held() -> Any:
+    original = Sessions.take
+
+    def take(self: Sessions, workflow_id: str, run_id: str) -> Run | None:
+        held = original(self, workflow_id, run_id)
+        if held is not None:
+            held.dispatched = held.last
+        return held
+
+    return patch.object(Sessions, "take", take)
+
+
+def _refer_to_objects_of_others() -> Any:
+    return patch.object(large_payloads, "_is_foreign", lambda payload, prefix: False)
 
 
 SABOTAGES: Final[dict[str, Sabotage]] = {
     "append without its condition": _unconditional("put_item", "attribute_not_exists(#sk)"),
     "start without its condition": _unconditional("put_item", "attribute_not_exists(#pk)"),
     "release although messages have come": _weaker("AND #counter = :expected_counter", ""),
+    "release only if messages have come": _weaker("#counter = :expected", "#counter <> :expected"),
     "accept messages for closed runs": _weaker("#status = :running AND #run_id = :run_id", "#run_id = :run_id"),
     "claim an attempt that is somebody's": _weaker("attribute_not_exists(#attempt)", "attribute_not_exists(nothing)"),
     "ignore the fence": _ignore_the_fence,
@@ -225,6 +251,9 @@ SABOTAGES: Final[dict[str, Sabotage]] = {
     "begin attempts after their time": _attempts_begin_late,
     "do not look after dispatched attempts": _lost_attempts_are_not_noticed,
     "fire timers early": _timers_fire_early,
+    "overlook what lies apart": _overlook_what_lies_apart,
+    "trust a run in memory to be dispatched": _trust_what_is_held,
+    "refer to another run's objects": _refer_to_objects_of_others,
 }
 """By what is done. Each is entered around seeds until one of them fails."""
 

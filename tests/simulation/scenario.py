@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final, Literal
 
 from durability._runtime.frontend import Outcome, StartRequest, Status, UpdateRequest, UpdateStage
@@ -15,8 +16,11 @@ from durability._runtime.registry import WorkflowRegistry
 from durability.converter import DataConverter
 from durability.service import RPCError, RPCStatusCode
 from tests.simulation import programs
+from tests.simulation.log import Created
+from tests.simulation.plan import Delivery, Fault, Plan
+from tests.simulation.processes import Died
 from tests.simulation.programs import ACTIVITIES, Program
-from tests.simulation.world import Delivery, Died, Fault, Plan, World
+from tests.simulation.world import World
 
 HORIZON: Final = 40_000.0
 """Virtual seconds within which every run must have ended."""
@@ -31,12 +35,16 @@ VERSIONS: Final = {
 
 @dataclass(frozen=True)
 class Action:
-    """Something that a client does at a second after the start; who is not persistent does not try again."""
+    """Something that a client does at a second after the start; who is not persistent does not try again.
+
+    A signal may be large.
+    """
 
     at: float
     kind: Literal["signal", "add", "note", "reject", "query", "cancel", "terminate", "start"]
     value: int = 0
     persistent: bool = True
+    large: bool = False
 
     @property
     def name(self) -> str:
@@ -77,6 +85,7 @@ class Told:
         stuck: Which run had not ended in time; empty if all had.
         signals: Names of signals that were accepted, and those that were refused.
         updates: Results of updates by value; None for one that was not taken.
+        left_behind: Keys of items and objects that were there when every run had been deleted.
         seen: What queries saw, with what had been accepted before they were asked.
     """
 
@@ -86,6 +95,7 @@ class Told:
     signals: dict[str, bool] = field(default_factory=dict)
     updates: dict[tuple[str, int], int | str | None] = field(default_factory=dict)
     seen: list[tuple[set[str], set[str]]] = field(default_factory=list)
+    left_behind: list[str] = field(default_factory=list)
 
 
 def play(scenario: Scenario) -> tuple[World, Told]:
@@ -108,9 +118,27 @@ def play(scenario: Scenario) -> tuple[World, Told]:
             return
         world.calm = True
         await asyncio.sleep(SETTLED)
+        if world.services.objects:
+            told.left_behind = await _left_after_deletion(world)
 
     world.run(drive)
     return world, told
+
+
+async def _left_after_deletion(world: World) -> list[str]:
+    """What is there when every run has been deleted; the checks see what was there before."""
+    table, services = world.table, world.services
+    partitions = {name: dict(partition) for name, partition in table.partitions.items()}
+    objects, observers = dict(services.objects), list(table.observers)
+    table.observers.clear()
+    for entry in world.log.entries:
+        if isinstance(entry, Created):
+            workflow_id = entry.partition.partition("#")[2]
+            await world.client(partial(Gateway.delete, workflow_id=workflow_id, run_id=entry.run_id))
+    left = [f"{name} {sort}" for name, partition in table.partitions.items() for sort in partition]
+    left += services.objects
+    table.partitions, services.objects, table.observers = partitions, objects, observers
+    return left
 
 
 # --- clients ----------------------------------------------------------------------------------------------------------
@@ -156,8 +184,9 @@ async def act(world: World, action: Action, told: Told) -> None:
 async def _signal(world: World, action: Action, told: Told) -> None:
     name = action.name
     told.signals[name] = False
+    arguments = _CONVERTER.to_payloads([name, programs.large_text(action.value)] if action.large else [name])
     await world.client(
-        lambda gateway: gateway.signal("w", None, "poke", _CONVERTER.to_payloads([name]), request_id=name),
+        lambda gateway: gateway.signal("w", None, "poke", arguments, request_id=name),
         persistent=action.persistent,
     )
     told.signals[name] = True
@@ -215,7 +244,16 @@ def scenario_of(seed: int) -> Scenario:
     source = random.Random(seed)
     program = programs.random_program(source, target="other")
     actions = tuple(_random_actions(source))
-    return Scenario(program, actions, _random_plan(source), other=_mentions(program, "other"))
+    plan = _random_plan(source)
+    source = random.Random(f"large payloads of {seed}")  # the others are what they were before there were any
+    if source.random() < 0.2:
+        program = programs.with_large_payloads(program, source)
+        actions = tuple(replace(action, large=action.kind == "signal" and source.random() < 0.5) for action in actions)
+    source = random.Random(f"apart {seed}")
+    if source.random() < 0.5:
+        plan = replace(plan, apart=True)
+        program = [*program, ["all", [["dispatched", value] for value in range(source.randint(1, 4))]]]
+    return Scenario(program, actions, plan, other=_mentions(program, "other"))
 
 
 def _mentions(steps: list[Any], target: str) -> bool:
@@ -275,6 +313,7 @@ def smaller(scenario: Scenario) -> Iterator[Scenario]:
         {"page_limit": 1_048_576},
         {"deployed_at": 0.0},
         {"at_once": 0.0},
+        {"apart": False},
         {"seed": 0},
     ):
         changed = replace(plan, **plain)  # type: ignore[arg-type]

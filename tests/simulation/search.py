@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from tests.simulation.processes import NoProgressError
 from tests.simulation.stepped import SteppedWorld
 from tests.simulation.steps import Step
 
@@ -43,10 +44,6 @@ class Figures:
 
 class Found(AssertionError):
     """A violation, with the steps that lead to it."""
-
-
-class NoProgressError(AssertionError):
-    """Things happen, and lead nowhere."""
 
 
 _State = tuple[bytes, int]

@@ -23,9 +23,12 @@ from durability._runtime.gateway import Gateway
 from durability._runtime.registry import WorkflowRegistry
 from durability._runtime.settings import Settings
 from tests.simulation.log import Accepted, Appended, Begun
+from tests.simulation.plan import Plan
+from tests.simulation.processes import Died, Process, current_process
+from tests.simulation.queues import RECEIVES, Queue
 from tests.simulation.steps import CONTAINERS, NOTHING, TIME, Bounds, Fate, Footprint, Step, footprint_of
 from tests.simulation.table import Item, Key
-from tests.simulation.world import RECEIVES, Container, Died, Plan, Process, Queue, World, current_process
+from tests.simulation.world import Container, World
 
 T = TypeVar("T")
 
@@ -301,7 +304,7 @@ class SteppedWorld(World):
         actor = current_process()
         assert isinstance(actor, Actor)
         if self.calm:
-            return await self._carry_out(service, operation, parameters)
+            return await self.services.carry_out(service, operation, parameters)
         fates = (Fate.CRASH, Fate.LOST, Fate.TWICE) if service == "sqs" else (Fate.CRASH, Fate.LOST)
         while True:
             fate = await self.turn(
@@ -309,11 +312,11 @@ class SteppedWorld(World):
             )
             answer: dict[str, Any] | AwsError
             try:
-                answer = await self._carry_out(service, operation, parameters)
+                answer = await self.services.carry_out(service, operation, parameters)
             except AwsError as error:
                 answer = error
             if fate is Fate.TWICE:
-                await self._carry_out(service, operation, parameters)
+                await self.services.carry_out(service, operation, parameters)
             if fate is Fate.LOST:
                 actor.hear(self.loop.time(), "nothing")
                 continue

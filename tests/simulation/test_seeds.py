@@ -12,9 +12,9 @@ import pytest
 
 from tests.simulation.checks import check
 from tests.simulation.explore import explore, failure_of
+from tests.simulation.plan import Plan
 from tests.simulation.regressions import REGRESSIONS
 from tests.simulation.scenario import play, scenario_of
-from tests.simulation.world import Plan
 
 SEEDS: Final = 2_400
 CHUNK: Final = 150

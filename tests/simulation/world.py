@@ -8,42 +8,45 @@ scenario can be repeated, and made smaller.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import Context, ContextVar, copy_context
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from enum import Enum
+from contextvars import ContextVar, copy_context
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from durability._aws import items
 from durability._aws.callers import AwsError
 from durability._aws.connect import AwsPorts, Deployment, aws_ports
 from durability._aws.handlers import activity_handler, reconciler_handler, workflow_handler
-from durability._aws.queues import decode_attempt
 from durability._memory.time import VirtualTimeLoop
 from durability._runtime.engine import Engine
 from durability._runtime.gateway import Gateway
+from durability._runtime.large_payloads import LargePayloads
 from durability._runtime.registry import WorkflowRegistry
 from durability._runtime.settings import Settings
 from durability.activity._runner import ActivityRunner
 from durability.service import RPCError, RPCStatusCode
 from tests.simulation.expressions import Item
-from tests.simulation.log import Log, Sent
+from tests.simulation.log import Log
+from tests.simulation.plan import Fault, Plan
+from tests.simulation.processes import Alone, Died, NoProgressError, Process, process_of, task_factory
+from tests.simulation.queues import LATENCIES, Queue
+from tests.simulation.services import Services
 from tests.simulation.table import Key, Table
 
 T = TypeVar("T")
 
-VISIBILITY: Final = 360.0
 TIMEOUT: Final = 60.0
-RECEIVES: Final = 10
 RECONCILER_PERIOD: Final = 60.0
-"""Seconds, seconds, receipts, seconds: as in the template."""
+"""Seconds: as in the template."""
+INLINE: Final = 2_000
+"""Bytes of payloads that an event keeps in the table: fewer than in a function, so that what is moved is not large."""
+MOST_REQUESTS: Final = 5_000
+"""More than the longest scenario makes by far."""
 ATTEMPTS: Final = 8
 """Tries of one request, as in ``durability._aws.callers``."""
 NAMESPACE: Final = "default"
@@ -63,102 +66,11 @@ DEPLOYMENT: Final = Deployment(
     kms_key="",
 )
 _BATCH: Final = 10
-_LATENCIES: Final = (0.0, 0.001, 0.002, 0.003, 0.005, 0.008, 0.02)
 _GRACE: Final = 4
 """Requests that a process which was frozen beyond its deadline may still send before it is ended."""
 
 
-class Fault(Enum):
-    """What happens at a request, or at an effect of an activity."""
-
-    CRASH_BEFORE = "crash before"
-    CRASH_AFTER = "crash after"
-    FREEZE_BEFORE = "freeze before"
-    FREEZE_AFTER = "freeze after"
-    LOSE_ANSWER = "answer lost"
-    THROTTLE = "throttled"
-    UNAVAILABLE = "unavailable"
-
-
-class Delivery(Enum):
-    """What happens to a message."""
-
-    TWICE = "delivered twice"
-    LATE = "delivered late"
-    LOST = "first receipt lost"
-    GIVEN_UP = "to the dead-letter queue"
-
-
-class Died(Exception):
-    """The process died."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What goes wrong, and the circumstances.
-
-    Attributes:
-        seed: Of latencies, the choice of containers and the order of deliveries.
-        faults: By the number of the point, counted from 1.
-        deliveries: By the number of the message.
-        skew: Seconds by which the clocks of containers may differ from the truth.
-        lag: Seconds by which indexes may lag behind.
-        page_limit: Bytes of a query's page.
-        deployed_at: Second at which version 2 of the code is deployed; 0 for never.
-        at_once: The share of requests, and of answers, that take no time.
-    """
-
-    seed: int = 0
-    faults: Mapping[int, Fault] = field(default_factory=dict)
-    deliveries: Mapping[int, Delivery] = field(default_factory=dict)
-    skew: float = 0.0
-    lag: float = 0.0
-    page_limit: int = 1_048_576
-    deployed_at: float = 0.0
-    at_once: float = 0.0
-
-
-@dataclass(eq=False)
-class Process:
-    """One invocation, or one call of a client: what dies as a whole."""
-
-    number: int
-    kind: str
-    dead: bool = False
-    thawed: asyncio.Event | None = None
-    grace: int | None = None
-    was_frozen: bool = False
-    tasks: set[asyncio.Task[Any]] = field(default_factory=set)
-
-    def die(self) -> None:
-        """End: nothing of it runs on."""
-        self.dead = True
-        for task in list(self.tasks):
-            task.cancel()
-
-    def check(self) -> None:
-        """Raise CancelledError in what runs on for a moment."""
-        if self.dead:
-            raise asyncio.CancelledError
-
-
-class Alone(VirtualTimeLoop):
-    """Nothing comes from outside, neither from threads nor from sockets: so the system is not asked."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._selector.select = self._select  # type: ignore[attr-defined]
-
-    def _select(self, timeout: float | None = None) -> list[Any]:
-        if timeout is None:
-            raise RuntimeError("nothing will ever happen again")
-        if timeout > 0:
-            self.skip(timeout)
-        return []
-
-
 _world: ContextVar[World] = ContextVar("_world")
-_process: ContextVar[Process | None] = ContextVar("_process", default=None)
 
 
 @dataclass(eq=False)
@@ -169,16 +81,6 @@ class Container:
     version: int
     handler: Callable[[Any, Any], Awaitable[Any]]
     busy: bool = False
-
-
-@dataclass(eq=False)
-class Message:
-    """A message on a queue."""
-
-    number: int
-    body: str
-    receives: int = 0
-    deleted: bool = False
 
 
 class _Requests:
@@ -203,69 +105,6 @@ class _Context:
         return int((self.deadline - self.world.loop.time()) * 1000)
 
 
-class Queue:
-    """A standard queue with a function behind it."""
-
-    def __init__(self, world: World, function: str, batch: int) -> None:
-        self.world = world
-        self.function = function
-        self.batch = batch
-        self.ready: list[Message] = []
-        self.dead_letters: list[Message] = []
-        self._pumping = False
-
-    def send(self, body: str, delay: float) -> None:
-        """Accept a message."""
-        world = self.world
-        number = world.messages = world.messages + 1
-        delivery = world.plan.deliveries.get(number)
-        message = Message(number, body)
-        if delivery is not None:
-            world.happened[delivery.value] += 1
-        if delivery is Delivery.LATE:
-            delay += world.random.choice((1.0, 30.0, 200.0))
-        if delivery is Delivery.LOST:
-            message.receives = 1
-            delay += VISIBILITY
-        if delivery is Delivery.GIVEN_UP:
-            message.receives = RECEIVES
-        world.loop.call_later(delay, self._appear, message)
-        if delivery is Delivery.TWICE:
-            world.loop.call_later(delay + world.random.choice((0.0, 0.001, 0.5, 40.0)), self._appear, message)
-
-    def _appear(self, message: Message) -> None:
-        if message.deleted or message in self.ready:
-            return
-        if message.receives >= RECEIVES:
-            self.dead_letters.append(message)
-            return
-        self.ready.append(message)
-        if not self._pumping:
-            self._pumping = True
-            self.world.loop.call_later(self.world.random.choice(_LATENCIES), self._pump)
-
-    def _pump(self) -> None:
-        self._pumping = False
-        while self.ready:
-            size = self.world.random.randint(1, self.batch)
-            batch, self.ready = self.ready[:size], self.ready[size:]
-            self.world.spawn(self._receive(batch))
-
-    async def _receive(self, batch: list[Message]) -> None:
-        world = self.world
-        for message in batch:
-            message.receives += 1
-            world.loop.call_later(VISIBILITY, self._appear, message)
-        event = {"Records": [{"messageId": str(message.number), "body": message.body} for message in batch]}
-        try:
-            answer = await world.invoke(self.function, event)
-        except Died:
-            return
-        failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
-        for message in batch:
-            message.deleted = message.deleted or str(message.number) not in failed
-
-
 class World:
     """The deployment.
 
@@ -285,7 +124,8 @@ class World:
         loop: VirtualTimeLoop | None = None,
     ) -> None:
         self.plan = plan
-        self.settings = settings or Settings()
+        apart_from = 0 if plan.apart else Settings().apart_from
+        self.settings = settings or Settings(inline_limit=INLINE, apart_from=apart_from)
         self.random = random.Random(plan.seed)
         self.loop = loop or Alone()
         self.log = Log()
@@ -294,6 +134,7 @@ class World:
         self.errors: list[BaseException] = []
         self.leftovers: list[str] = []
         self.messages = 0
+        self.requests = 0
         self.calm = False
         self.version = 1
         self.versions = versions
@@ -302,7 +143,7 @@ class World:
             "workflow": Queue(self, "workflow", _BATCH),
             "activity": Queue(self, "activity", 1),
         }
-        self.schedules: set[str] = set()
+        self.services = Services(self)
         self._awaited: dict[Key, asyncio.Event] = {}
         self._activities = activities
         self._processes = 0
@@ -310,7 +151,7 @@ class World:
         self._caller = _Requests(self)
         self._spawned: set[asyncio.Task[Any]] = set()
         self.log.time = self.loop.time
-        self.log.process = lambda: process.number if (process := _process.get()) is not None else 0
+        self.log.process = lambda: process.number if (process := process_of.get()) is not None else 0
 
     # --- running ------------------------------------------------------------------------------------------------------
 
@@ -324,12 +165,15 @@ class World:
 
     async def _run(self, scenario: Callable[[World], Awaitable[T]]) -> T:
         _world.set(self)
-        self.loop.set_task_factory(_task_factory)
+        self.loop.set_task_factory(task_factory)
         self.spawn(self._reconcile())
         if self.plan.deployed_at:
             self.loop.call_later(self.plan.deployed_at, self._deploy)
+        self._scenario = self.spawn(scenario(self))
         try:
-            return await scenario(self)
+            return await self._scenario
+        except asyncio.CancelledError:
+            raise NoProgressError(f"not over after {self.requests:,} requests") from None
         finally:
             tasks = asyncio.all_tasks() - {asyncio.current_task()}
             for task in tasks:
@@ -338,7 +182,7 @@ class World:
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Let something go on by itself, as a part of no process."""
-        task = self._task_of(None, work)
+        task = self.task_of(None, work)
         self._spawned.add(task)
         task.add_done_callback(self._spawned.discard)
         task.add_done_callback(self._note_error)
@@ -348,9 +192,10 @@ class World:
         if not task.cancelled() and task.exception() is not None:
             self.errors.append(task.exception())  # type: ignore[arg-type]
 
-    def _task_of(self, process: Process | None, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    def task_of(self, process: Process | None, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Let something go on as a part of a process."""
         context = copy_context()
-        context.run(_process.set, process)
+        context.run(process_of.set, process)
         return self.loop.create_task(work, context=context)
 
     async def _reconcile(self) -> None:
@@ -400,7 +245,7 @@ class World:
         async def body() -> T:
             return await work()
 
-        task = self._task_of(process, body())
+        task = self.task_of(process, body())
         try:
             return await task
         except asyncio.CancelledError:
@@ -460,6 +305,7 @@ class World:
             queue=ports.queue,
             timers=ports.timers,
             invoker=ports.invoker,
+            payload_store=ports.payloads,
             factory=registry.create,
             runner=ActivityRunner(self._activities),
             clock=lambda: self.loop.milliseconds() + skew,
@@ -482,7 +328,8 @@ class World:
     def gateway(self) -> Gateway:
         """What a client calls."""
         ports = self.ports()
-        return Gateway(NAMESPACE, ports.store, ports.queue, ports.invoker, self.loop.milliseconds)
+        large = LargePayloads(ports.payloads, self.settings.inline_limit, self.settings.storage_concurrency)
+        return Gateway(NAMESPACE, ports.store, ports.queue, ports.invoker, self.loop.milliseconds, large=large)
 
     async def client(self, call: Callable[[Gateway], Awaitable[T]], *, persistent: bool = True) -> T:
         """A client's call, made again with the same request id when its process died or it was told nothing.
@@ -541,7 +388,7 @@ class World:
 
     async def point(self, name: str, effect: Callable[[], T]) -> T:
         """Something that a process does to the world, at which it may die or freeze."""
-        process = _process.get()
+        process = process_of.get()
         assert process is not None
         await self._before(process)
         fault = self._fault(name)
@@ -560,7 +407,10 @@ class World:
 
     async def request(self, service: str, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         """One request with the tries of the client library."""
-        process = _process.get()
+        self.requests += 1
+        if self.requests > MOST_REQUESTS:
+            self._scenario.cancel()
+        process = process_of.get()
         assert process is not None
         unavailable = False
         for attempt in range(1, ATTEMPTS + 1):
@@ -579,7 +429,7 @@ class World:
                 continue
             answer: dict[str, Any] | AwsError
             try:
-                answer = await self._carry_out(service, operation, parameters)
+                answer = await self.services.carry_out(service, operation, parameters)
             except AwsError as error:
                 answer = error
             if fault is Fault.CRASH_AFTER:
@@ -597,80 +447,15 @@ class World:
 
     async def _latency(self, process: Process) -> None:
         at_once = self.plan.at_once
-        latency = 0.0 if at_once and self.random.random() < at_once else self.random.choice(_LATENCIES)
+        latency = 0.0 if at_once and self.random.random() < at_once else self.random.choice(LATENCIES)
         if latency:
             await asyncio.sleep(latency)
         process.check()
-
-    # --- services -----------------------------------------------------------------------------------------------------
-
-    async def _carry_out(self, service: str, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        if service == "dynamodb":
-            return self.table.call(operation, parameters)
-        method: Callable[..., dict[str, Any]] = getattr(self, f"_{service}_{operation}", None)  # type: ignore[assignment]
-        if service == "lambda":
-            return await self._lambda_invoke(**parameters)
-        return method(**parameters)
-
-    def _sqs_send_message(self, QueueUrl: str, MessageBody: str, DelaySeconds: int = 0) -> dict[str, Any]:
-        self.queues[QueueUrl].send(MessageBody, DelaySeconds)
-        return {}
-
-    def _sqs_send_message_batch(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:
-        for entry in Entries:
-            if QueueUrl == "activity":
-                self.log.add(Sent(decode_attempt(entry["MessageBody"])))
-            self.queues[QueueUrl].send(entry["MessageBody"], entry.get("DelaySeconds", 0))
-        return {}
-
-    def _scheduler_create_schedule(
-        self, Name: str, ScheduleExpression: str, Target: dict[str, Any], **more: Any
-    ) -> dict[str, Any]:
-        if Name in self.schedules:
-            raise AwsError("ConflictException", f"Schedule {Name} already exists.", {})
-        at = datetime.strptime(ScheduleExpression, "at(%Y-%m-%dT%H:%M:%S)").replace(tzinfo=UTC).timestamp()
-        if at * 1000 < self.loop.milliseconds() - 60_000:
-            raise AwsError("ValidationException", "Invalid Schedule Expression: in the past", {})
-        self.schedules.add(Name)
-        wait = max(0.0, at - self.loop.milliseconds() / 1000) + self.random.random() * 60
-        self.loop.call_later(wait, self._fire, Name, Target["Input"])
-        return {}
-
-    def _fire(self, name: str, body: str) -> None:
-        self.schedules.discard(name)
-        self.queues["workflow"].send(body, 0)
-
-    async def _lambda_invoke(self, FunctionName: str, Payload: bytes, **more: Any) -> dict[str, Any]:
-        try:
-            # Whoever asked may die; the function goes on.
-            answer = await asyncio.shield(self._task_of(None, self.invoke(FunctionName, json.loads(Payload))))
-        except Died:
-            return {"FunctionError": "Unhandled", "Payload": b'{"errorType": "Runtime.ExitError"}'}
-        except Exception as error:
-            return {"FunctionError": "Unhandled", "Payload": json.dumps({"errorMessage": str(error)}).encode()}
-        return {"Payload": json.dumps(answer).encode()}
-
-
-def current_process() -> Process | None:
-    """The process that the caller is a part of."""
-    return _process.get()
 
 
 def current_world() -> World:
     """The world that the caller is in."""
     return _world.get()
-
-
-def _task_factory(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
-    task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, **options)
-    context: Context | None = options.get("context")
-    process = context.get(_process) if context is not None else _process.get()
-    if process is not None:
-        process.tasks.add(task)
-        task.add_done_callback(process.tasks.discard)
-        if process.dead:
-            task.cancel()
-    return task
 
 
 @contextmanager
