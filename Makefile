@@ -35,8 +35,6 @@ SAM = SAM_CLI_TELEMETRY=0 RUNTIME=$(RUNTIME) ARCHITECTURE=$(ARCHITECTURE) \
 	$(UV) tool run --quiet --python $(PYTHON) --from aws-sam-cli==$(SAM_VERSION) sam
 SAM_PARAMETERS = Runtime=$(RUNTIME) Architecture=$(ARCHITECTURE)
 
-MINISTACK_VERSION := 1.5.33
-
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -91,8 +89,7 @@ fuzz: $(VENV)/.stamp ## Play new examples of the fuzz tests (EXAMPLES=20: how ma
 
 .PHONY: contract
 contract: $(VENV)/.stamp ## Hold the store to its contract on ministack, which is downloaded
-	$(BIN)/python -m tests.protocol.ministack \
-		$(UV) tool run --quiet --python $(PYTHON) --from ministack==$(MINISTACK_VERSION) ministack
+	$(BIN)/python -m tests.protocol.ministack
 
 .PHONY: soak
 soak: $(VENV)/.stamp ## Run the application on real processes with faults at everything (MINUTES=5, TARGET=local or ministack)

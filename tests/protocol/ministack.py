@@ -1,6 +1,6 @@
 """Runs the tests of the store on ministack, an emulator that is not moto: ``make contract``.
 
-ministack pins another botocore, so it has an environment of its own; its command is this module's arguments.
+ministack pins another botocore, so it has an environment of its own.
 """
 
 from __future__ import annotations
@@ -14,18 +14,22 @@ import time
 import urllib.request
 from typing import Final
 
+from tests.soak.ministack import VERSION
+from tests.soak.target import ROOT
+
 TESTS: Final = ("tests/protocol/test_store_contract.py", "tests/protocol/test_dynamodb_rules.py")
 STARTS_WITHIN: Final = 300
 """Seconds: the first time, it is downloaded."""
 
 
-def main(command: list[str]) -> int:
+def main() -> int:
     """Start it, run the tests against it, stop it."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     endpoint = f"http://127.0.0.1:{port}"
     services = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "SERVICES": "dynamodb,s3"}
     quiet = {"IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0"}
+    command = [ROOT / ".uv/bin/uv", "tool", "run", "--quiet", "--from", f"ministack=={VERSION}", "ministack"]
     with tempfile.TemporaryFile() as log:
         ministack = subprocess.Popen(
             command, env={**os.environ, **services, **quiet}, stdout=log, stderr=log, process_group=0
@@ -52,4 +56,4 @@ def _wait(endpoint: str, ministack: subprocess.Popen[bytes]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
