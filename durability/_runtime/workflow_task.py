@@ -332,6 +332,7 @@ class WorkflowTask:
         assert self.run.started is not None
         delta.supersedes = self.superseded is not None
         if not self.run.closed:
+            self.eager.planned = 0
             for command in delta.commands:
                 if isinstance(command, history.ActivityTaskScheduled):
                     command.eager_deadline = self.eager.plan(command, self.run.started.task_queue, delta.time)
