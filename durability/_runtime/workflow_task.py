@@ -34,6 +34,10 @@ from durability._runtime.wakeups import is_needed
 from durability.exceptions import ApplicationError
 
 
+class _AnotherTaskError(FencedError):
+    """What has come now belongs to another workflow task, and nothing is to be held between two of them."""
+
+
 class _WorkflowTaskFailed(Exception):
     """User code, or its history, failed the workflow task; the cause says how."""
 
@@ -58,13 +62,26 @@ async def execute(engine: Engine, wake_up: WakeUp, *, deadline: int) -> None:
         await task.eager.stop()
 
 
+async def catch_up(engine: Engine, wake_up: WakeUp, *, deadline: int) -> None:
+    """Let a run consume what it has been sent; what follows is left to another invocation, as a caller waits.
+
+    Raises:
+        Exception: A port failed.
+    """
+    task = WorkflowTask(engine, wake_up, deadline, hurried=True)
+    try:
+        await task.run_to_release()
+    finally:
+        await task.eager.stop()
+
+
 async def deliver_update(engine: Engine, wake_up: WakeUp, update: PendingUpdate, *, deadline: int) -> None:
     """Do what a run needs now, an update included, and note in ``update`` what became of it.
 
     Raises:
         Exception: A port failed.
     """
-    task = WorkflowTask(engine, wake_up, deadline, update)
+    task = WorkflowTask(engine, wake_up, deadline, update, hurried=True)
     try:
         await task.run_to_release()
     finally:
@@ -73,12 +90,13 @@ async def deliver_update(engine: Engine, wake_up: WakeUp, update: PendingUpdate,
 
 @dataclass(slots=True)
 class WorkflowTask:
-    """One executor at work on one run. With an ``update`` it begins no eager activities: somebody waits for it."""
+    """One executor at work on one run. If it is ``hurried`` it begins no eager activities: somebody waits for it."""
 
     engine: Engine
     wake_up: WakeUp
     deadline: int
     update: PendingUpdate | None = None
+    hurried: bool = False
     key: WorkflowKey = field(init=False)
     eager: EagerActivities = field(init=False)
     dispatched: DispatchedActivities = field(init=False)
@@ -99,7 +117,7 @@ class WorkflowTask:
         engine = self.engine
         self.key = WorkflowKey(engine.namespace, self.wake_up.workflow_id)
         capacity = self.deadline - engine.settings.reserve - engine.clock()
-        self.eager = EagerActivities(engine, 0 if self.update else self.deadline, capacity)
+        self.eager = EagerActivities(engine, 0 if self.hurried else self.deadline, capacity)
         self.dispatched = DispatchedActivities(engine)
         self.dispatcher = Dispatcher(engine, self.eager, self.dispatched)
 
@@ -139,9 +157,9 @@ class WorkflowTask:
                     self.run.dispatched = self.run.last
                     self.engine.sessions.put(self.run)
                 return True, ""
-            except FencedError:
+            except FencedError as fenced:
                 self.engine.code.close(self.run)
-                if self.update is not None:
+                if self.update is not None and not isinstance(fenced, _AnotherTaskError):
                     self.update.forget()
                 held = None
             except _WorkflowTaskFailed as failed:
@@ -218,12 +236,16 @@ class WorkflowTask:
             return ""
         if self.undispatched and not self.run.closed:
             self.news += await self.dispatcher.dispatch(self.run, self.undispatched)
+        advanced = False
         while True:
             if self.run.closed:
                 return await closing.close(self, self.undispatched)
             inputs = await self._collect()
             if inputs:
+                if advanced and not self.engine.sessions.limit:
+                    raise _AnotherTaskError
                 await self._advance(inputs)
+                advanced = True
                 continue
             if self.eager.handed_over and not self.eager.busy:
                 await self.engine.queue.send_wake_up(self.head.wake_up_at(0))
@@ -394,7 +416,7 @@ class WorkflowTask:
 
     async def _wait_here(self) -> bool:
         """Wait for what will come in a moment. True if something may have come."""
-        if self.update is not None and self.update.answered:
+        if self.hurried and (self.update is None or self.update.answered):
             return False
         engine = self.engine
         now = engine.clock()
