@@ -48,6 +48,9 @@ None of them changes while a run goes on, or every release would write to both i
 the history when it was final, and not the growing one.
 """
 
+APART: Final = "apart"
+"""Of a head: the first message since the last release that lies apart. Beside it, then, there are such messages."""
+
 POINTER: Final = b"\x00"
 """Stands in an inbox for a message that lies in an item of its own."""
 
@@ -91,6 +94,16 @@ def message_key(run_id: str, message: str) -> str:
     if len(encoded) > LONGEST_NAME:
         message = f"~{hashlib.sha256(encoded).hexdigest()}"
     return f"{run_id}#m#{message}"
+
+
+def apart_range(run_id: str) -> tuple[str, str]:
+    """Between which sort keys the messages lie that were delivered to a run apart."""
+    return f"INBOX#{run_id}#", f"INBOX#{run_id}$"  # "$" follows "#"
+
+
+def apart_key(run_id: str, message: str) -> str:
+    """Sort key of a message that was delivered apart."""
+    return f"{apart_range(run_id)[0]}{message}"
 
 
 def run_key(run_id: str) -> str:
@@ -207,6 +220,8 @@ def read_head(item: Item) -> Head:
         history_length=_integer(item, "history_length") or _integer(item, "final_length"),
         outcome=bytes(item["outcome"]["B"]) if "outcome" in item else b"",
         next_run_id=item.get("next_run_id", {}).get("S", ""),
+        open_since=_integer(item, "open_since"),
+        apart=item.get(APART, {}).get("S", ""),
         spilled={name for name, body in inbox.items() if bytes(body["B"]) == POINTER},
     )
 

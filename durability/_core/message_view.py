@@ -90,6 +90,10 @@ class Timestamp(datetime):
         """Nanoseconds since the epoch; histories here are exact to the millisecond."""
         return self.ToMicroseconds() * 1000
 
+    def ToJsonString(self) -> str:
+        """As in protobuf's JSON, with three digits for the milliseconds if there are any."""
+        return self.ToDatetime().isoformat(timespec="milliseconds").removesuffix(".000") + "Z"
+
 
 class Duration(timedelta):
     """A duration that can be read like a protobuf duration."""

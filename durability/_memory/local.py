@@ -52,6 +52,7 @@ LOCAL_SETTINGS: Final = Settings(
     look_after=0,  # nor does a look
     queue_delay=2 * _NEVER,  # the queues here keep messages for as long as it takes, so no schedules are needed
     attempt_recheck=2 * _NEVER,  # no message is ever lost
+    apart_from=2 * _NEVER,  # a large head costs nothing here
     failure_backoff=200,
     failure_backoff_limit=10_000,  # somebody is watching
 )

@@ -64,6 +64,7 @@ class Engine:
         code: Runs workflow code; in the event loop's thread by default.
         local_attempts: Local activities under way, by run and sequence number: whichever executor works on their run
             by now can cancel them, although they give no sign of life.
+        told: See ``Gateway``.
     """
 
     namespace: str
@@ -85,6 +86,7 @@ class Engine:
     turns: Turns = field(default_factory=Turns)
     code: CodeRunner = field(default_factory=InPlace)
     local_attempts: dict[tuple[str, int], Cancellation] = field(default_factory=dict)
+    told: Callable[[str], None] | None = None
     payload_store: PayloadStore | None = None
     payload_options: PayloadOptions = field(default_factory=PayloadOptions)
     large: LargePayloads = field(init=False)
@@ -97,5 +99,7 @@ class Engine:
         self.large = LargePayloads(self.payload_store, settings.inline_limit, settings.storage_concurrency)
         self.payloads = WorkflowPayloads(self.payload_options, self.large, self.code)
         self.sessions.on_drop = self.code.close
-        self.gateway = Gateway(self.namespace, self.store, self.queue, self.invoker, self.clock, self.sleep, self.large)
+        self.gateway = Gateway(
+            self.namespace, self.store, self.queue, self.invoker, self.clock, self.sleep, self.large, self.told
+        )
         self.wake_ups = WakeUps(self.namespace, self.queue, self.timers, self.settings)

@@ -7,19 +7,19 @@ covered by the reconciler: the mark is set, and a run that stays awake for too l
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from durability._core import history
 from durability._core.encoding import decode_command, decode_delta
-from durability._core.event_count import EventCounter
 from durability._core.history import Delta, Input, closes
 from durability._core.payload import Payload
 from durability._core.run import effective
-from durability._runtime import deliveries, queries, updates
-from durability._runtime.describe import describe_head, note_changes, pending_activities
+from durability._runtime import queries, updates
+from durability._runtime.deliveries import Parcel
+from durability._runtime.describe import complete, describe_head
 from durability._runtime.frontend import (
     ActivityReport,
     Description,
@@ -70,7 +70,12 @@ _ENDS_WITHIN: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """Implements ``Frontend`` over the ports."""
+    """Implements ``Frontend`` over the ports.
+
+    Attributes:
+        told: Called with the id of a workflow that has a message now, for an executor in this process that has the run
+            and waits; None if there is none.
+    """
 
     namespace: str
     store: HistoryStore
@@ -79,6 +84,7 @@ class Gateway:
     clock: Clock
     sleep: Sleep = asyncio.sleep
     large: LargePayloads = IN_THE_TABLE
+    told: Callable[[str], None] | None = None
 
     # --- starting ---------------------------------------------------------------------------------------------------
 
@@ -200,13 +206,21 @@ class Gateway:
             pause *= 2
 
     async def deliver(
-        self, key: WorkflowKey, run_id: str | None, name: str, message: Input, *, chain: bool = False
+        self,
+        key: WorkflowKey,
+        run_id: str | None,
+        name: str,
+        message: Input,
+        *,
+        chain: bool = False,
+        apart: bool = False,
     ) -> bool:
         """Put a message into a run's inbox and wake it if that is owed. False if there is no such open run.
 
-        With ``chain``, ``run_id`` stands for whichever run its chain has come to by continuing as new.
+        With ``chain``, ``run_id`` stands for whichever run its chain has come to by continuing as new. For ``apart``
+        see ``HistoryStore.deliver``.
         """
-        return await deliveries.deliver(self, key, run_id, name, message, chain=chain)
+        return await Parcel(self, key, name, message, chain, apart).deliver(run_id)
 
     async def _deliver_or_explain(
         self, workflow_id: str, run_id: str | None, name: str, message: Input, *, needs_open: bool = True
@@ -339,15 +353,8 @@ class Gateway:
         head = await self._head(workflow_id, run_id)
         description = describe_head(head)
         if head.open:
-            deltas = [delta async for delta in self._deltas(head)]
-            # Updates that only change the workflow's state leave the head as it is.
-            written = [delta for delta in deltas if delta.format != history.NOT_WRITTEN]
-            events = EventCounter()
-            for delta in written:
-                events.add(delta)
-            description.history_length = events.length
-            note_changes(description, written)
-            description.pending_activities = await pending_activities(self.store, head, deltas)
+            since = max(0, head.open_since - 1)
+            await complete(description, self.store, head, [delta async for delta in self._deltas(head, since)])
         return await self.large.bring_back(description)
 
     async def outcome(self, workflow_id: str, run_id: str | None, *, wait: float) -> Outcome | None:
@@ -375,28 +382,28 @@ class Gateway:
 
     async def history(self, workflow_id: str, run_id: str | None) -> AsyncIterator[Delta]:
         """See ``Frontend.history``."""
-        async for delta in self._deltas(await self._head(workflow_id, run_id)):
+        async for _, delta in self._deltas(await self._head(workflow_id, run_id)):
             if delta.refers or delta.format == history.NOT_WRITTEN:
                 delta = await self.large.bring_back(delta)
                 delta.refers = False
             yield delta
 
-    async def _deltas(self, head: Head) -> AsyncIterator[Delta]:
-        """The history of a run as it is stored, and what waits for it."""
+    async def _deltas(self, head: Head, after: int = 0) -> AsyncIterator[tuple[int, Delta]]:
+        """The history of a run as it is stored, of an open one above a number; and what waits for it, numbered 0."""
         if head.open:
-            loaded = await self.store.load(head.key, head.run_id, 0)
+            loaded = await self.store.load(head.key, head.run_id, after)
             current, bodies = loaded.head, loaded.deltas
         else:
             current, bodies = None, await self.store.deltas(head.key, head.run_id)
         consumed: set[str] = set()
-        for _, delta, _ in effective((sequence, decode_delta(body), len(body)) for sequence, body in bodies):
+        for number, delta, _ in effective((sequence, decode_delta(body), len(body)) for sequence, body in bodies):
             consumed.update(map(inbox_name, delta.inputs))
-            yield delta
+            yield number, delta
         if current is None or current.run_id != head.run_id or not current.open:
             return
         waiting = [message for _, message in waiting_messages(current) if inbox_name(message) not in consumed]
         if waiting:
-            yield Delta(history.NOT_WRITTEN, current.awake, waiting, [])
+            yield 0, Delta(history.NOT_WRITTEN, current.awake, waiting, [])
 
     async def list(self, filter: ListFilter) -> Page:
         """A page of runs, newest start first; eventually consistent."""

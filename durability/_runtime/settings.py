@@ -25,6 +25,9 @@ class Settings:
         failure_backoff: Delay after the first failure of a workflow task; doubled each time.
         failure_backoff_limit: The longest such delay.
         drop_messages: So many consumed messages in an inbox are removed before the run is released.
+        apart_from: When a run waits for so many dispatched activities, their outcomes are laid down beside its head:
+            a head is billed whole at every update, so outcomes that come at once would cost the square of their
+            number. An item of its own costs an outcome two writes more, which fewer do not outweigh.
         eager_limit: The most eager activities that one executor runs at a time.
         overdue: A run is the reconciler's business when it should have been looked at this long ago. With the
             reconciler's own period this is the bound on a lost wake-up; it is above the time an invocation may take.
@@ -51,6 +54,7 @@ class Settings:
     failure_backoff: int = 1_000
     failure_backoff_limit: int = 600_000
     drop_messages: int = 25
+    apart_from: int = 50
     eager_limit: int = 1_000
     overdue: int = 90_000
     inline_limit: int = 64_000

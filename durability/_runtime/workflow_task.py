@@ -34,10 +34,6 @@ from durability._runtime.wakeups import is_needed
 from durability.exceptions import ApplicationError
 
 
-class _AnotherTaskError(FencedError):
-    """What has come now belongs to another workflow task, and nothing is to be held between two of them."""
-
-
 class _WorkflowTaskFailed(Exception):
     """User code, or its history, failed the workflow task; the cause says how."""
 
@@ -111,6 +107,7 @@ class WorkflowTask:
     _collected: int = 0
     _looked: int = 0
     _continued_here: str = ""
+    _advanced: bool = False
     _turn: Turn = field(default_factory=Turn)
 
     def __post_init__(self) -> None:
@@ -157,9 +154,9 @@ class WorkflowTask:
                     self.run.dispatched = self.run.last
                     self.engine.sessions.put(self.run)
                 return True, ""
-            except FencedError as fenced:
+            except FencedError:
                 self.engine.code.close(self.run)
-                if self.update is not None and not isinstance(fenced, _AnotherTaskError):
+                if self.update is not None:
                     self.update.forget()
                 held = None
             except _WorkflowTaskFailed as failed:
@@ -205,6 +202,7 @@ class WorkflowTask:
             return await self._load(run_id, None)
         self.head = head
         self._seen = set()
+        self._advanced = False
         self.eager.elsewhere = await self.engine.routes.elsewhere(head.task_queue, "activity")
         self.run = held or Run(self.key.namespace, self.key.workflow_id, run_id, self.engine.factory)
         if not head.open and head.dispatched >= self.run.last + len(loaded.deltas) and not head.awake:
@@ -218,6 +216,10 @@ class WorkflowTask:
             if self.run.is_failure_exception(error) and await closing.fail_unseen(self, error):
                 return True
             raise _WorkflowTaskFailed from error
+        if self.superseded is not None and head.apart:
+            if not await self.engine.store.count_again(head):
+                raise FencedError
+            head.counter += 1
         self.undispatched = [
             decision
             for sequence, delta, _ in effective(deltas)
@@ -225,6 +227,25 @@ class WorkflowTask:
             for decision in decisions(delta)
         ]
         return True
+
+    async def _replay_afresh(self) -> None:
+        """Where no run is held from one task to the next, this executor's tasks are no exception."""
+        if self.superseded is not None:
+            return
+        run = self.run
+        deltas = await self.engine.store.deltas(self.key, run.run_id)
+        if len(deltas) != run.last:
+            raise FencedError
+        self.run = Run(run.namespace, run.workflow_id, run.run_id, self.engine.factory)
+        self.run.dispatched = run.dispatched
+        self.engine.code.close(run)
+        self._advanced = False
+        try:
+            await self.engine.payloads.replay(self.run, [(n, decode_delta(body), len(body)) for n, body in deltas])
+        except Exception as error:
+            if self.run.is_failure_exception(error) and await closing.fail_unseen(self, error):
+                return
+            raise _WorkflowTaskFailed from error
 
     # --- advance ----------------------------------------------------------------------------------------------------
 
@@ -236,16 +257,16 @@ class WorkflowTask:
             return ""
         if self.undispatched and not self.run.closed:
             self.news += await self.dispatcher.dispatch(self.run, self.undispatched)
-        advanced = False
         while True:
             if self.run.closed:
                 return await closing.close(self, self.undispatched)
             inputs = await self._collect()
             if inputs:
-                if advanced and not self.engine.sessions.limit:
-                    raise _AnotherTaskError
+                if self._advanced and not self.engine.sessions.limit and self.run.begins_task(inputs):
+                    await self._replay_afresh()
+                    if self.run.closed:
+                        continue
                 await self._advance(inputs)
-                advanced = True
                 continue
             if self.eager.handed_over and not self.eager.busy:
                 await self.engine.queue.send_wake_up(self.head.wake_up_at(0))
@@ -329,6 +350,7 @@ class WorkflowTask:
         assert self.run.started is not None
         delta.supersedes = self.superseded is not None
         if not self.run.closed:
+            self.eager.planned = 0
             for command in delta.commands:
                 if isinstance(command, history.ActivityTaskScheduled):
                     command.eager_deadline = self.eager.plan(command, self.run.started.task_queue, delta.time)
@@ -346,6 +368,7 @@ class WorkflowTask:
         self.superseded = None
         self._unrecorded = []
         self.run.committed(sequence, delta, len(body))
+        self._advanced = True
         self._note_update(delta)
         if self.run.closed:
             self.undispatched = decisions(delta)
@@ -450,6 +473,7 @@ class WorkflowTask:
             dispatched=self.run.last,
             wake_up=wake_up,
             history_length=self.run.history_length,
+            open_since=self.run.open_since,
             attention=due,
             record=self.changed_record(),
         )

@@ -24,10 +24,20 @@ from durability._memory.cloud import MemoryCloud
 from durability._memory.payloads import MemoryPayloadStore
 from durability._memory.time import VirtualTimeLoop
 from durability.application import Application
+from durability.webhooks import Delivery, Signal, Webhook
 from tests.http.conftest import WEBHOOKS, WORKFLOWS, Secret, ask_somebody
 from tests.simulation.table import Table, TableCaller
 
 T = TypeVar("T")
+
+
+def note_of(delivery: Delivery) -> Signal | None:
+    """A signal, if the body says which."""
+    body = delivery.json()
+    if not isinstance(body, dict) or not {"workflow", "text"} <= body.keys():
+        return None
+    return Signal(str(body["workflow"]), "note", [body["text"]])
+
 
 APPLICATION = Application(workflows=WORKFLOWS, activities=[ask_somebody])
 SETTLED = 5.0
@@ -39,10 +49,15 @@ class Answer:
     """What the function answered."""
 
     status: int
-    body: Any
+    content: bytes
     headers: dict[str, str]
     changes: list[tuple[str, str]]
     """Items that had changed when it answered, and those that changed because of it."""
+
+    @property
+    def body(self) -> Any:
+        """The JSON of the answer."""
+        return json.loads(self.content)
 
 
 class Deployment:
@@ -69,7 +84,7 @@ class Deployment:
             self._connect,
             task_queue="default",
             workflow_types=WORKFLOWS,
-            webhooks=[webhook for webhook in WEBHOOKS if webhook.name != "broken"],
+            webhooks=[Webhook(webhook.name, webhook.verifier, note_of) for webhook in WEBHOOKS],
             callback_secret=self.secret,
             clock=lambda: loop.milliseconds() / 1000,
         )
@@ -111,15 +126,9 @@ class Deployment:
         }
         answer = self._handler(event, object())
         self.settle()
-        content = answer.get("body") or ""
-        if answer.get("isBase64Encoded"):
-            content = base64.b64decode(content).decode()
-        return Answer(
-            answer["statusCode"],
-            json.loads(content) if content else None,
-            answer.get("headers") or {},
-            list(self.changes),
-        )
+        text = answer.get("body") or ""
+        content = base64.b64decode(text) if answer.get("isBase64Encoded") else text.encode()
+        return Answer(answer["statusCode"], content, answer.get("headers") or {}, list(self.changes))
 
     def post(self, path: str, body: Any, **headers: str) -> Answer:
         """Post JSON."""

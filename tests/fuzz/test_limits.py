@@ -10,7 +10,7 @@ import pytest
 
 from durability import activity, workflow
 from durability._aws.dynamodb import DynamoDBStore
-from durability._aws.large_messages import SPILL_FROM
+from durability._aws.message_items import SPILL_FROM
 from durability._memory.payloads import MemoryPayloadStore
 from durability._runtime.frontend import Outcome, Status
 from durability.common import RetryPolicy

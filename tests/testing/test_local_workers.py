@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from durability import activity, workflow
-from durability.client import WorkflowContinuedAsNewError, WorkflowFailureError, WorkflowUpdateStage
+from durability.client import WorkflowContinuedAsNewError, WorkflowUpdateStage
 from durability.common import SearchAttributeKey, WorkflowIDConflictPolicy
 from durability.service import RPCError, RPCStatusCode
 from durability.testing import WorkflowEnvironment
-from durability.worker import Worker
+from durability.worker import UnsandboxedWorkflowRunner, Worker
 
 SIZE = SearchAttributeKey.for_int("Size")
 COLOUR = SearchAttributeKey.for_keyword("Colour")
@@ -284,31 +284,46 @@ async def test_a_local_activity_is_cancelled_whoever_has_the_run_by_now(env: Wor
         assert await handle.result() == "cancelled"
 
 
-@workflow.defn(sandboxed=False)
-class DependsOnReplay:
-    @workflow.run
-    async def run(self) -> None:
-        if workflow.unsafe.is_replaying():
-            await workflow.sleep(1)
-        await workflow.execute_activity(quick, start_to_close_timeout=timedelta(seconds=5))
-        await workflow.execute_activity(quick, start_to_close_timeout=timedelta(seconds=5))
+instances = 0
 
 
 @activity.defn
-async def quick() -> None:
-    pass
+async def echo(value: int) -> int:
+    return value
 
 
-async def test_a_worker_that_holds_no_runs_replays_them_for_every_workflow_task(env: WorkflowEnvironment) -> None:
-    worker = Worker(
+@workflow.defn
+class Remade:
+    """Counts how often it is made."""
+
+    def __init__(self) -> None:
+        global instances
+        instances += 1
+
+    @workflow.run
+    async def run(self) -> None:
+        for number in range(3):
+            await workflow.execute_activity(echo, number, start_to_close_timeout=timedelta(seconds=5))
+        both = [workflow.execute_activity(echo, n, start_to_close_timeout=timedelta(seconds=5)) for n in range(2)]
+        await asyncio.gather(*both)
+        await asyncio.sleep(0.001)
+        for number in range(2):
+            await workflow.execute_local_activity(echo, number, start_to_close_timeout=timedelta(seconds=5))
+        await asyncio.sleep(0.001)
+
+
+async def test_without_a_cache_every_workflow_task_replays(env: WorkflowEnvironment) -> None:
+    global instances
+    instances = 0
+    async with Worker(
         env.client,
         task_queue="q",
-        workflows=[DependsOnReplay],
-        activities=[quick],
+        workflows=[Remade],
+        activities=[echo],
         max_cached_workflows=0,
-        workflow_failure_exception_types=[workflow.NondeterminismError],
-    )
-    async with worker:
-        with pytest.raises(WorkflowFailureError) as failed:
-            await env.client.execute_workflow(DependsOnReplay.run, id="w", task_queue="q")
-        assert "Nondeterminism" in str(failed.value.cause)
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    ):
+        handle = await env.client.start_workflow(Remade.run, id="w", task_queue="q")
+        await handle.result()
+    events = [event.name for event in (await handle.fetch_history()).events]
+    assert instances == events.count("WorkflowTaskCompleted") > 5

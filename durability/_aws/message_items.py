@@ -1,11 +1,11 @@
-"""Messages too large for the inbox: the head is billed whole at every update, so they get items of their own."""
+"""Messages that lie beside the head, which is billed whole at every update: because they are large, or many."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from durability._aws import items
-from durability._aws.items import Item, binary
+from durability._aws.items import Item, binary, number, string
 from durability._aws.requests import TableRequests, item_key
 from durability._runtime.ports import Head, ItemTooLargeError, WorkflowKey
 
@@ -15,7 +15,7 @@ SPILL_FROM: Final = 4_096
 """Messages above this many bytes get an item of their own."""
 
 
-class LargeMessages:
+class MessageItems:
     """Lays down, reads and deletes the items of messages to which an inbox refers."""
 
     def __init__(self, requests: TableRequests) -> None:
@@ -38,8 +38,7 @@ class LargeMessages:
 
     async def put(self, key: WorkflowKey, run_id: str, name: str, body: bytes) -> None:
         """Lay down a message before the inbox refers to it. Raises ItemTooLargeError."""
-        if len(body) > BODY_LIMIT:
-            raise ItemTooLargeError(f"{len(body):,} bytes, the limit is {BODY_LIMIT:,}")
+        _check_size(body)
         item = {**item_key(key, items.message_key(run_id, name)), "body": binary(body)}
         await self._requests.request("put_item", Item=item)
 
@@ -49,12 +48,42 @@ class LargeMessages:
             item = await self._requests.get(head.key, items.message_key(head.run_id, name))
             if item is not None:
                 head.inbox[name] = bytes(item["body"]["B"])
+        return await self.with_apart(head)
+
+    async def put_apart(self, key: WorkflowKey, run_id: str, name: str, body: bytes, now: int) -> None:
+        """Lay down a message of which the head will only be told that there is one. Raises ItemTooLargeError."""
+        _check_size(body)
+        item = {**item_key(key, items.apart_key(run_id, name)), "name": string(name), "body": binary(body)}
+        await self._requests.request("put_item", Item={**item, "at": number(now)})
+
+    async def with_apart(self, head: Head) -> Head:
+        """Add the messages that lie apart, if there are any.
+
+        They are read after the head: each that its counter counts was there before, so none of those is missed.
+        """
+        if head.apart:
+            found = await self._requests.between(head.key, *items.apart_range(head.run_id))
+            for item in sorted(found.values(), key=lambda item: int(item["at"]["N"])):
+                name = item["name"]["S"]
+                head.apart_names.add(name)
+                head.inbox.setdefault(name, bytes(item["body"]["B"]))
         return head
+
+    async def take_back_apart(self, key: WorkflowKey, run_id: str, name: str) -> None:
+        """Delete a message that lies apart and that the run does not take."""
+        await self._requests.request("delete_item", Key=item_key(key, items.apart_key(run_id, name)))
 
     async def delete(self, head: Head, names: list[str]) -> None:
         """Delete the items of messages that are no longer in the inbox."""
         for name in head.spilled.intersection(names):
             await self._delete(head, name)
+        apart = [items.apart_key(head.run_id, name) for name in names if name in head.apart_names]
+        await self._requests.delete_all(head.key, apart)
 
     async def _delete(self, head: Head, name: str) -> None:
         await self._requests.request("delete_item", Key=item_key(head.key, items.message_key(head.run_id, name)))
+
+
+def _check_size(body: bytes) -> None:
+    if len(body) > BODY_LIMIT:
+        raise ItemTooLargeError(f"{len(body):,} bytes, the limit is {BODY_LIMIT:,}")
