@@ -45,7 +45,7 @@ async def _answer(engine: Engine, event: dict[str, Any], deadline: int) -> dict[
     if queries.EVENT_KEY in event:
         from durability._runtime.query_task import answer as answer_query
 
-        return queries.encode_answer(await answer_query(engine, queries.decode(event)))
+        return queries.encode_answer(await answer_query(engine, queries.decode(event), deadline=deadline))
     if updates.EVENT_KEY in event:
         from durability._runtime.update_task import answer as answer_update
 

@@ -109,6 +109,10 @@ class EagerActivities:
         cancellation = Cancellation()
         task = asyncio.create_task(self._attempt(run, activity, activity.attempt, cancellation))
         self._running[sequence] = (activity.attempt, task, cancellation)
+        if activity.record.local:
+            attempts, key = self.engine.local_attempts, (run.run_id, sequence)
+            attempts[key] = cancellation
+            task.add_done_callback(lambda _: attempts.pop(key) if attempts.get(key) is cancellation else None)
 
     def cancel(self, sequence: int) -> None:
         """Ask an attempt that is under way here to stop."""
