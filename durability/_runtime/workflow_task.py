@@ -93,6 +93,7 @@ class WorkflowTask:
     _collected: int = 0
     _looked: int = 0
     _continued_here: str = ""
+    _advanced: bool = False
     _turn: Turn = field(default_factory=Turn)
 
     def __post_init__(self) -> None:
@@ -187,6 +188,7 @@ class WorkflowTask:
             return await self._load(run_id, None)
         self.head = head
         self._seen = set()
+        self._advanced = False
         self.eager.elsewhere = await self.engine.routes.elsewhere(head.task_queue, "activity")
         self.run = held or Run(self.key.namespace, self.key.workflow_id, run_id, self.engine.factory)
         if not head.open and head.dispatched >= self.run.last + len(loaded.deltas) and not head.awake:
@@ -212,6 +214,23 @@ class WorkflowTask:
         ]
         return True
 
+    async def _replay_afresh(self) -> None:
+        """Where no run is held from one task to the next, this executor's tasks are no exception."""
+        if self.superseded is not None:
+            return
+        run = self.run
+        deltas = await self.engine.store.deltas(self.key, run.run_id)
+        if len(deltas) != run.last:
+            raise FencedError
+        self.run = Run(run.namespace, run.workflow_id, run.run_id, self.engine.factory)
+        self.run.dispatched = run.dispatched
+        self.engine.code.close(run)
+        self._advanced = False
+        try:
+            await self.engine.payloads.replay(self.run, [(n, decode_delta(body), len(body)) for n, body in deltas])
+        except Exception as error:
+            raise _WorkflowTaskFailed from error
+
     # --- advance ----------------------------------------------------------------------------------------------------
 
     async def _progress(self) -> str:
@@ -227,6 +246,8 @@ class WorkflowTask:
                 return await closing.close(self, self.undispatched)
             inputs = await self._collect()
             if inputs:
+                if self._advanced and not self.engine.sessions.limit and self.run.begins_task(inputs):
+                    await self._replay_afresh()
                 await self._advance(inputs)
                 continue
             if self.eager.handed_over and not self.eager.busy:
@@ -311,6 +332,7 @@ class WorkflowTask:
         assert self.run.started is not None
         delta.supersedes = self.superseded is not None
         if not self.run.closed:
+            self.eager.planned = 0
             for command in delta.commands:
                 if isinstance(command, history.ActivityTaskScheduled):
                     command.eager_deadline = self.eager.plan(command, self.run.started.task_queue, delta.time)
@@ -328,6 +350,7 @@ class WorkflowTask:
         self.superseded = None
         self._unrecorded = []
         self.run.committed(sequence, delta, len(body))
+        self._advanced = True
         self._note_update(delta)
         if self.run.closed:
             self.undispatched = decisions(delta)
@@ -432,6 +455,7 @@ class WorkflowTask:
             dispatched=self.run.last,
             wake_up=wake_up,
             history_length=self.run.history_length,
+            open_since=self.run.open_since,
             attention=due,
             record=self.changed_record(),
         )

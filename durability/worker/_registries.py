@@ -6,7 +6,7 @@ import asyncio
 import pickle
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any, NoReturn
 
 from durability._core.activation import RunDetails, WorkflowInstance
@@ -229,6 +229,15 @@ class Activities(ActivityRunner):
         """Whether there is a dynamic activity, which takes every type."""
         return self._dynamic is not None
 
+    @property
+    def free_slots(self) -> int:
+        """See ``ActivityRunner.free_slots``."""
+        return self._slots.free
+
+    def slot(self, activity_type: str) -> AbstractAsyncContextManager[None]:
+        """See ``ActivityRunner.slot``."""
+        return self._slots.take(activity_type)
+
     async def run(
         self,
         task: ActivityTask,
@@ -242,10 +251,9 @@ class Activities(ActivityRunner):
         self._running.add(cancellation)
         self._none_running.clear()
         try:
-            async with self._slots(task.activity_type):
-                if self._abort:
-                    cancellation.request(_SHUTDOWN)
-                result = await super().run(task, heartbeat=heartbeat, cancellation=cancellation)
+            if self._abort:
+                cancellation.request(_SHUTDOWN)
+            result = await super().run(task, heartbeat=heartbeat, cancellation=cancellation)
         finally:
             self._running.discard(cancellation)
             if not self._running:

@@ -44,8 +44,8 @@ from starlette.routing import Route
 
 STOCK = {"kettle": 10, "teapot": 10, "cup": 100}
 CARD_LIMIT = 100_000
-KINDS = ("reservations", "releases", "charges", "refunds", "pickings", "cancellations", "shipments")
-UNDOES = {"releases": "reservations", "refunds": "charges", "cancellations": "pickings"}
+UNDOES = {"releases": "reservations", "refunds": "charges", "cancellations": "pickings", "recalls": "shipments"}
+KINDS = (*UNDOES, *UNDOES.values())
 
 
 class Refused(Exception):

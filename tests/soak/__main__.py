@@ -40,10 +40,25 @@ TARGETS: dict[str, Callable[[Proxy, Mapping[str, str], Path], AbstractContextMan
 }
 
 
-async def soak(target: Target, arguments: argparse.Namespace, plan: FaultPlan, watch: Watch, books: Books) -> Load:
+class Stop:
+    """The first signal ends the soak early, with its report; the second one at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __call__(self, number: int, frame: object) -> None:
+        if self.asked:
+            sys.exit(1)
+        self.asked = True
+
+
+async def soak(
+    target: Target, arguments: argparse.Namespace, plan: FaultPlan, watch: Watch, books: Books, stop: Stop
+) -> Load:
     """Run everything, until all that was started has ended or has had the time to."""
     table = Table(target.client("dynamodb"), target.table)
-    ends = time.monotonic() + arguments.minutes * 60
+    began = time.monotonic()
+    ends = began + arguments.minutes * 60
     async with (
         httpx.AsyncClient(base_url=target.http_url, trust_env=False) as http,
         httpx.AsyncClient(base_url=arguments.shop_url, trust_env=False, timeout=60) as shop,
@@ -64,8 +79,9 @@ async def soak(target: Target, arguments: argparse.Namespace, plan: FaultPlan, w
         )
         looking = asyncio.create_task(look(watch, table))
         disturbing = asyncio.create_task(disturber.run())
-        telling = asyncio.create_task(tell(load, plan, watch))
-        await load.run(lambda: time.monotonic() > ends, arguments.start_every, arguments.most)
+        telling = asyncio.create_task(tell(load, plan, watch, table))
+        await load.run(lambda: stop.asked or time.monotonic() > ends, arguments.start_every, arguments.most)
+        load.minutes = (time.monotonic() - began) / 60
         print("no more starts; faults go on for a while", flush=True)
         await drained(load, bound())
         plan.active = False
@@ -85,7 +101,7 @@ async def look(watch: Watch, table: Table) -> None:
         await asyncio.sleep(LOOK)
 
 
-async def tell(load: Load, plan: FaultPlan, watch: Watch) -> None:
+async def tell(load: Load, plan: FaultPlan, watch: Watch, table: Table) -> None:
     """Say now and then how it goes."""
     began = time.monotonic()
     while True:
@@ -97,6 +113,9 @@ async def tell(load: Load, plan: FaultPlan, watch: Watch) -> None:
             f"longest standstill {watch.longest.seconds} s ({watch.longest.workflow_id})",
             flush=True,
         )
+        if not plan.active:
+            for workflow_id, head in (await asyncio.to_thread(table.heads, watch.open)).items():
+                print(f"  still open: {workflow_id}: {describe(head)}", flush=True)
 
 
 async def drained(load: Load, seconds: float) -> None:
@@ -137,7 +156,7 @@ def conclude(target: Target, arguments: argparse.Namespace, plan: FaultPlan, wat
             "visibility timeout": f"{6 * WORKFLOW_TIMEOUT} s",
             "bound": f"{bound():.0f} s",
         },
-        minutes=arguments.minutes,
+        minutes=load.minutes,
         findings=load.findings,
         faults=dict(plan.tally),
         resent=dict(load.resent),
@@ -164,8 +183,9 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--most", type=int, default=25, help="workflows that are open at once")
     parser.add_argument("--output", type=Path, default=Path("build/soak"), help="folder for summary, histories, logs")
     arguments = parser.parse_args(words)
+    stop = Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: sys.exit(1))
+        signal.signal(number, stop)
     arguments.output.mkdir(parents=True, exist_ok=True)
     plan = FaultPlan(arguments.seed)
     watch = Watch(bound())
@@ -175,7 +195,7 @@ def main(words: list[str] | None = None) -> int:
         variables = {"SHOP_URL": arguments.shop_url, "WAREHOUSE_WEBHOOK_SECRET": SECRET}
         with TARGETS[arguments.target](proxy, variables, arguments.output) as target:
             print(f"soak on {target.name}: {PARAMETERS}, seed {arguments.seed}, bound {bound():.0f} s", flush=True)
-            load = asyncio.run(soak(target, arguments, plan, watch, books))
+            load = asyncio.run(soak(target, arguments, plan, watch, books, stop))
             report = conclude(target, arguments, plan, watch, load)
     print(report.text(), flush=True)
     (arguments.output / "summary.json").write_text(json.dumps(report.json(), indent=1))

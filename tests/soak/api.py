@@ -24,6 +24,7 @@ _KINDS = {
     "request_picking": "pickings",
     "cancel_picking": "cancellations",
     "ship": "shipments",
+    "recall_shipment": "recalls",
 }
 
 

@@ -32,6 +32,7 @@ class Collection:
     signals: list[int] = field(default_factory=list)
     updates: list[tuple[int, str]] = field(default_factory=list)
     tracking: list[str] = field(default_factory=list)
+    finish: bool = False
 
 
 @workflow.defn
@@ -56,7 +57,6 @@ class Collector:
     @workflow.init
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
-        self._finish = False
 
     @workflow.run
     async def run(self, collection: Collection) -> Collection:
@@ -67,7 +67,7 @@ class Collector:
             tracking, _ = await asyncio.gather(child, workflow.sleep(workflow.random().uniform(0.2, 4)))
             collection.tracking.append(tracking)
             workflow.continue_as_new(collection)
-        await workflow.wait_condition(lambda: self._finish)
+        await workflow.wait_condition(lambda: collection.finish)
         return collection
 
     @workflow.signal
@@ -76,7 +76,7 @@ class Collector:
 
     @workflow.signal
     def finish(self) -> None:
-        self._finish = True
+        self._collection.finish = True
 
     @workflow.update
     def add(self, number: int) -> int:

@@ -89,6 +89,7 @@ class Load:
         self._patience = patience
         self._number = 0
         self.resent: Counter[str] = Counter()
+        self.minutes = 0.0
 
     async def run(self, until: Callable[[], bool], pause: float, most: int) -> None:
         """Begin stories.
@@ -193,7 +194,7 @@ class Load:
     # --- collectors -------------------------------------------------------------------------------------------------
 
     async def _tell_collector(self, story: CollectorStory, chance: random.Random) -> None:
-        empty = {"rounds": 0, "signals": [], "updates": [], "tracking": []}
+        empty = {"rounds": 0, "signals": [], "updates": [], "tracking": [], "finish": False}
         if not await self._start(story, "Collector", empty, chance):
             return
         for number in range(chance.randint(3, 10)):

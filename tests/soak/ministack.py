@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -120,12 +121,12 @@ def ministack(proxy: Proxy, variables: Mapping[str, str], output: Path) -> Itera
     Args:
         proxy: to stand between functions and AWS.
         variables: environment variables of the functions.
-        output: folder for its log and its data.
+        output: folder for its log, and for its data while it runs.
     """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    with (output / "ministack.log").open("w") as log:
+    with tempfile.TemporaryDirectory(dir=output) as scratch, (output / "ministack.log").open("w") as log:
         server = subprocess.Popen(
             [
                 ROOT / ".uv/bin/uv",
@@ -140,7 +141,8 @@ def ministack(proxy: Proxy, variables: Mapping[str, str], output: Path) -> Itera
                 "GATEWAY_PORT": str(port),
                 "IOT_MTLS_ENABLED": "0",
                 "SFTP_ENABLED": "0",
-                "S3_DATA_DIR": str((output / "s3").absolute()),
+                "S3_DATA_DIR": f"{scratch}/s3",
+                "TMPDIR": scratch,  # each function process has the bundle unpacked for itself
             },
             stdout=log,
             stderr=log,

@@ -68,8 +68,9 @@ class OrderStory:
             Plot.FULFILLED: {"completed"},
             Plot.SHORT: {"failed"},
             Plot.DECLINED: {"failed"},
-            # A cancellation may come when there is nothing left to cancel.
-            Plot.CANCELLED: {"canceled", "completed"},
+            # A cancellation may come when there is nothing left to cancel, or while an attempt is about to fail: then
+            # that is what the workflow hears, as in Temporal.
+            Plot.CANCELLED: {"canceled", "completed", "failed"},
         }[self.plot]
         found = []
         if outcome.status not in allowed:
@@ -115,8 +116,8 @@ class OrderStory:
                 found.append(f"line {number} is still reserved")
         if self.entry(books, "pickings", "picking") and not self.entry(books, "cancellations", "picking"):
             found.append("its picking was not cancelled")
-        if self.entry(books, "shipments", "shipment"):
-            found.append("shipped, although it did not complete")
+        if self.entry(books, "shipments", "shipment") and not self.entry(books, "recalls", "shipment"):
+            found.append("its shipment was not recalled")
         return found
 
 

@@ -14,7 +14,7 @@ from durability.client import WorkflowContinuedAsNewError, WorkflowUpdateStage
 from durability.common import SearchAttributeKey, WorkflowIDConflictPolicy
 from durability.service import RPCError, RPCStatusCode
 from durability.testing import WorkflowEnvironment
-from durability.worker import Worker
+from durability.worker import UnsandboxedWorkflowRunner, Worker
 
 SIZE = SearchAttributeKey.for_int("Size")
 COLOUR = SearchAttributeKey.for_keyword("Colour")
@@ -221,3 +221,48 @@ async def test_a_handle_on_an_existing_run_knows_the_first_run_of_its_chain(env:
         assert existing.result_run_id != first.result_run_id
         assert existing.first_execution_run_id == first.first_execution_run_id
         await existing.terminate()
+
+
+instances = 0
+
+
+@activity.defn
+async def echo(value: int) -> int:
+    return value
+
+
+@workflow.defn
+class Remade:
+    """Counts how often it is made."""
+
+    def __init__(self) -> None:
+        global instances
+        instances += 1
+
+    @workflow.run
+    async def run(self) -> None:
+        for number in range(3):
+            await workflow.execute_activity(echo, number, start_to_close_timeout=timedelta(seconds=5))
+        both = [workflow.execute_activity(echo, n, start_to_close_timeout=timedelta(seconds=5)) for n in range(2)]
+        await asyncio.gather(*both)
+        await asyncio.sleep(0.001)
+        for number in range(2):
+            await workflow.execute_local_activity(echo, number, start_to_close_timeout=timedelta(seconds=5))
+        await asyncio.sleep(0.001)
+
+
+async def test_without_a_cache_every_workflow_task_replays(env: WorkflowEnvironment) -> None:
+    global instances
+    instances = 0
+    async with Worker(
+        env.client,
+        task_queue="q",
+        workflows=[Remade],
+        activities=[echo],
+        max_cached_workflows=0,
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    ):
+        handle = await env.client.start_workflow(Remade.run, id="w", task_queue="q")
+        await handle.result()
+    events = [event.name for event in (await handle.fetch_history()).events]
+    assert instances == events.count("WorkflowTaskCompleted") > 5
