@@ -16,7 +16,7 @@ from durability._core import history
 from durability._core.encoding import decode_delta, encode_delta, encode_input
 from durability._core.history import Command, Delta, Input
 from durability._core.run import Run, effective, is_self_contained
-from durability._runtime import closing
+from durability._runtime import closing, without_code
 from durability._runtime.dispatch import Decision, Dispatcher, decisions
 from durability._runtime.dispatched import DispatchedActivities
 from durability._runtime.eager import EagerActivities
@@ -211,9 +211,9 @@ class WorkflowTask:
             deltas = [(sequence, decode_delta(body), len(body)) for sequence, body in loaded.deltas]
             self.superseded = await closing.replay(self.engine.payloads, self.run, head, deltas)
         except Exception as error:
-            if await closing.end_unseen(self, error):
-                return False
-            if self.run.is_failure_exception(error) and await closing.fail_unseen(self, error):
+            if await without_code.terminate(self):
+                return True
+            if self.run.is_failure_exception(error) and await without_code.fail(self, error):
                 return True
             raise _WorkflowTaskFailed from error
         if self.superseded is not None and head.apart:
@@ -246,7 +246,7 @@ class WorkflowTask:
         try:
             await self.engine.payloads.replay(self.run, [(n, decode_delta(body), len(body)) for n, body in deltas])
         except Exception as error:
-            if self.run.is_failure_exception(error) and await closing.fail_unseen(self, error):
+            if self.run.is_failure_exception(error) and await without_code.fail(self, error):
                 return False
             raise _WorkflowTaskFailed from error
         return True
