@@ -86,7 +86,7 @@ class Run:
         self.timers: dict[int, int] = {}
         self.children: dict[int, history.StartChildWorkflowExecutionInitiated] = {}
         self.child_runs: dict[int, str] = {}
-        self.child_cancels: set[int] = set()
+        self.child_cancels: set[tuple[int, int]] = set()
         self.signals_out: dict[int, history.SignalExternalWorkflowExecutionInitiated] = {}
         self.signals_with_start: dict[int, tuple[history.SignalWithStartScheduled, int]] = {}
         """Those without an outcome, with the times at which they were decided."""
@@ -304,10 +304,14 @@ class Run:
                 return message.sequence in self.cancels_out
             case history.SignalWithStartCompleted() | history.SignalWithStartFailed():
                 return message.sequence in self.signals_with_start
-            case history.ChildWorkflowCancelDelivered(sequence=sequence):
-                return sequence in self.child_cancels
+            case history.ChildWorkflowCancelDelivered(sequence=sequence, number=number):
+                return (sequence, number) in self.child_cancels
             case _:
                 return message.key not in self._keys
+
+    def begins_task(self, inputs: list[Input]) -> bool:
+        """Whether inputs are a workflow task of their own, and not the rest of one with local activities."""
+        return begins_task(inputs, self._events.local)
 
     def recent_keys(self) -> list[str]:
         """Keys of the last messages, for the run that follows: a sender that heard no answer may repeat them there."""
@@ -371,7 +375,7 @@ class Run:
             elif isinstance(message, history.SignalWithStartCompleted | history.SignalWithStartFailed):
                 self.signals_with_start.pop(message.sequence, None)
             elif isinstance(message, history.ChildWorkflowCancelDelivered):
-                self.child_cancels.discard(message.sequence)
+                self.child_cancels.discard((message.sequence, message.number))
             elif isinstance(message, CLOSING_INPUTS):
                 self.closing = message
 
@@ -402,7 +406,7 @@ class Run:
             elif isinstance(command, history.StartChildWorkflowExecutionInitiated):
                 self.children[command.sequence] = command
             elif isinstance(command, history.CancelChildWorkflowExecutionRequested):
-                self.child_cancels.add(command.sequence)
+                self.child_cancels.add((command.sequence, command.number))
             elif isinstance(command, history.SignalExternalWorkflowExecutionInitiated):
                 self.signals_out[command.sequence] = command
             elif isinstance(command, history.SignalExternalWorkflowExecutionCanceled):

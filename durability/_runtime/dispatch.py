@@ -68,7 +68,7 @@ class Dispatcher:
                     if command.sequence in run.children and command.sequence not in run.child_runs:
                         calls.append(self._start_child(run, command))
                 case history.CancelChildWorkflowExecutionRequested():
-                    if command.sequence in run.children and command.sequence in run.child_cancels:
+                    if command.sequence in run.children and (command.sequence, command.number) in run.child_cancels:
                         calls.append(self._cancel_child(run, command))
                 case history.SignalExternalWorkflowExecutionInitiated():
                     if command.sequence in run.signals_out:
@@ -119,6 +119,10 @@ class Dispatcher:
         activity = run.activities[sequence]
         if activity.eager and not activity.deadline > 0:
             return None
+        here = self.engine.local_attempts.get((run.run_id, sequence))
+        if here is not None:
+            here.request()
+            return None
         key = WorkflowKey(run.namespace, run.workflow_id)
         state = await self.engine.store.request_cancel(key, run.run_id, sequence)
         begun = activity.eager or (state.attempt and state.next_attempt <= state.attempt)
@@ -146,8 +150,9 @@ class Dispatcher:
             command.reason,
             chain=True,
         )
-        now, name = self.engine.clock(), f"cancel-child:{command.sequence}"
-        return history.ChildWorkflowCancelDelivered(now, name, command.sequence, 0 if done else NOT_FOUND)
+        now, number = self.engine.clock(), command.number
+        name = f"cancel-child:{command.sequence}:{number}"
+        return history.ChildWorkflowCancelDelivered(now, name, command.sequence, 0 if done else NOT_FOUND, number)
 
     async def _deliver_cancel(
         self, run: Run, key: WorkflowKey, run_id: str | None, sequence: int, reason: str, *, chain: bool = False
