@@ -119,6 +119,10 @@ class Dispatcher:
         activity = run.activities[sequence]
         if activity.eager and not activity.deadline > 0:
             return None
+        here = self.engine.local_attempts.get((run.run_id, sequence))
+        if here is not None:
+            here.request()
+            return None
         key = WorkflowKey(run.namespace, run.workflow_id)
         state = await self.engine.store.request_cancel(key, run.run_id, sequence)
         begun = activity.eager or (state.attempt and state.next_attempt <= state.attempt)

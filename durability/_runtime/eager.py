@@ -109,6 +109,10 @@ class EagerActivities:
         cancellation = Cancellation()
         task = asyncio.create_task(self._attempt(run, activity, activity.attempt, cancellation))
         self._running[sequence] = (activity.attempt, task, cancellation)
+        if activity.record.local:
+            attempts, key = self.engine.local_attempts, (run.run_id, sequence)
+            attempts[key] = cancellation
+            task.add_done_callback(lambda _: attempts.pop(key) if attempts.get(key) is cancellation else None)
 
     def cancel(self, sequence: int) -> None:
         """Ask an attempt that is under way here to stop."""
@@ -236,7 +240,7 @@ class EagerActivities:
         pause = activity.due - engine.clock()
         if pause > 0:
             await engine.sleep(pause / 1000)
-        async with engine.runner.slot(activity.record.activity_type):
+        async with engine.runner.slot(activity.record.activity_type, local=activity.record.local):
             await self._attempt_now(run, activity, attempt, cancellation)
 
     async def _attempt_now(self, run: Run, activity: OpenActivity, attempt: int, cancellation: Cancellation) -> None:
