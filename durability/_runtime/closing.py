@@ -172,8 +172,11 @@ async def finish_predecessor(task: WorkflowTask) -> None:
     task.engine.code.close(run)
 
 
-async def fail_unseen(task: WorkflowTask, error: Exception) -> bool:
-    """Fail a run whose code does not fit its history, as its workflow asks for. False if it is at its end already."""
+async def fail_unseen(task: WorkflowTask, error: Exception, inputs: list[Input] | None = None) -> bool:
+    """Fail a run whose code does not fit its history, as its workflow asks for. False if it is at its end already.
+
+    It consumes ``inputs`` without its code, by default what waits in the inbox.
+    """
     engine, head = task.engine, task.head
     bodies = await engine.store.deltas(task.key, head.run_id)
     deltas = [(sequence, decode_delta(body), len(body)) for sequence, body in bodies]
@@ -181,7 +184,8 @@ async def fail_unseen(task: WorkflowTask, error: Exception) -> bool:
         return False
     run = Run(task.key.namespace, task.key.workflow_id, head.run_id, engine.factory)
     run.absorb(deltas)
-    inputs = [message for _, message in waiting_messages(head) if run.accepts(message)]
+    if inputs is None:
+        inputs = [message for _, message in waiting_messages(head) if run.accepts(message)]
     command = history.WorkflowExecutionFailed(engine.to_failure(error))
     await engine.payloads.encode_failure(run, command.failure)
     delta = run.end(inputs, command, engine.clock(), build=engine.build, identity=engine.identity)

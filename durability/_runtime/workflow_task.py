@@ -228,10 +228,13 @@ class WorkflowTask:
         ]
         return True
 
-    async def _replay_afresh(self) -> None:
-        """Where no run is held from one task to the next, this executor's tasks are no exception."""
+    async def _replay_afresh(self, inputs: list[Input]) -> bool:
+        """Where no run is held from one task to the next, this executor's tasks are no exception.
+
+        False if the run has failed, as its code does not fit its history; it has consumed ``inputs`` then.
+        """
         if self.superseded is not None:
-            return
+            return True
         run = self.run
         deltas = await self.engine.store.deltas(self.key, run.run_id)
         if len(deltas) != run.last:
@@ -243,9 +246,12 @@ class WorkflowTask:
         try:
             await self.engine.payloads.replay(self.run, [(n, decode_delta(body), len(body)) for n, body in deltas])
         except Exception as error:
-            if self.run.is_failure_exception(error) and await closing.fail_unseen(self, error):
-                return
+            if self.run.is_failure_exception(error):
+                inputs = await self.engine.payloads.stored(self.run, inputs)
+                if await closing.fail_unseen(self, error, inputs):
+                    return False
             raise _WorkflowTaskFailed from error
+        return True
 
     # --- advance ----------------------------------------------------------------------------------------------------
 
@@ -262,10 +268,9 @@ class WorkflowTask:
                 return await closing.close(self, self.undispatched)
             inputs = await self._collect()
             if inputs:
-                if self._advanced and not self.engine.sessions.limit and self.run.begins_task(inputs):
-                    await self._replay_afresh()
-                    if self.run.closed:
-                        continue
+                afresh = self._advanced and not self.engine.sessions.limit and self.run.begins_task(inputs)
+                if afresh and not await self._replay_afresh(inputs):
+                    continue
                 await self._advance(inputs)
                 continue
             if self.eager.handed_over and not self.eager.busy:
