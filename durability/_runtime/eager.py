@@ -240,7 +240,7 @@ class EagerActivities:
         pause = activity.due - engine.clock()
         if pause > 0:
             await engine.sleep(pause / 1000)
-        async with engine.runner.slot(activity.record.activity_type):
+        async with engine.runner.slot(activity.record.activity_type, local=activity.record.local):
             await self._attempt_now(run, activity, attempt, cancellation)
 
     async def _attempt_now(self, run: Run, activity: OpenActivity, attempt: int, cancellation: Cancellation) -> None:

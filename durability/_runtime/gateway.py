@@ -51,6 +51,7 @@ from durability._runtime.together import together
 from durability._runtime.validation import (
     check_identifier,
     check_memo,
+    check_message,
     check_metadata,
     check_payloads,
     check_run_id,
@@ -181,7 +182,7 @@ class Gateway:
         identity: str = "",
     ) -> None:
         """End a workflow without asking it. Raises RPCError(NOT_FOUND)."""
-        check_payloads("the details", details or [])
+        check_message("the details", details or [])
         message = history.WorkflowExecutionTerminated(
             time=self.clock(), key="terminate", reason=reason or _NO_REASON, details=details, identity=identity
         )

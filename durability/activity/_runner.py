@@ -180,7 +180,7 @@ class ActivityRunner:
         """How many activities may begin now without waiting for a slot."""
         return sys.maxsize
 
-    def slot(self, activity_type: str) -> AbstractAsyncContextManager[None]:
+    def slot(self, activity_type: str, *, local: bool = False) -> AbstractAsyncContextManager[None]:
         """A context for the length of an attempt; entering it waits until the attempt may begin."""
         return nullcontext()
 

@@ -206,7 +206,9 @@ class ClientImpl(OutboundInterceptor):
 
     async def terminate_workflow(self, input: TerminateWorkflowInput) -> None:
         check_identifier("workflow id", input.id)
-        details = await self._encode(self.converter(input.id, run_id=input.run_id), "the details", input.args)
+        details = await self._encode(
+            self.converter(input.id, run_id=input.run_id), "the details", input.args, refuse=False
+        )
 
         async def terminate(run_id: str | None) -> None:
             await self._client.frontend.terminate(

@@ -189,6 +189,7 @@ class Activities(ActivityRunner):
         executor: Executor | None,
         client: Callable[[], Client],
         slots: Slots,
+        local_slots: Slots,
         metric_meter: MetricMeter = MetricMeter.noop,
         shared_state_manager: SharedStateManager | None = None,
         header_codec: bool = False,
@@ -219,6 +220,7 @@ class Activities(ActivityRunner):
         self.on_broken = self._break
         self._task_queue = task_queue
         self._slots = slots
+        self._local_slots = local_slots
         self._running: set[Cancellation] = set()
         self._none_running = asyncio.Event()
         self._none_running.set()
@@ -234,9 +236,9 @@ class Activities(ActivityRunner):
         """See ``ActivityRunner.free_slots``."""
         return self._slots.free
 
-    def slot(self, activity_type: str) -> AbstractAsyncContextManager[None]:
+    def slot(self, activity_type: str, *, local: bool = False) -> AbstractAsyncContextManager[None]:
         """See ``ActivityRunner.slot``."""
-        return self._slots.take(activity_type)
+        return (self._local_slots if local else self._slots).take(activity_type)
 
     async def run(
         self,

@@ -377,8 +377,8 @@ class Checks:
     def deletion_leaves_nothing(self) -> None:
         """An object goes with its run; one of a run that never came about is there only where its starter failed.
 
-        Or where a run would have continued as new, and a message came: then the run that would have followed has another
-        id, and what was put away for it stays. Whoever is late must not delete what an executor of the same end needs.
+        Or where a run would have continued as new, and a message came: the run that follows has another id, and what
+        was put away stays. Whoever is late must not delete what an executor of the same end needs.
         """
         runs = set(self.partitions)
         orphans = [name for name in self.told.left_behind if name.startswith(f"{NAMESPACE}/")]
