@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from durability._core import history
@@ -27,12 +28,15 @@ async def terminate(task: WorkflowTask) -> bool:
     if not ending.run.closed:
         if not _is_terminated(waiting_messages(task.head)):
             return False
-        await ending.append(None)
+        await ending.append(None, ())
     return ending.take_over()
 
 
-async def fail(task: WorkflowTask, error: Exception) -> bool:
-    """Fail a run whose code does not fit its history, as its workflow asks for. False if it is at its end already."""
+async def fail(task: WorkflowTask, error: Exception, brought: Sequence[Input] = ()) -> bool:
+    """Fail a run whose code does not fit its history, as its workflow asks for. False if it is at its end already.
+
+    The end is recorded together with what waits for the run, and with what was ``brought`` to it.
+    """
     if not task.head.open:
         return False
     ending = await _Ending.of(task)
@@ -40,7 +44,7 @@ async def fail(task: WorkflowTask, error: Exception) -> bool:
         return False
     command = history.WorkflowExecutionFailed(task.engine.to_failure(error))
     await task.engine.payloads.encode_failure(ending.run, command.failure)
-    await ending.append(command)
+    await ending.append(command, brought)
     return ending.take_over()
 
 
@@ -75,12 +79,15 @@ class _Ending:
             run.absorb(recorded[-1:])
         return cls(task, run, [(number, delta) for number, delta, _ in recorded], again)
 
-    async def append(self, command: Command | None) -> None:
-        """Record an end, by a command or by what is waiting, together with what is waiting."""
+    async def append(self, command: Command | None, brought: Sequence[Input]) -> None:
+        """Record an end, by a command or by what is waiting, together with what was brought and what is waiting."""
         run, engine = self.run, self.task.engine
         inputs = list(self._again or ())
         known = set(map(identity, inputs))
-        inputs += [m for _, m in waiting_messages(self.task.head) if identity(m) not in known and run.accepts(m)]
+        for message in (*brought, *(message for _, message in waiting_messages(self.task.head))):
+            if identity(message) not in known and run.accepts(message):
+                known.add(identity(message))
+                inputs.append(message)
         inputs = acceptable(inputs)
         now = engine.clock()
         run.absorb_inputs(inputs, max(now, run.time))

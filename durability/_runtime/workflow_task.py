@@ -228,10 +228,10 @@ class WorkflowTask:
         ]
         return True
 
-    async def _replay_afresh(self) -> bool:
+    async def _replay_afresh(self, inputs: list[Input]) -> bool:
         """Where no run is held from one task to the next, this executor's tasks are no exception.
 
-        False if that ended the run.
+        False if the run has failed, as its code does not fit its history; it has consumed ``inputs`` then.
         """
         if self.superseded is not None:
             return True
@@ -246,8 +246,10 @@ class WorkflowTask:
         try:
             await self.engine.payloads.replay(self.run, [(n, decode_delta(body), len(body)) for n, body in deltas])
         except Exception as error:
-            if self.run.is_failure_exception(error) and await without_code.fail(self, error):
-                return False
+            if self.run.is_failure_exception(error):
+                inputs = await self.engine.payloads.stored(self.run, inputs)
+                if await without_code.fail(self, error, inputs):
+                    return False
             raise _WorkflowTaskFailed from error
         return True
 
@@ -266,9 +268,10 @@ class WorkflowTask:
                 return await closing.close(self, self.undispatched)
             inputs = await self._collect()
             if inputs:
-                cold = self._advanced and not self.engine.sessions.limit and self.run.begins_task(inputs)
-                if not cold or await self._replay_afresh():
-                    await self._advance(inputs)
+                afresh = self._advanced and not self.engine.sessions.limit and self.run.begins_task(inputs)
+                if afresh and not await self._replay_afresh(inputs):
+                    continue
+                await self._advance(inputs)
                 continue
             if self.eager.handed_over and not self.eager.busy:
                 await self.engine.queue.send_wake_up(self.head.wake_up_at(0))
