@@ -88,8 +88,6 @@ class Load:
         self._linger = linger
         self._patience = patience
         self._number = 0
-        self.resent: Counter[str] = Counter()
-        self.minutes = 0.0
 
     async def run(self, until: Callable[[], bool], pause: float, most: int) -> None:
         """Begin stories.
@@ -100,7 +98,7 @@ class Load:
             most: workflows that are open at once.
         """
         while not until():
-            if len(self._watch.watched) < most:
+            if len(self._watch.open) < most:
                 self._begin()
             await asyncio.sleep(self._random.expovariate(1 / pause))
 
@@ -140,7 +138,8 @@ class Load:
             self.findings.blame(story.workflow_id, [f"its story could not be told: {error!r}"])
         finally:
             self.stories.pop(story.workflow_id, None)
-            self._watch.drop(story.workflow_id)
+            for workflow_id in (story.workflow_id, *story.children):
+                self._watch.drop(workflow_id)
 
     # --- orders -----------------------------------------------------------------------------------------------------
 
@@ -226,7 +225,8 @@ class Load:
         impatient = chance.random() < _IMPATIENT
         body = {"workflow_type": workflow_type, "workflow_id": story.workflow_id, "args": [argument]}
         tries, timeout = (1, chance.uniform(0.005, 0.3)) if impatient else (60, 30.0)
-        self._watch.add(story.workflow_id)
+        for workflow_id in (story.workflow_id, *story.children):
+            self._watch.add(workflow_id)
         try:
             key = f"{story.workflow_id}/start"
             answer = await self._api.send("POST", "/workflows", body, key=key, tries=tries, timeout=timeout)
