@@ -272,6 +272,7 @@ class DynamoDBStore(TaskItems):
             "dispatched": number(settlement.dispatched),
             "wake_up": number(settlement.wake_up),
             "history_length": number(settlement.history_length),
+            "open_since": number(settlement.open_since),
             "awake": number(settlement.awake) if settlement.awake else None,
             items.ATTENTION_AT: number(settlement.attention) if settlement.attention else None,
             items.ATTENTION_SHARD: string(items.attention_shard(head.key)) if settlement.attention else None,

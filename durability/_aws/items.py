@@ -220,6 +220,7 @@ def read_head(item: Item) -> Head:
         history_length=_integer(item, "history_length") or _integer(item, "final_length"),
         outcome=bytes(item["outcome"]["B"]) if "outcome" in item else b"",
         next_run_id=item.get("next_run_id", {}).get("S", ""),
+        open_since=_integer(item, "open_since"),
         apart=item.get(APART, {}).get("S", ""),
         spilled={name for name, body in inbox.items() if bytes(body["B"]) == POINTER},
     )

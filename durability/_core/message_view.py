@@ -19,7 +19,7 @@ from durability._core.payload import Payload
 from durability._core.temporal_json import duration_from_json, payload_from_json, time_from_json
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_PAYLOAD_FIELDS: Final = {"metadata", "data"}
+_PAYLOAD_FIELDS: Final = {"metadata", "data", "externalPayloads"}
 
 
 class Message(Mapping[str, Any]):

@@ -81,6 +81,8 @@ def route_table(app: HttpApplication) -> RouteTable:
                     Query("id", "Workflow id."),
                     Query("started_after", "Earliest start, included.", _TIME),
                     Query("started_before", "Latest start, excluded.", _TIME),
+                    Query("task_queue", "Task queue; looked for among what the others select."),
+                    Query("search_attributes", "Values of search attributes by name, as a JSON object; as task_queue."),
                     Query(
                         "page_size",
                         "Most executions in the page.",

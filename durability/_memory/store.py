@@ -7,7 +7,7 @@ import copy
 import dataclasses
 from collections.abc import Awaitable, Callable
 
-from durability._runtime.frontend import ListFilter, Status
+from durability._runtime.frontend import ListFilter
 from durability._runtime.ports import (
     Delivery,
     FencedError,
@@ -19,6 +19,7 @@ from durability._runtime.ports import (
     WakeUp,
     WorkflowKey,
 )
+from durability._runtime.selection import selects
 
 ITEM_LIMIT = 400 * 1024
 """Bytes; DynamoDB's limit for an item."""
@@ -167,6 +168,7 @@ class MemoryStore:
         current.dispatched = settlement.dispatched
         current.wake_up = settlement.wake_up
         current.history_length = settlement.history_length
+        current.open_since = settlement.open_since
         current.status = settlement.status
         current.close_time = settlement.close_time
         current.outcome = settlement.outcome
@@ -303,23 +305,12 @@ class MemoryStore:
         """See ``HistoryStore.list_runs``."""
         await self._request("list")
         heads = [*self._heads.values(), *self._closed.values()]
-        chosen = [head for head in heads if head.key.namespace == namespace and matches(head, filter)]
+        chosen = [head for head in heads if head.key.namespace == namespace and selects(filter, head)]
         chosen.sort(key=lambda head: (head.start_time, head.run_id), reverse=True)
         start = int(filter.page_token or 0)
         page = chosen[start : start + filter.page_size]
         token = str(start + filter.page_size) if start + filter.page_size < len(chosen) else ""
         return copy.deepcopy(page), token
-
-
-def matches(head: Head, filter: ListFilter) -> bool:
-    """Whether a run is what a listing asks for."""
-    return (
-        (not filter.workflow_type or head.workflow_type == filter.workflow_type)
-        and (not filter.status or head.status == Status(filter.status))
-        and (not filter.workflow_id or head.key.workflow_id == filter.workflow_id)
-        and (not filter.started_after or head.start_time >= filter.started_after)
-        and (not filter.started_before or head.start_time < filter.started_before)
-    )
 
 
 def _same(current: Head, expected: Head) -> bool:

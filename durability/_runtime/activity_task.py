@@ -70,7 +70,12 @@ class _AttemptExecution:
                 await self._send(attempt, attempt.due - now)
                 return
             await engine.sleep((attempt.due - now) / 1000)
-            now = engine.clock()
+        async with engine.runner.slot(self.record.activity_type):
+            await self._claim_and_run()
+
+    async def _claim_and_run(self) -> None:
+        engine, attempt = self.engine, self.attempt
+        now = engine.clock()
         mine, state = await engine.store.claim(self.key, attempt.run_id, attempt.sequence, attempt.attempt, now)
         if not mine:
             if state.next_attempt > attempt.attempt and state.attempt == attempt.attempt:

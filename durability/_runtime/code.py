@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import inspect
 import logging
 import threading
 from collections.abc import Callable
@@ -71,10 +72,13 @@ class InThreads:
         Args:
             threads: Most threads; code that is stuck keeps its own.
             detector: Watches the code; None if it may take its time.
-            executor: Where threads come from; by default they are the runner's own.
+            executor: Where threads come from; by default they are the runner's own. So they are if it belongs to an
+                event loop, as trio-asyncio's, and gives coroutines in place of futures.
         """
-        self._executor = executor or ThreadPoolExecutor(threads, thread_name_prefix="durability-workflow")
-        self._owns_executor = executor is None
+        self._owns_executor = executor is None or inspect.iscoroutinefunction(executor.submit)
+        if executor is None or self._owns_executor:
+            executor = ThreadPoolExecutor(threads, thread_name_prefix="durability-workflow")
+        self._executor = executor
         self._detector = detector
         self._stuck: dict[Run, Future[Any]] = {}
 

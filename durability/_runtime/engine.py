@@ -27,6 +27,7 @@ from durability._runtime.settings import Settings
 from durability._runtime.turns import Turns
 from durability._runtime.wakeups import WakeUps
 from durability._runtime.workflow_payloads import PayloadOptions, WorkflowPayloads
+from durability.activity._cancellation import Cancellation
 from durability.activity._runner import ActivityRunner
 
 Count = Callable[[str, int], None]
@@ -61,6 +62,8 @@ class Engine:
         identity: Names this process in histories.
         routes: Says which tasks are to be left to others; none by default.
         code: Runs workflow code; in the event loop's thread by default.
+        local_attempts: Local activities under way, by run and sequence number: whichever executor works on their run
+            by now can cancel them, although they give no sign of life.
         told: See ``Gateway``.
     """
 
@@ -82,6 +85,7 @@ class Engine:
     sessions: Sessions = field(default_factory=Sessions)
     turns: Turns = field(default_factory=Turns)
     code: CodeRunner = field(default_factory=InPlace)
+    local_attempts: dict[tuple[str, int], Cancellation] = field(default_factory=dict)
     told: Callable[[str], None] | None = None
     payload_store: PayloadStore | None = None
     payload_options: PayloadOptions = field(default_factory=PayloadOptions)

@@ -14,13 +14,12 @@ from typing import Final
 
 from durability._core import history
 from durability._core.encoding import decode_command, decode_delta
-from durability._core.event_count import EventCounter
 from durability._core.history import Delta, Input, closes
 from durability._core.payload import Payload
 from durability._core.run import effective
 from durability._runtime import queries, updates
 from durability._runtime.deliveries import Parcel
-from durability._runtime.describe import describe_head, note_changes, pending_activities
+from durability._runtime.describe import complete, describe_head
 from durability._runtime.frontend import (
     ActivityReport,
     Description,
@@ -52,6 +51,7 @@ from durability._runtime.together import together
 from durability._runtime.validation import (
     check_identifier,
     check_memo,
+    check_message,
     check_metadata,
     check_payloads,
     check_run_id,
@@ -182,7 +182,7 @@ class Gateway:
         identity: str = "",
     ) -> None:
         """End a workflow without asking it. Raises RPCError(NOT_FOUND)."""
-        check_payloads("the details", details or [])
+        check_message("the details", details or [])
         message = history.WorkflowExecutionTerminated(
             time=self.clock(), key="terminate", reason=reason or _NO_REASON, details=details, identity=identity
         )
@@ -354,15 +354,8 @@ class Gateway:
         head = await self._head(workflow_id, run_id)
         description = describe_head(head)
         if head.open:
-            deltas = [delta async for delta in self._deltas(head)]
-            # Updates that only change the workflow's state leave the head as it is.
-            written = [delta for delta in deltas if delta.format != history.NOT_WRITTEN]
-            events = EventCounter()
-            for delta in written:
-                events.add(delta)
-            description.history_length = events.length
-            note_changes(description, written)
-            description.pending_activities = await pending_activities(self.store, head, deltas)
+            since = max(0, head.open_since - 1)
+            await complete(description, self.store, head, [delta async for delta in self._deltas(head, since)])
         return await self.large.bring_back(description)
 
     async def outcome(self, workflow_id: str, run_id: str | None, *, wait: float) -> Outcome | None:
@@ -390,28 +383,28 @@ class Gateway:
 
     async def history(self, workflow_id: str, run_id: str | None) -> AsyncIterator[Delta]:
         """See ``Frontend.history``."""
-        async for delta in self._deltas(await self._head(workflow_id, run_id)):
+        async for _, delta in self._deltas(await self._head(workflow_id, run_id)):
             if delta.refers or delta.format == history.NOT_WRITTEN:
                 delta = await self.large.bring_back(delta)
                 delta.refers = False
             yield delta
 
-    async def _deltas(self, head: Head) -> AsyncIterator[Delta]:
-        """The history of a run as it is stored, and what waits for it."""
+    async def _deltas(self, head: Head, after: int = 0) -> AsyncIterator[tuple[int, Delta]]:
+        """The history of a run as it is stored, of an open one above a number; and what waits for it, numbered 0."""
         if head.open:
-            loaded = await self.store.load(head.key, head.run_id, 0)
+            loaded = await self.store.load(head.key, head.run_id, after)
             current, bodies = loaded.head, loaded.deltas
         else:
             current, bodies = None, await self.store.deltas(head.key, head.run_id)
         consumed: set[str] = set()
-        for _, delta, _ in effective((sequence, decode_delta(body), len(body)) for sequence, body in bodies):
+        for number, delta, _ in effective((sequence, decode_delta(body), len(body)) for sequence, body in bodies):
             consumed.update(map(inbox_name, delta.inputs))
-            yield delta
+            yield number, delta
         if current is None or current.run_id != head.run_id or not current.open:
             return
         waiting = [message for _, message in waiting_messages(current) if inbox_name(message) not in consumed]
         if waiting:
-            yield Delta(history.NOT_WRITTEN, current.awake, waiting, [])
+            yield 0, Delta(history.NOT_WRITTEN, current.awake, waiting, [])
 
     async def list(self, filter: ListFilter) -> Page:
         """A page of runs, newest start first; eventually consistent."""

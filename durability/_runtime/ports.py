@@ -55,6 +55,10 @@ class Head:
         outcome: The closing record in stored form, once closed, if it is small enough; else empty, and the last
             delta (number ``dispatched``) tells.
         spilled: Keys of those messages that lie in items of their own.
+        open_since: The delta from which on the history tells of all activities that had not ended when the run was
+            released last.
+        apart: Key of the first message since then that lies beside the head, which names no other.
+        apart_names: Keys of those that were read.
     """
 
     key: WorkflowKey
@@ -78,6 +82,7 @@ class Head:
     outcome: bytes = b""
     next_run_id: str = ""
     spilled: set[str] = field(default_factory=set)
+    open_since: int = 0
     apart: str = ""
     apart_names: set[str] = field(default_factory=set)
 
@@ -142,6 +147,7 @@ class Settlement:
     dispatched: int
     wake_up: int
     history_length: int
+    open_since: int = 0
     status: Status = Status.RUNNING
     close_time: int = 0
     outcome: bytes = b""

@@ -35,6 +35,8 @@ class Settings:
             about 8 KB on S3 is cheaper (a write of 1 KB to DynamoDB costs an eighth of a PUT), but it takes another
             round trip, and as many again for every reader; ten messages of this size fit into a queue's 1 MiB.
         storage_concurrency: Payloads of one workflow task that are put into the bucket or read from it at a time.
+        queries_catch_up: Whether a query has the run consume what it has been sent, as in Temporal, instead of looking
+            ahead and writing nothing.
         retention: Runs that have been closed for this long are deleted by the reconciler; 0 to keep them.
         attempt_recheck: How often an activity that was dispatched and not claimed by anybody is looked after.
         heartbeat_interval: Time between two recorded heartbeats of an attempt without a heartbeat timeout.
@@ -57,6 +59,7 @@ class Settings:
     overdue: int = 90_000
     inline_limit: int = 64_000
     storage_concurrency: int = 16
+    queries_catch_up: bool = False
     retention: int = 0
     attempt_recheck: int = 600_000
     heartbeat_interval: int = 30_000

@@ -143,6 +143,15 @@ def encode_answer(answer: UpdateAnswer) -> dict[str, str]:
     return {ANSWER_KEY: base64.b64encode(msgspec.msgpack.encode(answer)).decode()}
 
 
+def without_result(answer: dict[str, str]) -> dict[str, str] | None:
+    """An answer that leaves the result of a completed update to be read from the history; None if it has none."""
+    decoded = msgspec.msgpack.decode(base64.b64decode(answer[ANSWER_KEY]), type=UpdateAnswer)
+    if decoded.state is None or decoded.state.result is None:
+        return None
+    decoded.state.stage, decoded.state.result = UpdateStage.ACCEPTED, None
+    return encode_answer(decoded)
+
+
 def is_hopeless(answer: UpdateAnswer) -> bool:
     """Whether an update need not be offered again: the workflow task has been failing, as Temporal's server has it."""
     return answer.state is None and answer.failed_attempts >= _FAILED_ATTEMPTS

@@ -28,6 +28,9 @@ PAYLOAD_WARNING: Final = 512 * 1024
 MESSAGE_LIMIT: Final = 300_000
 """Bytes of what one run gives another that must fit into one item, its large payloads being elsewhere."""
 
+API_MESSAGE_LIMIT: Final = 4 * 1024 * 1024
+"""Bytes of one message to Temporal's API; gRPC's default."""
+
 RECORD_LIMIT: Final = 100_000
 """Bytes of memo and search attributes, large values being elsewhere: they share the head's item with the inbox."""
 
@@ -100,6 +103,19 @@ def check_payloads(what: str, payloads: Iterable[Payload | None]) -> None:
         RPCError: INVALID_ARGUMENT, with size and limit.
     """
     _refuse("Blob data size exceeds limit.", what, payloads)
+
+
+def check_message(what: str, payloads: Iterable[Payload | None]) -> None:
+    """Refuse what Temporal's server does not even receive: more than a message of its API may have.
+
+    Raises:
+        RPCError: RESOURCE_EXHAUSTED, with size and limit.
+    """
+    size = sum(map(payload_size, payloads))
+    if size > API_MESSAGE_LIMIT:
+        raise RPCError(
+            f"{what} have {size} bytes, the limit is {API_MESSAGE_LIMIT}", RPCStatusCode.RESOURCE_EXHAUSTED, b""
+        )
 
 
 def check_memo(memo: Mapping[str, Payload]) -> None:

@@ -36,7 +36,6 @@ from durability.converter import (
 from durability.exceptions import ApplicationError
 
 _Rec = TypeVar("_Rec", Input, Command)
-_UNSEEN = (history.ActivityRetryScheduled, history.WorkflowTaskFailed)
 _CHILD_ENDS = (
     history.ChildWorkflowExecutionCompleted,
     history.ChildWorkflowExecutionFailed,
@@ -139,7 +138,9 @@ class WorkflowPayloads:
         if self.options.converter.payload_codec is None:
             return inputs
         return [
-            message if isinstance(message, _UNSEEN) else await self._with_codec(run, message, encodes=False)
+            message
+            if isinstance(message, history.UNSEEN_INPUTS)
+            else await self._with_codec(run, message, encodes=False)
             for message in inputs
         ]
 
@@ -180,7 +181,7 @@ class WorkflowPayloads:
         bare = self.options.converter._with_parts(payload_codec=None)
 
         async def one(record: _Rec) -> _Rec:
-            if isinstance(record, _UNSEEN):
+            if isinstance(record, history.UNSEEN_INPUTS):
                 return record
             if not stores:
                 return await transformed(record, limited(bare._inbound), self._is_shown)

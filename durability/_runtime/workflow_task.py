@@ -58,13 +58,26 @@ async def execute(engine: Engine, wake_up: WakeUp, *, deadline: int) -> None:
         await task.eager.stop()
 
 
+async def catch_up(engine: Engine, wake_up: WakeUp, *, deadline: int) -> None:
+    """Let a run consume what it has been sent; what follows is left to another invocation, as a caller waits.
+
+    Raises:
+        Exception: A port failed.
+    """
+    task = WorkflowTask(engine, wake_up, deadline, hurried=True)
+    try:
+        await task.run_to_release()
+    finally:
+        await task.eager.stop()
+
+
 async def deliver_update(engine: Engine, wake_up: WakeUp, update: PendingUpdate, *, deadline: int) -> None:
     """Do what a run needs now, an update included, and note in ``update`` what became of it.
 
     Raises:
         Exception: A port failed.
     """
-    task = WorkflowTask(engine, wake_up, deadline, update)
+    task = WorkflowTask(engine, wake_up, deadline, update, hurried=True)
     try:
         await task.run_to_release()
     finally:
@@ -73,12 +86,13 @@ async def deliver_update(engine: Engine, wake_up: WakeUp, update: PendingUpdate,
 
 @dataclass(slots=True)
 class WorkflowTask:
-    """One executor at work on one run. With an ``update`` it begins no eager activities: somebody waits for it."""
+    """One executor at work on one run. If it is ``hurried`` it begins no eager activities: somebody waits for it."""
 
     engine: Engine
     wake_up: WakeUp
     deadline: int
     update: PendingUpdate | None = None
+    hurried: bool = False
     key: WorkflowKey = field(init=False)
     eager: EagerActivities = field(init=False)
     dispatched: DispatchedActivities = field(init=False)
@@ -93,13 +107,14 @@ class WorkflowTask:
     _collected: int = 0
     _looked: int = 0
     _continued_here: str = ""
+    _advanced: bool = False
     _turn: Turn = field(default_factory=Turn)
 
     def __post_init__(self) -> None:
         engine = self.engine
         self.key = WorkflowKey(engine.namespace, self.wake_up.workflow_id)
         capacity = self.deadline - engine.settings.reserve - engine.clock()
-        self.eager = EagerActivities(engine, 0 if self.update else self.deadline, capacity)
+        self.eager = EagerActivities(engine, 0 if self.hurried else self.deadline, capacity)
         self.dispatched = DispatchedActivities(engine)
         self.dispatcher = Dispatcher(engine, self.eager, self.dispatched)
 
@@ -187,6 +202,7 @@ class WorkflowTask:
             return await self._load(run_id, None)
         self.head = head
         self._seen = set()
+        self._advanced = False
         self.eager.elsewhere = await self.engine.routes.elsewhere(head.task_queue, "activity")
         self.run = held or Run(self.key.namespace, self.key.workflow_id, run_id, self.engine.factory)
         if not head.open and head.dispatched >= self.run.last + len(loaded.deltas) and not head.awake:
@@ -212,6 +228,29 @@ class WorkflowTask:
         ]
         return True
 
+    async def _replay_afresh(self) -> bool:
+        """Where no run is held from one task to the next, this executor's tasks are no exception.
+
+        False if that ended the run.
+        """
+        if self.superseded is not None:
+            return True
+        run = self.run
+        deltas = await self.engine.store.deltas(self.key, run.run_id)
+        if len(deltas) != run.last:
+            raise FencedError
+        self.run = Run(run.namespace, run.workflow_id, run.run_id, self.engine.factory)
+        self.run.dispatched = run.dispatched
+        self.engine.code.close(run)
+        self._advanced = False
+        try:
+            await self.engine.payloads.replay(self.run, [(n, decode_delta(body), len(body)) for n, body in deltas])
+        except Exception as error:
+            if self.run.is_failure_exception(error) and await closing.fail_unseen(self, error):
+                return False
+            raise _WorkflowTaskFailed from error
+        return True
+
     # --- advance ----------------------------------------------------------------------------------------------------
 
     async def _progress(self) -> str:
@@ -227,7 +266,9 @@ class WorkflowTask:
                 return await closing.close(self, self.undispatched)
             inputs = await self._collect()
             if inputs:
-                await self._advance(inputs)
+                cold = self._advanced and not self.engine.sessions.limit and self.run.begins_task(inputs)
+                if not cold or await self._replay_afresh():
+                    await self._advance(inputs)
                 continue
             if self.eager.handed_over and not self.eager.busy:
                 await self.engine.queue.send_wake_up(self.head.wake_up_at(0))
@@ -311,6 +352,7 @@ class WorkflowTask:
         assert self.run.started is not None
         delta.supersedes = self.superseded is not None
         if not self.run.closed:
+            self.eager.planned = 0
             for command in delta.commands:
                 if isinstance(command, history.ActivityTaskScheduled):
                     command.eager_deadline = self.eager.plan(command, self.run.started.task_queue, delta.time)
@@ -328,6 +370,7 @@ class WorkflowTask:
         self.superseded = None
         self._unrecorded = []
         self.run.committed(sequence, delta, len(body))
+        self._advanced = True
         self._note_update(delta)
         if self.run.closed:
             self.undispatched = decisions(delta)
@@ -398,7 +441,7 @@ class WorkflowTask:
 
     async def _wait_here(self) -> bool:
         """Wait for what will come in a moment. True if something may have come."""
-        if self.update is not None and self.update.answered:
+        if self.hurried and (self.update is None or self.update.answered):
             return False
         engine = self.engine
         now = engine.clock()
@@ -432,6 +475,7 @@ class WorkflowTask:
             dispatched=self.run.last,
             wake_up=wake_up,
             history_length=self.run.history_length,
+            open_since=self.run.open_since,
             attention=due,
             record=self.changed_record(),
         )

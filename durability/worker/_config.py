@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, Required, TypedDict
+from typing import Any, Final, Literal, Required, TypedDict
 
 from durability._core.deadlock import DeadlockDetector
 from durability._core.payload_fields import PAYLOAD_LIMIT
@@ -160,6 +160,7 @@ def specification(
     tuner = config.get("tuner") or WorkerTuner.create_fixed(
         workflow_slots=config.get("max_concurrent_workflow_tasks"),
         activity_slots=config.get("max_concurrent_activities"),
+        local_activity_slots=config.get("max_concurrent_local_activities"),
     )
     meter = (config["client"]._runtime or Runtime.default()).metric_meter
     activities = None
@@ -177,7 +178,8 @@ def specification(
             interceptors=interceptors,
             executor=config.get("activity_executor"),
             client=client,
-            slots=make_slots(tuner._activity_supplier, _reservation(config)),
+            slots=make_slots(tuner._activity_supplier, _reservation(config, "activity")),
+            local_slots=make_slots(tuner._local_activity_supplier, _reservation(config, "local-activity")),
             metric_meter=meter,
             shared_state_manager=config.get("shared_state_manager"),
             header_codec=header_codec == HeaderCodecBehavior.CODEC,
@@ -246,13 +248,14 @@ def _of_functions(activities: Activities | None, functions: str) -> dict[str, st
     return {name: functions for name in built_in if activities is None or name not in activities.names}
 
 
-def _reservation(config: WorkerConfig) -> Reservation:
+def _reservation(config: WorkerConfig, slot_type: Literal["activity", "local-activity"]) -> Reservation:
     deployment = config.get("deployment_config")
     return Reservation(
         task_queue=config["task_queue"],
         worker_identity=config.get("identity") or config["client"].identity,
         worker_build_id=config.get("build_id") or "",
         worker_deployment_version=deployment.version if deployment else None,
+        slot_type=slot_type,
     )
 
 

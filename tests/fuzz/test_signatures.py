@@ -65,7 +65,7 @@ def tampered(draw: st.DrawFn, headers: dict[str, str], body: bytes) -> tuple[dic
 
 
 @given(st.sampled_from(SIGNERS), st.data())
-@examples(150)
+@examples(60)
 def test_a_changed_delivery_is_never_accepted(endpoint: str, data: st.DataObject) -> None:
     with deployment() as deployed:
         now = shop(deployed)
@@ -94,7 +94,7 @@ def _same(headers: dict[str, str], changed: dict[str, str]) -> bool:
     json_values() | st.binary(max_size=40) | st.sampled_from([b"[" * 100_000, {"workflow": "\0", "text": 1}]),
     st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF), max_size=600),
 )
-@examples(80)
+@examples(30)
 def test_a_signed_delivery_may_hold_anything(endpoint: str, content: Any, identifier: str) -> None:
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
     with deployment() as deployed:
@@ -111,7 +111,7 @@ def test_a_signed_delivery_may_hold_anything(endpoint: str, content: Any, identi
 @given(
     st.sampled_from(SIGNERS), st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=500)
 )
-@examples(40)
+@examples(15)
 def test_a_signed_delivery_is_accepted_once(endpoint: str, identifier: str) -> None:
     with deployment() as deployed:
         headers = signed(endpoint, BODY, shop(deployed), identifier)
@@ -128,7 +128,7 @@ addresses = st.builds(
 
 
 @given(addresses)
-@examples(80)
+@examples(30)
 def test_a_token_is_read_as_it_was_made(address: CallbackAddress) -> None:
     assume(address.expires >= 0)
     assert CallbackAddress.verify(address.sign(b"secret"), [b"other", b"secret"], 1_700_000_000) == address
@@ -153,7 +153,7 @@ def _callback(deployed: Deployment) -> str:
 
 
 @given(st.data())
-@examples(120)
+@examples(50)
 def test_a_changed_token_is_never_accepted(data: st.DataObject) -> None:
     with deployment() as deployed:
         token = _callback(deployed)
@@ -167,7 +167,7 @@ def test_a_changed_token_is_never_accepted(data: st.DataObject) -> None:
 
 
 @given(json_values() | st.binary(max_size=40) | texts())
-@examples(60)
+@examples(20)
 def test_a_callback_takes_any_body(content: Any) -> None:
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
     with deployment() as deployed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 from functools import partial
 
 import pytest
@@ -258,9 +259,10 @@ async def test_messages_for_another_run_or_a_closed_one_are_refused(store: Histo
 async def test_a_release_empties_the_inbox_and_goes_to_sleep(store: HistoryStore, key: WorkflowKey) -> None:
     head = await created(store, key)
     record = HeadRecord(memo={}, execution_time=5)
-    released = settlement(3, wake_up=NOW + 1, attention=NOW + 2, history_length=17, record=record)
+    released = settlement(3, wake_up=NOW + 1, attention=NOW + 2, history_length=17, open_since=2, record=record)
     assert await store.settle(head, released, drop=["start"]) is None
     now = await current(store, head)
+    assert now.open_since == 2
     assert (now.dispatched, now.wake_up, now.attention, now.awake) == (3, NOW + 1, NOW + 2, 0)
     assert (now.inbox, now.history_length, now.record, now.status) == ({}, 17, record, Status.RUNNING)
     assert now.counter == head.counter
@@ -639,6 +641,28 @@ async def test_listing(store: HistoryStore, namespace: str) -> None:
     between = await listed(store, namespace, started_after=NOW + 1, started_before=NOW + 3)
     assert sorted(between) == ["w2", "w3", "w4", "w5"]
     assert await listed(store, "another") == []
+
+
+async def test_listing_by_what_no_index_has(store: HistoryStore, namespace: str) -> None:
+    values: list[object] = ["red", "blue", ["red", "green"], 3, True, 1, None]
+    for n, value in enumerate(values):
+        attributes = {} if value is None else {"Color": Payload({}, json.dumps(value).encode())}
+        head = dataclasses.replace(
+            new_head(WorkflowKey(namespace, f"w{n}"), start=NOW + n),
+            task_queue="odd" if n % 2 else "even",
+            record=HeadRecord(search_attributes=attributes),
+        )
+        assert await store.create(head) is None
+    for size in (1, 2, 100):
+        assert await listed(store, namespace, attributes={"Color": "red"}, page_size=size) == ["w2", "w0"]
+        assert await listed(store, namespace, task_queue="odd", page_size=size) == ["w5", "w3", "w1"]
+    assert await listed(store, namespace, attributes={"Color": "red"}, task_queue="odd") == []
+    assert await listed(store, namespace, attributes={"Color": "green"}, workflow_id="w2") == ["w2"]
+    assert await listed(store, namespace, attributes={"Color": "green"}, workflow_id="w0") == []
+    assert await listed(store, namespace, attributes={"Color": 3}) == ["w3"]
+    assert await listed(store, namespace, attributes={"Color": True}) == ["w4"]
+    assert await listed(store, namespace, attributes={"Color": 1}) == ["w5"]
+    assert await listed(store, namespace, attributes={"Color": "red", "Size": 1}) == []
 
 
 async def test_listing_shows_what_a_description_needs(store: HistoryStore, key: WorkflowKey) -> None:

@@ -108,6 +108,20 @@ async def test_threads_of_the_users_choice(env: WorkflowEnvironment) -> None:
         assert executor.submit(int).result() == 0, "it is not the worker's to shut down"
 
 
+class OfAnotherLoop(ThreadPoolExecutor):
+    """As trio-asyncio's: only its own event loop can use it."""
+
+    async def submit(self, *args: object) -> None:  # type: ignore[override]
+        raise NotImplementedError
+
+
+async def test_an_executor_that_gives_no_futures_is_left_alone(env: WorkflowEnvironment) -> None:
+    with OfAnotherLoop() as executor:
+        async with Worker(env.client, task_queue="q", workflows=[Prompt], workflow_task_executor=executor):
+            name = await env.client.execute_workflow(Prompt.run, id="w", task_queue="q")
+            assert name.startswith("durability-workflow")
+
+
 @workflow.defn(sandboxed=False)
 class Stubborn:
     goes_on = True
