@@ -34,6 +34,7 @@ class Findings:
     never_started: int = 0
     checked: int = 0
     deleted: int = 0
+    repeated_updates: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     problems: dict[str, list[str]] = field(default_factory=dict)
     histories: dict[str, Any] = field(default_factory=dict)
@@ -276,6 +277,7 @@ class Load:
         outcome.attempts = attempts(events)
         self.findings.checked += 1
         if not again:
+            self.findings.repeated_updates += outcome.repeated_updates
             self.findings.outcomes[f"{type(story).__name__.removesuffix('Story').lower()} {outcome.status}"] += 1
         problems = story.problems(outcome, self.books)
         histories = await self._histories(story) if problems else None

@@ -76,6 +76,7 @@ class Report:
             *(f"    {fault:<55}{count}" for fault, count in sorted(self.faults.items())),
             "  sent again by clients    " + (", ".join(f"{why} {n}" for why, n in sorted(self.resent.items())) or "0"),
             f"  results checked          {findings.checked} (each twice: at the end, and before deletion)",
+            f"  updates taken by 2 runs  {findings.repeated_updates}",
             f"  runs deleted             {findings.deleted}",
             f"  charges made             {self.charges}",
             f"  charges made twice       {self.count(TWICE)}",
