@@ -159,6 +159,8 @@ class Environment:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
             body = b"x" * (MAXIMUM_RESPONSE + 1)
+        except ConnectionError:  # the process died while it answered; `_watch` deals with that
+            return web.Response(status=400)
         if path == "init/error":
             self._init_failure = Result(body, "Unhandled")
             return web.json_response({"status": "OK"}, status=202)

@@ -34,6 +34,7 @@ class Findings:
     never_started: int = 0
     checked: int = 0
     deleted: int = 0
+    repeated_updates: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     problems: dict[str, list[str]] = field(default_factory=dict)
     histories: dict[str, Any] = field(default_factory=dict)
@@ -88,8 +89,6 @@ class Load:
         self._linger = linger
         self._patience = patience
         self._number = 0
-        self.resent: Counter[str] = Counter()
-        self.minutes = 0.0
 
     async def run(self, until: Callable[[], bool], pause: float, most: int) -> None:
         """Begin stories.
@@ -100,7 +99,7 @@ class Load:
             most: workflows that are open at once.
         """
         while not until():
-            if len(self._watch.watched) < most:
+            if len(self._watch.open) < most:
                 self._begin()
             await asyncio.sleep(self._random.expovariate(1 / pause))
 
@@ -140,7 +139,8 @@ class Load:
             self.findings.blame(story.workflow_id, [f"its story could not be told: {error!r}"])
         finally:
             self.stories.pop(story.workflow_id, None)
-            self._watch.drop(story.workflow_id)
+            for workflow_id in (story.workflow_id, *story.children):
+                self._watch.drop(workflow_id)
 
     # --- orders -----------------------------------------------------------------------------------------------------
 
@@ -226,7 +226,8 @@ class Load:
         impatient = chance.random() < _IMPATIENT
         body = {"workflow_type": workflow_type, "workflow_id": story.workflow_id, "args": [argument]}
         tries, timeout = (1, chance.uniform(0.005, 0.3)) if impatient else (60, 30.0)
-        self._watch.add(story.workflow_id)
+        for workflow_id in (story.workflow_id, *story.children):
+            self._watch.add(workflow_id)
         try:
             key = f"{story.workflow_id}/start"
             answer = await self._api.send("POST", "/workflows", body, key=key, tries=tries, timeout=timeout)
@@ -276,6 +277,7 @@ class Load:
         outcome.attempts = attempts(events)
         self.findings.checked += 1
         if not again:
+            self.findings.repeated_updates += outcome.repeated_updates
             self.findings.outcomes[f"{type(story).__name__.removesuffix('Story').lower()} {outcome.status}"] += 1
         problems = story.problems(outcome, self.books)
         histories = await self._histories(story) if problems else None

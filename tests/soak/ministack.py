@@ -42,6 +42,8 @@ def adapt(template: str, variables: Mapping[str, str]) -> str:
     - It has no ``sam package``: the code is in the bucket that it was put into.
     - It gives parameters of type Number to resources as text, and its event source mappings compare that to a number.
     - Functions take their variables, and the address of the proxy, from the template alone.
+    - It unpacks the code anew for each process, in its server's interpreter: at 100 MB nothing else got a turn. So the
+      archive has the handlers alone, and the rest of the bundle is where the variables say, as with a layer.
 
     Args:
         template: text of ``template.yaml``.
@@ -150,7 +152,10 @@ def ministack(proxy: Proxy, variables: Mapping[str, str], output: Path) -> Itera
         )
         try:
             _wait_for(url, server)
-            _deploy(url, {**variables, "AWS_ENDPOINT_URL": proxy.before(url)}, output)
+            bundle = _build()
+            _deploy(
+                url, {**variables, "AWS_ENDPOINT_URL": proxy.before(url), "PYTHONPATH": str(bundle)}, bundle, output
+            )
             yield MinistackTarget(url, proxy, server.pid)
         finally:
             _end(server)
@@ -166,16 +171,19 @@ def _wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
     raise RuntimeError("ministack did not start: its log says why")
 
 
-def _deploy(url: str, variables: Mapping[str, str], output: Path) -> None:
+def _build() -> Path:
     settings = f"RUNTIME={RUNTIME}", f"ARCHITECTURE={ARCHITECTURE}"
     subprocess.run(
         ["make", "--silent", "bundle", *settings, "APPLICATION_PACKAGES=examples tests"],
         cwd=ROOT,
         check=True,
     )
-    bundle = ROOT / "build" / f"bundle-{RUNTIME}-{ARCHITECTURE}"
-    with zipfile.ZipFile(output / BUNDLE, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for path in sorted(bundle.rglob("*")):
+    return ROOT / "build" / f"bundle-{RUNTIME}-{ARCHITECTURE}"
+
+
+def _deploy(url: str, variables: Mapping[str, str], bundle: Path, output: Path) -> None:
+    with zipfile.ZipFile(output / BUNDLE, "w") as archive:
+        for path in sorted((bundle / "functions").rglob("*.py")):
             archive.write(path, path.relative_to(bundle))
     s3 = _client(url, "s3")
     s3.create_bucket(Bucket=BUCKET)

@@ -79,9 +79,12 @@ class Proxy:
             )
 
         async def answer(request: web.BaseRequest) -> web.StreamResponse:
-            if host:
-                return await self._forward(request, url, await request.read(), host)
-            return await self._answer(request, url)
+            try:
+                if host:
+                    return await self._forward(request, url, await request.read(), host)
+                return await self._answer(request, url)
+            except (aiohttp.ClientError, OSError, TimeoutError):  # either end has gone away
+                return _break(request)
 
         server = HttpServer(answer)
         await server.start()
@@ -101,10 +104,7 @@ class Proxy:
             self._observe(body, time.monotonic())
         if kind is not None and kind in REFUSALS:
             return _break(request) if kind is Kind.CONNECTION_LOST else _error(service, kind)
-        try:
-            response = await self._forward(request, url, body)
-        except aiohttp.ClientError:
-            return _break(request)
+        response = await self._forward(request, url, body)
         if kind is Kind.SLOW:
             await asyncio.sleep(self._plan.uniform(0.1, self._plan.rates.slowest))
             self._observe(body, time.monotonic())

@@ -23,7 +23,6 @@ class Report:
         findings: what became of the workflows.
         faults: how often each fault was injected.
         resent: how often clients had to send a request again, by why.
-        requests: requests of the functions to AWS.
         invocations: of the functions.
         charges: charges in the ledger.
         stuck: who stood still for longer than allowed.
@@ -32,6 +31,7 @@ class Report:
         dead_letters: what lies in dead-letter queues, by queue.
         leftovers: what lies in the table although everything has been deleted.
         failed_tasks: workflow tasks that have been seen to fail, by what they failed with.
+        requests: requests of the functions to AWS.
     """
 
     target: str
@@ -40,7 +40,6 @@ class Report:
     findings: Findings
     faults: dict[str, int]
     resent: dict[str, int]
-    requests: int
     invocations: int
     charges: int
     stuck: dict[str, Standstill]
@@ -49,6 +48,7 @@ class Report:
     dead_letters: dict[str, list[str]]
     leftovers: list[str]
     failed_tasks: dict[str, int]
+    requests: int = 0
 
     @property
     def ok(self) -> bool:
@@ -71,11 +71,12 @@ class Report:
             f"  workflows started        {findings.started} ({findings.unacknowledged} starts without an answer, of "
             f"which {findings.never_started} had no effect)",
             *(f"    {outcome:<23}{count}" for outcome, count in sorted(findings.outcomes.items())),
-            f"  invocations, requests    {self.invocations}, {self.requests}",
+            f"  invocations, requests    {self.invocations or 'not counted'}, {self.requests}",
             f"  faults                   {sum(self.faults.values())}",
             *(f"    {fault:<55}{count}" for fault, count in sorted(self.faults.items())),
             "  sent again by clients    " + (", ".join(f"{why} {n}" for why, n in sorted(self.resent.items())) or "0"),
             f"  results checked          {findings.checked} (each twice: at the end, and before deletion)",
+            f"  updates taken by 2 runs  {findings.repeated_updates}",
             f"  runs deleted             {findings.deleted}",
             f"  charges made             {self.charges}",
             f"  charges made twice       {self.count(TWICE)}",

@@ -37,6 +37,15 @@ class Outcome:
     failure: str = ""
     attempts: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def repeated_updates(self) -> int:
+        """Updates of a collector that more than one of its runs took.
+
+        An update id belongs to one run, as in Temporal: a request that is sent again may come to the next one.
+        """
+        taken = {(number, run_id) for number, run_id in (self.result or {}).get("updates", ())}
+        return len(taken) - len({number for number, _ in taken})
+
 
 @dataclass
 class OrderStory:
@@ -154,7 +163,6 @@ class CollectorStory:
         if outcome.result["tracking"] != [shipment and shipment.id for shipment in shipments]:
             found.append(f"has tracking {outcome.result['tracking']}, not that of {shipments}")
         found += _heard("signals", self.signals, outcome.result["signals"])
-        # An update id belongs to one run, as in Temporal: one that was sent again may come once more in the next run.
         updates = dict.fromkeys((number, run_id) for number, run_id in outcome.result["updates"])
         if len(updates) < len(outcome.result["updates"]):
             found.append(f"updates came twice in one run: {outcome.result['updates']}")

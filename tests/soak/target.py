@@ -65,15 +65,19 @@ class Target(Protocol):
 
     def client(self, service: str) -> Any:
         """A boto3 client that goes past the proxy."""
+        ...
 
     def victims(self) -> list[Victim]:
         """The function processes that are at work."""
+        ...
 
     def redeploy(self) -> None:
         """Have what comes next run in new processes."""
+        ...
 
     def invocations(self) -> int:
         """Invocations so far; 0 if they are not counted."""
+        ...
 
 
 def bound() -> float:

@@ -130,6 +130,12 @@ def test_what_a_collector_was_told(change: dict[str, Any], problem: str) -> None
     assert [each[: len(problem)] for each in problems] == ([problem] if problem else [])
 
 
+def test_updates_that_two_runs_took_are_counted() -> None:
+    assert Outcome("completed", COLLECTION | {"updates": [[1, "a"], [1, "b"], [2, "b"]]}).repeated_updates == 1
+    assert Outcome("completed", RESULT).repeated_updates == 0
+    assert Outcome("failed").repeated_updates == 0
+
+
 def test_attempts_are_read_from_the_history() -> None:
     data = "eyJrZXkiOiAib3JkZXItMS9jaGFyZ2UifQ=="  # {"key": "order-1/charge"}
     scheduled = {"activityType": {"name": "charge_customer"}, "input": {"payloads": [{"data": data}]}}
