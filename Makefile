@@ -20,6 +20,9 @@ endif
 JOBS ?= 2
 SEEDS ?= 100000
 FIRST ?= 0
+EXAMPLES ?= 20
+MINUTES ?= 5
+TARGET ?= local
 
 # What the functions are built for. The template's defaults are the same; pass both when you change one.
 RUNTIME ?= python3.13
@@ -79,6 +82,18 @@ simulate: $(VENV)/.stamp ## Play seeds of the simulation: random programs, clien
 .PHONY: explore
 explore: $(VENV)/.stamp ## Explore every order of requests of the protocol, larger configurations included (minutes to hours)
 	$(BIN)/python -m tests.simulation.exhaustive
+
+.PHONY: fuzz
+fuzz: $(VENV)/.stamp ## Play new examples of the fuzz tests (EXAMPLES=20: how many times as many as make test)
+	FUZZ=$(EXAMPLES) $(BIN)/python -m pytest -n $(JOBS) --timeout 3600 tests/fuzz $(ARGS)
+
+.PHONY: contract
+contract: $(VENV)/.stamp ## Hold the store to its contract on ministack, which is downloaded
+	$(BIN)/python -m tests.protocol.ministack
+
+.PHONY: soak
+soak: $(VENV)/.stamp ## Run the application on real processes with faults at everything (MINUTES=5, TARGET=local or ministack)
+	$(BIN)/python -m tests.soak --target $(TARGET) --minutes $(MINUTES) $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.stamp ## Check style, types and the template

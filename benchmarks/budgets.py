@@ -11,6 +11,7 @@ from benchmarks.processes import Invocation, Steps
 from benchmarks.report import Budget, Section
 from benchmarks.usage import Usage
 from durability._local import LocalCloud
+from durability._runtime.settings import Settings
 
 Progress = Callable[[str], None]
 
@@ -19,7 +20,7 @@ PARALLEL: Final = 100
 SLEEPS: Final = 50
 RUNS: Final = 100
 RESULTS: Final = (600, 1_000)
-BURSTS: Final = (1, 10, 50, 200)
+BURSTS: Final = (1, 10, 49, 50, 200, 1_000)
 DISPATCHED: Final = 1_000
 GROWTH: Final = (100, 1_000, 10_000)
 REPLAYED: Final = 10_000
@@ -156,7 +157,9 @@ def bursts(laboratory: Laboratory, progress: Progress) -> Section:
         rows,
         [
             "Start to result. Results that come while nobody empties the inbox make the head grow, and DynamoDB bills "
-            "the whole item for every update; results that come one after the other find it empty."
+            "the whole item for every update; results that come one after the other find it empty. From "
+            f"{Settings().apart_from} activities on, each result is laid down in an item of its own, by which the head "
+            "does not grow."
         ],
     )
 

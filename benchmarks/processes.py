@@ -18,6 +18,7 @@ from benchmarks.replay import milliseconds
 from benchmarks.workflows import app
 from durability._aws.connect import Deployment, aws_ports
 from durability._aws.signed import SignedCaller
+from durability._aws.stack_commands import VARIABLES
 from durability._local import LocalCloud
 from durability._runtime.frontend import StartRequest
 from durability._runtime.gateway import Gateway
@@ -52,9 +53,6 @@ IMPORTS: Final = {
 }
 """The engine up to where the first message can be handled, not only up to the end of the module."""
 
-_RESOURCES: Final = ("TABLE", "WORKFLOW_QUEUE_URL", "WORKFLOW_QUEUE_ARN", "ACTIVITY_QUEUE_URL")
-_MORE_RESOURCES: Final = ("SCHEDULE_GROUP", "SCHEDULE_ROLE_ARN", "WORKFLOW_FUNCTION")
-
 
 def cold_start(application: str, repeat: int = 9) -> dict[str, float]:
     """Seconds of CPU of imports in fresh processes: medians of runs that take turns.
@@ -65,7 +63,7 @@ def cold_start(application: str, repeat: int = 9) -> dict[str, float]:
     """
     environment = {
         **os.environ,
-        **{f"DURABILITY_{name}": "benchmark" for name in (*_RESOURCES, *_MORE_RESOURCES)},
+        **dict.fromkeys(VARIABLES.values(), "benchmark"),
         "DURABILITY_APPLICATION": application,
         "AWS_ACCESS_KEY_ID": "benchmark",
         "AWS_SECRET_ACCESS_KEY": "benchmark",

@@ -108,23 +108,27 @@ class Runtime:
             disable_environment_info: Accepted for compatibility.
 
         Raises:
-            ValueError: The interval is not positive.
+            ValueError: The interval is not positive, or metrics cannot be served where they are to be.
         """
         if worker_heartbeat_interval is not None and worker_heartbeat_interval <= timedelta(0):
             raise ValueError("worker_heartbeat_interval must be positive")
         self._metric_meter: MetricMeter = MetricMeter.noop
+        tags = {"service_name": "temporal-core-sdk"} if telemetry.attach_service_name else {}
         if isinstance(telemetry.metrics, MetricBuffer):
             from durability.common._buffered_metrics import BufferedMeter
 
-            tags = {"service_name": "temporal-core-sdk"} if telemetry.attach_service_name else {}
             self._metric_meter = BufferedMeter(telemetry.metrics._attach(), tags)
+        elif isinstance(telemetry.metrics, PrometheusConfig):
+            from durability.common._prometheus import PrometheusEndpoint, PrometheusMeter
+
+            self._metric_meter = PrometheusMeter(PrometheusEndpoint(telemetry.metrics, telemetry.global_tags), tags)
         elif telemetry.metrics is not None:
             kind = type(telemetry.metrics).__name__
-            _logger.info("%s is ignored: use a MetricBuffer, and export what is in it", kind)
+            _logger.info("%s is ignored: use Prometheus, or a MetricBuffer, and export what is in it", kind)
 
     @property
     def metric_meter(self) -> MetricMeter:
-        """Records metrics; nothing without a ``MetricBuffer``."""
+        """Records metrics; nothing unless the runtime has somewhere to put them."""
         return self._metric_meter
 
 
@@ -223,14 +227,14 @@ class OpenTelemetryConfig:
 
 @dataclass(frozen=True)
 class PrometheusConfig:
-    """Accepted for compatibility: nothing is served; drain a ``MetricBuffer``.
+    """Serves the metrics of workflows and activities at ``/metrics``, as long as the process lives, to Prometheus.
 
     Attributes:
-        bind_address: Unused.
-        counters_total_suffix: Unused.
-        unit_suffix: Unused.
-        durations_as_seconds: Unused.
-        histogram_bucket_overrides: Unused.
+        bind_address: IP address and port, such as ``127.0.0.1:9000``.
+        counters_total_suffix: Whether the names of counters end in ``_total``.
+        unit_suffix: Whether the names of histograms end in their unit.
+        durations_as_seconds: Whether durations are shown in seconds, not in milliseconds.
+        histogram_bucket_overrides: Upper bounds of histograms' buckets, by a part of their names.
     """
 
     bind_address: str
@@ -300,8 +304,9 @@ class TelemetryConfig:
 
     Attributes:
         logging: Accepted for compatibility.
-        metrics: A buffer for what workflows and activities record; the other two are accepted for compatibility.
-        global_tags: Accepted for compatibility: they are for exporters.
+        metrics: Where what workflows and activities record goes: a buffer, or Prometheus. OpenTelemetry is accepted for
+            compatibility.
+        global_tags: Labels of all that is served to Prometheus.
         attach_service_name: Whether metrics have the attribute ``service_name``; its value is the reference's.
         metric_prefix: Accepted for compatibility: it is for metrics of the engine, of which there are none here.
     """

@@ -224,6 +224,7 @@ class ConnectConfig:
         http_connect_proxy_config: Unused.
         dns_load_balancing_config: Unused.
         grpc_compression: Unused.
+        payload_limits: From which sizes on the client warns of what it sends.
         connect_timeout: Longest time that connecting over HTTP may take.
     """
 
@@ -239,6 +240,7 @@ class ConnectConfig:
     http_connect_proxy_config: HttpConnectProxyConfig | None = None
     dns_load_balancing_config: DnsLoadBalancingConfig | None = None
     grpc_compression: GrpcCompression = GrpcCompression.GZIP
+    payload_limits: PayloadLimitsConfig = field(default_factory=PayloadLimitsConfig)
     connect_timeout: timedelta | None = None
 
 

@@ -28,6 +28,7 @@ from urllib.parse import parse_qsl
 __all__ = [
     "Delivery",
     "GitHub",
+    "MalformedDeliveryError",
     "Signal",
     "Slack",
     "StandardWebhooks",
@@ -39,6 +40,10 @@ __all__ = [
 
 TOLERANCE: Final = 300
 """Seconds between signing and arrival, both ways: what Stripe, Slack and the Standard Webhooks libraries use."""
+
+
+class MalformedDeliveryError(ValueError):
+    """The body of a delivery is not what was to be read: not JSON, or not UTF-8. The sender is answered with a 400."""
 
 
 class VerificationError(Exception):
@@ -65,23 +70,29 @@ class Delivery:
         """The body as text.
 
         Raises:
-            ValueError: It is not UTF-8.
+            MalformedDeliveryError: It is not UTF-8.
         """
-        return self.body.decode()
+        try:
+            return self.body.decode()
+        except UnicodeDecodeError as error:
+            raise MalformedDeliveryError(f"the delivery's body is not UTF-8: {error}") from error
 
     def json(self) -> Any:
         """The body as JSON.
 
         Raises:
-            ValueError: It is not JSON.
+            MalformedDeliveryError: It is not JSON.
         """
-        return json.loads(self.body)
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            raise MalformedDeliveryError(f"the delivery's body is not JSON: {error}") from error
 
     def form(self) -> dict[str, str]:
         """The body as the fields of a form; the last one if a name comes twice.
 
         Raises:
-            ValueError: It is not UTF-8.
+            MalformedDeliveryError: It is not UTF-8.
         """
         return dict(parse_qsl(self.text(), keep_blank_values=True))
 
@@ -322,7 +333,7 @@ def _field(delivery: Delivery, name: str) -> str:
     """A field of a JSON object; nothing if the body is something else."""
     try:
         body = delivery.json()
-    except ValueError:
+    except MalformedDeliveryError:
         return ""
     value = body.get(name) if isinstance(body, dict) else None
     return value if isinstance(value, str) else ""

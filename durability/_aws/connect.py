@@ -21,6 +21,7 @@ from durability._runtime.gateway import Gateway
 from durability._runtime.large_payloads import LargePayloads
 from durability._runtime.ports import WakeUp, WorkflowKey
 from durability._runtime.settings import Settings
+from durability._runtime.turns import Turns
 from durability.exceptions import ConfigurationError
 
 _WORKERS_TURN: Final = 2.0
@@ -144,10 +145,11 @@ def milliseconds() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """The connections of a client, and the workers that share them."""
+    """The connections of a client, and the workers that share them, and take turns."""
 
     caller: Caller
     environment: Mapping[str, str]
+    turns: Turns = field(default_factory=Turns)
     hosts: list[PollingHost] = field(default_factory=list)
 
 
@@ -217,6 +219,8 @@ def _polling_host(gateway: ConnectedGateway) -> PollingHost:
             invoker=ports.invoker,
             clock=milliseconds,
             sessions=Sessions(held_runs),
+            turns=gateway.connection.turns,
+            told=gateway.connection.turns.tell,
             payload_store=ports.payloads,
             **own,
         )
@@ -241,6 +245,7 @@ async def connect_gateway(namespace: str | None = None, environment: Mapping[str
     namespace = namespace or deployment.namespace
     ports = aws_ports(caller, deployment, namespace)
     settings = Settings()
+    connection = Connection(caller, environment)
     return ConnectedGateway(
         namespace,
         ports.store,
@@ -249,5 +254,6 @@ async def connect_gateway(namespace: str | None = None, environment: Mapping[str
         milliseconds,
         large=LargePayloads(ports.payloads, settings.inline_limit, settings.storage_concurrency),
         ports=ports,
-        connection=Connection(caller, environment),
+        told=connection.turns.tell,
+        connection=connection,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Final
 
 from durability._aws import items
 from durability._aws.callers import AwsError
@@ -11,9 +10,6 @@ from durability._aws.items import number, string
 from durability._aws.requests import CONDITION_FAILED, TableRequests, item_key
 from durability._runtime.frontend import Status
 from durability._runtime.ports import Head, WorkflowKey
-
-_BATCH: Final = 25
-"""Items that one ``BatchWriteItem`` deletes at the most."""
 
 
 class Deletion:
@@ -40,22 +36,15 @@ class Deletion:
             return False
         await also()
         sorts += await self._sorts(key, f"TASK#{run_id}#", f"TASK#{run_id}$")
-        for start in range(0, len(sorts), _BATCH):
-            await self._delete_batch(key, sorts[start : start + _BATCH])
+        sorts += await self._sorts(key, *items.apart_range(run_id))
+        await self._requests.delete_all(key, sorts)
         if run is head and await self._delete_head(head):
             return True
         await self._requests.request("delete_item", Key=item_key(key, items.run_key(run_id)))
         return True
 
     async def _sorts(self, key: WorkflowKey, first: str, last: str) -> list[str]:
-        return list(await self._requests.range(key, first, last, keys_only=True))
-
-    async def _delete_batch(self, key: WorkflowKey, sorts: list[str]) -> None:
-        table = self._requests.table
-        writes = [{"DeleteRequest": {"Key": item_key(key, sort)}} for sort in sorts]
-        while writes:
-            answer = await self._requests.caller.call("dynamodb", "batch_write_item", RequestItems={table: writes})
-            writes = answer.get("UnprocessedItems", {}).get(table, [])
+        return list(await self._requests.between(key, first, last, keys_only=True))
 
     async def _delete_head(self, head: Head) -> bool:
         """Delete a head, unless another run has taken its place."""

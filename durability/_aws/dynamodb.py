@@ -15,8 +15,8 @@ from durability._aws import items
 from durability._aws.callers import AwsError, Caller
 from durability._aws.deletion import Deletion
 from durability._aws.items import Item, binary, number, string
-from durability._aws.large_messages import BODY_LIMIT, SPILL_FROM, LargeMessages
 from durability._aws.listing import Listing
+from durability._aws.message_items import BODY_LIMIT, SPILL_FROM, MessageItems
 from durability._aws.requests import CONDITION_FAILED, TableRequests, item_key
 from durability._aws.tasks import TaskItems
 from durability._runtime.frontend import ListFilter, Status
@@ -47,14 +47,14 @@ class DynamoDBStore(TaskItems):
         super().__init__(requests)
         self._listing = Listing(requests)
         self._deletion = Deletion(requests)
-        self._messages = LargeMessages(requests)
+        self._messages = MessageItems(requests)
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
     async def load(self, key: WorkflowKey, run_id: str, after: int) -> Loaded:
         """See ``HistoryStore.load``: one query, as a run's deltas stand just before its head."""
         for _ in range(_READS):
-            found = await self._requests.range(key, items.delta_key(run_id, after + 1), items.HEAD)
+            found = await self._requests.between(key, items.delta_key(run_id, after + 1), items.HEAD)
             head_item = found.pop(items.HEAD, None)
             head = items.read_head(head_item) if head_item else None
             deltas = _read_deltas(run_id, found)
@@ -66,12 +66,13 @@ class DynamoDBStore(TaskItems):
                     spilled = found.get(items.message_key(head.run_id, name))
                     if spilled is not None:
                         head.inbox[name] = bytes(spilled["body"]["B"])
+                await self._messages.with_apart(head)
             return Loaded(head, deltas)
         raise HistoryFormatError(f"the history of run {run_id} of workflow {key.workflow_id!r} lacks deltas at its end")
 
     async def deltas(self, key: WorkflowKey, run_id: str) -> list[tuple[int, bytes]]:
         """See ``HistoryStore.deltas``."""
-        return _read_deltas(run_id, await self._requests.range(key, f"{run_id}#0", f"{run_id}#m"))
+        return _read_deltas(run_id, await self._requests.between(key, f"{run_id}#0", f"{run_id}#m"))
 
     async def head(self, key: WorkflowKey) -> Head | None:
         """See ``HistoryStore.head``."""
@@ -112,9 +113,15 @@ class DynamoDBStore(TaskItems):
             )
         except AwsError as error:
             existing = _conflicting(error)
+            if existing is not None and existing.run_id == head.run_id:
+                return None
+            # Of any other error it is not known whether the head has been written.
+            if existing is not None or _is_too_large(error):
+                await self._messages.take_back(head)
             if existing is None:
+                _raise_if_too_large(error)
                 raise
-            return None if existing.run_id == head.run_id else existing
+            return existing
         return None
 
     async def replace(self, head: Head, expected: Head, summary: Head) -> Head | None:
@@ -183,8 +190,17 @@ class DynamoDBStore(TaskItems):
             )
         return len(parts)
 
-    async def deliver(self, key: WorkflowKey, run_id: str | None, message: str, body: bytes, now: int) -> Delivery:
+    async def deliver(
+        self, key: WorkflowKey, run_id: str | None, message: str, body: bytes, now: int, *, apart: bool = False
+    ) -> Delivery:
         """See ``HistoryStore.deliver``."""
+        if apart:
+            assert run_id is not None
+            await self._messages.put_apart(key, run_id, message, body, now)
+            delivery = await self._note(key, run_id, message, None, now)
+            if not delivery.accepted:
+                await self._messages.take_back_apart(key, run_id, message)
+            return delivery
         if len(body) > SPILL_FROM:
             head = await self.head(key)
             if head is None or not head.open or (run_id is not None and head.run_id != run_id):
@@ -192,12 +208,13 @@ class DynamoDBStore(TaskItems):
             run_id = head.run_id
             await self._messages.put(key, run_id, message, body)
             body = items.POINTER
+        return await self._note(key, run_id, message, body, now)
+
+    async def _note(self, key: WorkflowKey, run_id: str | None, message: str, body: bytes | None, now: int) -> Delivery:
+        """Tell the head of a message; without a body, only that there is one apart."""
         condition = "#status = :running" + (" AND #run_id = :run_id" if run_id is not None else "")
         names = {
             "#status": "status",
-            "#inbox": "inbox",
-            "#arrival": "arrival",
-            "#message": message,
             "#counter": "counter",
             "#awake": "awake",
             "#attention_at": items.ATTENTION_AT,
@@ -205,7 +222,6 @@ class DynamoDBStore(TaskItems):
         }
         values = {
             ":running": _RUNNING,
-            ":body": binary(body),
             ":one": number(1),
             ":now": number(now),
             ":shard": string(items.attention_shard(key)),
@@ -213,14 +229,23 @@ class DynamoDBStore(TaskItems):
         if run_id is not None:
             names["#run_id"] = "run_id"
             values[":run_id"] = string(run_id)
+        if body is None:
+            names["#apart"] = items.APART
+            values[":message"] = string(message)
+            noted = "#apart = if_not_exists(#apart, :message)"
+        else:
+            names |= {"#inbox": "inbox", "#arrival": "arrival", "#message": message}
+            values[":body"] = binary(body)
+            noted = (
+                "#inbox.#message = if_not_exists(#inbox.#message, :body), "
+                "#arrival.#message = if_not_exists(#arrival.#message, #counter)"
+            )
         try:
             answer = await self._requests.request(
                 "update_item",
                 Key=item_key(key, items.HEAD),
                 UpdateExpression=(
-                    "SET #inbox.#message = if_not_exists(#inbox.#message, :body), "
-                    "#arrival.#message = if_not_exists(#arrival.#message, #counter), "
-                    "#counter = #counter + :one, "
+                    f"SET {noted}, #counter = #counter + :one, "
                     "#attention_at = if_not_exists(#awake, :now), #attention_shard = :shard, "
                     "#awake = if_not_exists(#awake, :now)"
                 ),
@@ -234,8 +259,7 @@ class DynamoDBStore(TaskItems):
             if error.code == CONDITION_FAILED:
                 existing = error.response.get("Item")
                 return Delivery(False, items.read_head(existing) if existing else None)
-            if error.code == "ValidationException" and "size" in str(error).lower():
-                raise ItemTooLargeError(str(error)) from error
+            _raise_if_too_large(error)
             raise
         return Delivery(True, items.read_head(answer["Attributes"]))
 
@@ -248,12 +272,15 @@ class DynamoDBStore(TaskItems):
             "dispatched": number(settlement.dispatched),
             "wake_up": number(settlement.wake_up),
             "history_length": number(settlement.history_length),
+            "open_since": number(settlement.open_since),
             "awake": number(settlement.awake) if settlement.awake else None,
             items.ATTENTION_AT: number(settlement.attention) if settlement.attention else None,
             items.ATTENTION_SHARD: string(items.attention_shard(head.key)) if settlement.attention else None,
         }
         if head.task_attempts:
             changes |= {"task_attempts": number(0), "task_failure": None}
+        if head.apart:
+            changes[items.APART] = None
         if settlement.record is not None:
             changes["record"] = items.encode_record(settlement.record)
         if settlement.status != Status.RUNNING:
@@ -272,6 +299,15 @@ class DynamoDBStore(TaskItems):
 
     async def drop(self, head: Head, dispatched: int, messages: list[str]) -> Head | None:
         """See ``HistoryStore.drop``."""
+        here = [message for message in messages if message in head.inbox and message not in head.apart_names]
+        left = await self._drop_here(head, dispatched, here) if here else await self.head(head.key)
+        if left is None or left.run_id != head.run_id or left.dispatched != dispatched or not left.open:
+            return None
+        await self._messages.delete(head, messages)
+        return await self._messages.bring_back(left)
+
+    async def _drop_here(self, head: Head, dispatched: int, messages: list[str]) -> Head | None:
+        """Remove messages that lie in the head."""
         names = {"#run_id": "run_id", "#dispatched": "dispatched", "#inbox": "inbox", "#arrival": "arrival"}
         names["#status"] = "status"
         names |= {f"#m{position}": message for position, message in enumerate(messages)}
@@ -294,8 +330,12 @@ class DynamoDBStore(TaskItems):
             if error.code == CONDITION_FAILED:
                 return None
             raise
-        await self._messages.delete(head, messages)
-        return await self._messages.bring_back(items.read_head(answer["Attributes"]))
+        return items.read_head(answer["Attributes"])
+
+    async def count_again(self, head: Head) -> bool:
+        """See ``HistoryStore.count_again``."""
+        names, values = _expectation(head)
+        return await self._update_head(head, {"counter": number(head.counter + 1)}, names, values) is None
 
     async def fail_task(self, head: Head, failure: str, wake_up: int, *, record: tuple[str, bytes] | None) -> None:
         """See ``HistoryStore.fail_task``."""
@@ -416,6 +456,15 @@ def _expectation(head: Head) -> tuple[dict[str, str], dict[str, Item]]:
         ":expected_counter": number(head.counter),
     }
     return names, values
+
+
+def _is_too_large(error: AwsError) -> bool:
+    return error.code == "ValidationException" and "size" in str(error).lower()
+
+
+def _raise_if_too_large(error: AwsError) -> None:
+    if _is_too_large(error):
+        raise ItemTooLargeError(str(error)) from error
 
 
 def _conflicting(error: AwsError) -> Head | None:

@@ -48,8 +48,14 @@ None of them changes while a run goes on, or every release would write to both i
 the history when it was final, and not the growing one.
 """
 
+APART: Final = "apart"
+"""Of a head: the first message since the last release that lies apart. Beside it, then, there are such messages."""
+
 POINTER: Final = b"\x00"
 """Stands in an inbox for a message that lies in an item of its own."""
+
+LONGEST_NAME: Final = 900
+"""Bytes of a message's name that fit into a sort key beside the run id: DynamoDB allows 1,024 in all."""
 
 Item = dict[str, Any]
 
@@ -84,7 +90,20 @@ def delta_key(run_id: str, sequence: int) -> str:
 
 def message_key(run_id: str, message: str) -> str:
     """The sort key of a message that is too large for the inbox."""
+    encoded = message.encode()
+    if len(encoded) > LONGEST_NAME:
+        message = f"~{hashlib.sha256(encoded).hexdigest()}"
     return f"{run_id}#m#{message}"
+
+
+def apart_range(run_id: str) -> tuple[str, str]:
+    """Between which sort keys the messages lie that were delivered to a run apart."""
+    return f"INBOX#{run_id}#", f"INBOX#{run_id}$"  # "$" follows "#"
+
+
+def apart_key(run_id: str, message: str) -> str:
+    """Sort key of a message that was delivered apart."""
+    return f"{apart_range(run_id)[0]}{message}"
 
 
 def run_key(run_id: str) -> str:
@@ -201,6 +220,8 @@ def read_head(item: Item) -> Head:
         history_length=_integer(item, "history_length") or _integer(item, "final_length"),
         outcome=bytes(item["outcome"]["B"]) if "outcome" in item else b"",
         next_run_id=item.get("next_run_id", {}).get("S", ""),
+        open_since=_integer(item, "open_since"),
+        apart=item.get(APART, {}).get("S", ""),
         spilled={name for name, body in inbox.items() if bytes(body["B"]) == POINTER},
     )
 

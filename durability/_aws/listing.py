@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from durability._aws import items
@@ -9,6 +10,7 @@ from durability._aws.items import number, string
 from durability._aws.requests import TableRequests
 from durability._runtime.frontend import ListFilter, Status
 from durability._runtime.ports import Head, WakeUp, WorkflowKey
+from durability._runtime.selection import selects
 from durability.service import RPCError, RPCStatusCode
 
 _END_OF_TIME: Final = 10**15 - 1
@@ -42,16 +44,18 @@ class Listing:
         """A page, newest start first: the partitions that can hold answers, merged."""
         cursor = _read_token(filter.page_token)
         before = min(filter.started_before - 1 if filter.started_before else _END_OF_TIME, cursor[0])
-        after = filter.started_after
+        after = max(filter.started_after, 0)
+        if after > before:
+            return [], ""
         if filter.workflow_id:
             heads = await self._by_id(WorkflowKey(namespace, filter.workflow_id))
-            heads = [head for head in heads if after <= head.start_time <= before and _wanted(head, filter)]
+            heads = [head for head in heads if after <= head.start_time <= before and selects(filter, head)]
         else:
             heads = []
             for status in [Status(filter.status)] if filter.status else list(Status):
                 heads += await self._partition(namespace, filter, status, after, before)
-        heads = [head for head in heads if (head.start_time, head.run_id) < cursor]
-        heads.sort(key=lambda head: (head.start_time, head.run_id), reverse=True)
+        heads = [head for head in heads if _place(head) < cursor]
+        heads.sort(key=_place, reverse=True)
         page = heads[: filter.page_size]
         token = f"{page[-1].start_time}:{page[-1].run_id}" if len(heads) >= filter.page_size and page else ""
         return page, token
@@ -92,17 +96,20 @@ class Listing:
             }
         parameters |= {"ExpressionAttributeValues": values, "ScanIndexForward": False}
         cursor = _read_token(filter.page_token)
-        return await self._all(parameters, filter.page_size, cursor)
+        heads = await self._all(
+            parameters, filter.page_size, lambda head: _place(head) < cursor and selects(filter, head)
+        )
+        return [head for head in heads if selects(filter, head)]
 
     async def _all(
-        self, parameters: dict[str, Any], limit: int | None, cursor: tuple[int, str] = (_END_OF_TIME + 1, "")
+        self, parameters: dict[str, Any], limit: int | None, counts: Callable[[Head], bool] = lambda _: True
     ) -> list[Head]:
+        """What a query gives, until there are ``limit`` that count."""
         heads: list[Head] = []
         while True:
             answer = await self._requests.request("query", **parameters)
             heads += [items.read_head(item) for item in answer["Items"]]
-            useful = sum((head.start_time, head.run_id) < cursor for head in heads)
-            if "LastEvaluatedKey" not in answer or (limit is not None and useful >= limit):
+            if "LastEvaluatedKey" not in answer or (limit is not None and sum(map(counts, heads)) >= limit):
                 return heads
             parameters = parameters | {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
@@ -111,16 +118,15 @@ def _query(condition: str, names: dict[str, str]) -> dict[str, Any]:
     return {"KeyConditionExpression": condition, "ExpressionAttributeNames": names}
 
 
-def _wanted(head: Head, filter: ListFilter) -> bool:
-    return (not filter.status or head.status == Status(filter.status)) and (
-        not filter.workflow_type or head.workflow_type == filter.workflow_type
-    )
+def _place(head: Head) -> tuple[int, str]:
+    """Where a run stands in a listing."""
+    return (head.start_time, head.run_id)
 
 
 def _read_token(token: str) -> tuple[int, str]:
     if not token:
         return (_END_OF_TIME + 1, "")
     time, separator, run_id = token.partition(":")
-    if not separator or not time.isdigit():
+    if not separator or not (time.isascii() and time.isdigit() and len(time) <= len(str(_END_OF_TIME))):
         raise RPCError("the page token is not one that a listing gave", RPCStatusCode.INVALID_ARGUMENT, b"")
     return (int(time), run_id)

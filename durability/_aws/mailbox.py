@@ -17,6 +17,8 @@ from typing import Any, Final
 from durability._aws import items
 from durability._aws.callers import Caller
 from durability._aws.items import binary, number
+from durability._aws.message_items import BODY_LIMIT
+from durability._runtime.direct import shortened
 from durability.service import RPCError, RPCStatusCode
 
 PATIENCE: Final = 10.0
@@ -98,6 +100,8 @@ class Mailbox:
     async def answer(self, request: Request, answer: dict[str, str]) -> None:
         """Lay down the answer to a question."""
         body = json.dumps(answer).encode()
+        if len(body) > BODY_LIMIT:
+            body = json.dumps(shortened(request.event, answer, len(body), BODY_LIMIT)).encode()
         expires = int(time.time()) + KEPT
         item = {**items.reply_key(request.reply), "answer": binary(body), items.EXPIRES: number(expires)}
         await self._caller.call("dynamodb", "put_item", TableName=self._table, Item=item)

@@ -21,7 +21,7 @@ from durability._aws.queues import BATCH, decode_attempt, decode_wake_up
 from durability._aws.task_queues import MISSING, TaskQueues
 from durability._core.activation import RunDetails
 from durability._core.failure import Failure
-from durability._runtime import direct
+from durability._runtime import direct, updates
 from durability._runtime.activity_task import execute_attempt
 from durability._runtime.engine import Engine
 from durability._runtime.hosting import WorkerSpecification
@@ -109,9 +109,10 @@ class PollingHost:
             runner=worker.activities or ActivityRunner([]),
             to_failure=registry.to_failure if registry is not None else _plain_failure,
             routes=OneQueue(worker.task_queue),
-            settings=worker.settings(Settings()),
+            settings=worker.settings(Settings(queries_catch_up=True)),
             build=worker.build,
             identity=worker.identity,
+            code=worker.code,
             held_runs=worker.held_runs,
             payload_options=registry.payload_options if registry is not None else PayloadOptions(),
         )
@@ -176,6 +177,7 @@ class PolledWorker:
     _pollers: list[asyncio.Task[None]] = field(default_factory=list)
     _deliveries: dict[asyncio.Task[None], _Message] = field(default_factory=dict)
     _tasks: list[WorkflowTask] = field(default_factory=list)
+    _updates: dict[asyncio.Task[Any], str] = field(default_factory=dict)
     _failure: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     @property
@@ -246,6 +248,7 @@ class PolledWorker:
         await asyncio.gather(*self._pollers, return_exceptions=True)
         self._failure.cancel()
         self.engine.sessions.clear()
+        self.engine.code.end()
         self.host.detach(self)
 
     # --- receiving --------------------------------------------------------------------------------------------------
@@ -291,7 +294,7 @@ class PolledWorker:
                 raise
             _release(slots, free - len(messages))
             permitted = permitted and not messages
-            for message in messages:
+            for message in sorted(messages, key=_asks, reverse=True):
                 self._begin(message, slots, execute)
 
     async def _receive(self, url: str, free: int) -> list[_Message]:
@@ -372,6 +375,9 @@ class PolledWorker:
         engine, wake_up = self.engine, decode_wake_up(body)
         if await engine.wake_ups.put_back(wake_up, engine.clock()):
             return
+        # Callers come first: an update that waited for a worker belongs to the first workflow task, as in Temporal.
+        while calls := [call for call, updated in self._updates.items() if updated == wake_up.workflow_id]:
+            await asyncio.wait(calls)
         task = WorkflowTask(engine, wake_up, NEVER)
         self._tasks.append(task)
         try:
@@ -386,7 +392,11 @@ class PolledWorker:
     async def _answer(self, request: Request) -> None:
         if request.expires * 1000 < self.engine.clock():
             return
-        answer = await direct.answer(self.engine, request.event, deadline=NEVER)
+        answering = asyncio.get_running_loop().create_task(direct.answer(self.engine, request.event, deadline=NEVER))
+        if updates.EVENT_KEY in request.event:
+            self._updates[answering] = updates.decode(request.event).workflow_id
+            answering.add_done_callback(self._updates.pop)
+        answer = await answering
         if answer is None:
             raise ValueError("a message asks for an answer, but is neither a query nor an update")
         await self.host.mailbox.answer(request, answer)
@@ -405,6 +415,10 @@ async def _acquire(slots: asyncio.Semaphore, most: int) -> int:
 def _release(slots: asyncio.Semaphore, number: int) -> None:
     for _ in range(number):
         slots.release()
+
+
+def _asks(message: _Message) -> bool:
+    return read_request(message.body) is not None
 
 
 def _receives(message: dict[str, Any]) -> int:

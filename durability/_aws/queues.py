@@ -118,6 +118,7 @@ def _encode_attempt(attempt: ActivityAttempt) -> str:
             "due": attempt.due,
             "scheduled": attempt.scheduled,
             "task_queue": attempt.task_queue,
+            "apart": attempt.apart,
             "body": base64.b64encode(attempt.body).decode(),
         }
     )
@@ -136,6 +137,7 @@ def decode_attempt(body: str) -> ActivityAttempt:
         _integer(fields, "scheduled"),
         base64.b64decode(_text(fields, "body"), validate=True),
         _text(fields, "task_queue"),
+        fields.get("apart") is True,
     )
 
 

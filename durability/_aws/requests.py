@@ -10,6 +10,8 @@ from durability._aws.items import Item, string
 from durability._runtime.ports import WorkflowKey
 
 CONDITION_FAILED: Final = "ConditionalCheckFailedException"
+_BATCH: Final = 25
+"""Items that one ``BatchWriteItem`` deletes at the most."""
 
 
 class TableRequests:
@@ -29,7 +31,7 @@ class TableRequests:
         item: Item | None = answer.get("Item")
         return item
 
-    async def range(self, key: WorkflowKey, first: str, last: str, *, keys_only: bool = False) -> dict[str, Item]:
+    async def between(self, key: WorkflowKey, first: str, last: str, *, keys_only: bool = False) -> dict[str, Item]:
         """Everything of a partition between two sort keys, by sort key; strongly consistent."""
         found: dict[str, Item] = {}
         parameters: dict[str, Any] = {"ProjectionExpression": "#sk"} if keys_only else {}
@@ -51,6 +53,14 @@ class TableRequests:
             if "LastEvaluatedKey" not in answer:
                 return found
             parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    async def delete_all(self, key: WorkflowKey, sorts: list[str]) -> None:
+        """Delete items of a partition."""
+        for start in range(0, len(sorts), _BATCH):
+            writes = [{"DeleteRequest": {"Key": item_key(key, sort)}} for sort in sorts[start : start + _BATCH]]
+            while writes:
+                answer = await self.caller.call("dynamodb", "batch_write_item", RequestItems={self.table: writes})
+                writes = answer.get("UnprocessedItems", {}).get(self.table, [])
 
 
 def item_key(key: WorkflowKey, sort: str) -> Item:

@@ -42,14 +42,6 @@ _WAITING: Final = (
     ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
     ChildWorkflowCancellationType.WAIT_CANCELLATION_REQUESTED,
 )
-_ENDS: Final = (
-    history.StartChildWorkflowExecutionFailed,
-    history.ChildWorkflowExecutionCompleted,
-    history.ChildWorkflowExecutionFailed,
-    history.ChildWorkflowExecutionCanceled,
-    history.ChildWorkflowExecutionTimedOut,
-    history.ChildWorkflowExecutionTerminated,
-)
 
 
 class Handle(ChildWorkflowHandle[Any, Any]):
@@ -66,7 +58,8 @@ class Handle(ChildWorkflowHandle[Any, Any]):
         self.started_event_id = 0
         self.run_id = "<unknown>"
         self._children = children
-        self._cancel_requested = False
+        self.is_given_up = False
+        self._cancel_requests = 0
         loop = children.instance.loop
         self.started: asyncio.Future[None] = asyncio.Future(loop=loop)
         self.outcome: asyncio.Future[Any] = asyncio.Future(loop=loop)
@@ -113,11 +106,14 @@ class Handle(ChildWorkflowHandle[Any, Any]):
         )
 
     def request_cancel(self, error: asyncio.CancelledError) -> None:
-        """Ask once for cancellation; the message given to ``Task.cancel`` is the reason."""
-        if not self._cancel_requested:
-            self._cancel_requested = True
-            reason = error.args[0] if error.args and isinstance(error.args[0], str) else ""
-            self._children.cancel(self, reason)
+        """Ask for cancellation; the message given to ``Task.cancel`` is the reason."""
+        reason = error.args[0] if error.args and isinstance(error.args[0], str) else ""
+        self._children.cancel(self, reason)
+
+    def next_cancel_request(self) -> int:
+        """Number of the next request to cancel the child."""
+        self._cancel_requests += 1
+        return self._cancel_requests
 
     def fail(self, error: BaseException) -> None:
         """Resolve the start if it is open, else the result, with an exception."""
@@ -174,15 +170,18 @@ class Children:
         instance = self.instance
         kind = handle.input.cancellation_type
         message = _CANCELLED
-        if handle.sequence not in self._pending or instance.is_over(_ENDS, handle.sequence):
+        settled = handle.is_given_up or handle.sequence not in self._pending
+        if settled or instance.is_over(history.CHILD_ENDS, handle.sequence):
             return
         if instance.commands.withdraw(handle.ticket):
             message = _NEVER_SCHEDULED
         else:
             if kind != ChildWorkflowCancellationType.ABANDON:
-                instance.commands.add(history.CancelChildWorkflowExecutionRequested(handle.sequence, reason))
+                number = handle.next_cancel_request()
+                instance.commands.add(history.CancelChildWorkflowExecutionRequested(handle.sequence, reason, number))
             if kind in _WAITING:
                 return
+        handle.is_given_up = True
         cancelled = Failure(info=CanceledFailureInfo())
         instance.defer(lambda: self._fail(handle.sequence, message, cancelled, RetryState.NON_RETRYABLE_FAILURE))
 

@@ -43,8 +43,8 @@ class DeadlockDetector:
         """
         self._limit = limit
         self._lock = threading.Lock()
-        self._watched: dict[int, float] = {}
-        self._found: dict[int, str] = {}
+        self._watched: dict[int, tuple[float, str]] = {}
+        self._found: dict[int, tuple[str, str]] = {}
         self._running = False
 
     @contextmanager
@@ -55,44 +55,55 @@ class DeadlockDetector:
             what: What runs, for the message.
 
         Raises:
-            DeadlockError: The block took longer than the limit; the message names the line where it was.
+            DeadlockError: The block took longer than the limit; the error's note names the line where it was.
         """
         thread = threading.get_ident()
-        self._begin(thread)
+        self._begin(thread, what)
         try:
             yield
         except _Interrupt:
-            raise DeadlockError(self._message(what, self._end(thread))) from None
+            error = self._end(thread)
+            assert error is not None
+            raise error from None
         except BaseException:
             self._end(thread)
             raise
-        place = self._end(thread)
-        if place:
+        error = self._end(thread)
+        if error is not None:
             # It did yield in the end, but only after the limit: a blocking call cannot be interrupted.
-            raise DeadlockError(self._message(what, place))
+            raise error
 
-    def _message(self, what: str, place: str) -> str:
-        return (
-            f"[TMPRL1101] Potential deadlock detected: workflow didn't yield within {self._limit:g} second(s). "
+    def blocked(self, thread: int) -> DeadlockError | None:
+        """What is wrong with a thread that runs a watched block, has been interrupted, and does not come back."""
+        with self._lock:
+            found = self._found.get(thread)
+        return self._error(*found) if found is not None else None
+
+    def _error(self, what: str, place: str) -> DeadlockError:
+        error = DeadlockError(
+            f"[TMPRL1101] Potential deadlock detected: workflow didn't yield within {self._limit:g} second(s)."
+        )
+        error.add_note(
             f"Code of workflow {what!r} must not block or compute at length; do that in an activity. "
             f"It was here:\n{place}"
         )
+        return error
 
-    def _begin(self, thread: int) -> None:
+    def _begin(self, thread: int, what: str) -> None:
         with self._lock:
-            self._watched[thread] = monotonic() + self._limit
+            self._watched[thread] = monotonic() + self._limit, what
             if not self._running:
                 self._running = True
                 threading.Thread(target=self._run, name="durability-deadlock-detector", daemon=True).start()
 
-    def _end(self, thread: int) -> str:
+    def _end(self, thread: int) -> DeadlockError | None:
         with self._lock:
             self._watched.pop(thread, None)
-            place = self._found.pop(thread, "")
-            if place:
+            found = self._found.pop(thread, None)
+            if found is not None:
                 # Not to be delivered any more, if it was not.
                 _throw(thread, None)
-            return place
+        return self._error(*found) if found is not None else None
 
     def _run(self) -> None:
         # It looks now and then instead of being woken: an activation must not pay for a thread switch.
@@ -106,13 +117,13 @@ class DeadlockDetector:
                 elif now - idle_since > _IDLE:
                     self._running = False
                     return
-                for thread in [thread for thread, deadline in self._watched.items() if deadline <= now]:
+                for thread in [thread for thread, (deadline, _) in self._watched.items() if deadline <= now]:
                     self._interrupt(thread)
 
     def _interrupt(self, thread: int) -> None:
-        del self._watched[thread]
+        _, what = self._watched.pop(thread)
         frame = sys._current_frames().get(thread)
-        self._found[thread] = _describe(frame) or "(unknown)"
+        self._found[thread] = what, _describe(frame) or "(unknown)"
         _throw(thread, _Interrupt)
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from durability._core.failure import shortened
 from durability._core.history import FORMAT, Command, Delta, Input
 from durability.exceptions import HistoryFormatError
 
@@ -20,6 +21,10 @@ DEFLATED: Final = b"\x02"
 COMPRESS_FROM: Final = 900
 """Bodies up to this many bytes are left alone: with keys and names they fit into one write unit of 1 KB as they are."""
 
+FAILURE_TEXT_LIMIT: Final = 200_000
+"""Bytes of the texts of a failure that waits in an item; histories themselves take longer ones."""
+
+_FAILURES: Final = ("failure", "last_failure")
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 _encoder = msgspec.msgpack.Encoder()
@@ -82,7 +87,11 @@ def _explain(body: bytes, error: Exception) -> str:
 
 
 def encode_input(message: Input) -> bytes:
-    """Return the stored form of an inbox message."""
+    """Return the stored form of an inbox message; a failure in it with no more text than an item has room for."""
+    for name in _FAILURES:
+        failure = getattr(message, name, None)
+        if failure is not None and (short := shortened(failure, FAILURE_TEXT_LIMIT)) is not failure:
+            message = msgspec.structs.replace(message, **{name: short})
     return _pack(_encoder.encode(message))
 
 

@@ -18,7 +18,6 @@ from durability._core.temporal_json import (
     payloads_json,
 )
 
-_SIGNAL_ENDS: Final = (history.ExternalWorkflowExecutionSignaled, history.SignalExternalWorkflowExecutionFailed)
 _SDK_FLAGS: Final = {"coreUsedFlags": [1, 2, 3], "langUsedFlags": [1]}
 """How Temporal's SDK has to read these histories: operations match by id and type, patches are listed in a search
 attribute, what was decided after the workflow's end comes before it; and a cancellation that arrives with an activity's
@@ -61,7 +60,7 @@ class EventsBuilder:
         self._signals_with_start: dict[int, int] = {}
         self._cancels: dict[int, tuple[int, history.RequestCancelExternalWorkflowExecutionInitiated]] = {}
         self._updates: dict[str, tuple[int, history.WorkflowExecutionUpdateAdmitted]] = {}
-        self._child_cancels: dict[int, int] = {}
+        self._child_cancels: dict[tuple[int, int], int] = {}
         self._accepted: dict[str, int] = {}
         self._patches: list[str] = []
         self._flagged = False
@@ -257,7 +256,7 @@ class EventsBuilder:
 
     def _child_cancel_delivered(self, message: history.ChildWorkflowCancelDelivered) -> None:
         body: dict[str, Any] = {
-            "initiatedEventId": str(self._child_cancels[message.sequence]),
+            "initiatedEventId": str(self._child_cancels[message.sequence, message.number]),
             "namespace": self._namespace,
             "workflowExecution": execution(self._children[message.sequence][1].workflow_id, ""),
         }
@@ -310,7 +309,7 @@ class EventsBuilder:
                 about = metadata(command.static_summary, command.static_details)
             case history.CancelChildWorkflowExecutionRequested():
                 name = "RequestCancelExternalWorkflowExecutionInitiated"
-                self._child_cancels[command.sequence] = self._next_id
+                self._child_cancels[command.sequence, command.number] = self._next_id
                 child = self._children[command.sequence][1]
                 body |= {
                     "namespace": self._namespace,

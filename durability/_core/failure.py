@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -161,3 +161,37 @@ def timeout_failure(
 def too_large_failure(message: str) -> Failure:
     """What stands in the place of payloads that are too large, with the message of Temporal's server."""
     return Failure(message=message, source="Server", info=ServerFailureInfo(non_retryable=True))
+
+
+def shortened(failure: Failure, limit: int) -> Failure:
+    """A failure whose texts, with those of its causes, have about so many bytes at the most; itself if they have."""
+    chain = [failure]
+    while chain[-1].cause is not None:
+        chain.append(chain[-1].cause)
+    if sum([len(text) for part in chain for text in _texts(part)]) <= limit // _BYTES_OF_CHARACTER:
+        return failure
+    if sum([len(text.encode("utf-8", "surrogatepass")) for part in chain for text in _texts(part)]) <= limit:
+        return failure
+    room = limit // (len(chain) * _TEXTS * _BYTES_OF_CHARACTER)
+    cause: Failure | None = None
+    for part in reversed(chain):
+        message, stack_trace, kind = [_cut(text, room) for text in _texts(part)]
+        info = part.info
+        if isinstance(info, ApplicationFailureInfo):
+            info = msgspec.structs.replace(info, type=kind)
+        cause = msgspec.structs.replace(part, message=message, stack_trace=stack_trace, cause=cause, info=info)
+    assert cause is not None
+    return cause
+
+
+_TEXTS: Final = 3
+_BYTES_OF_CHARACTER: Final = 4
+
+
+def _texts(failure: Failure) -> list[str]:
+    kind = failure.info.type if isinstance(failure.info, ApplicationFailureInfo) else ""
+    return [failure.message, failure.stack_trace, kind]
+
+
+def _cut(text: str, room: int) -> str:
+    return text if len(text) <= room else f"{text[: max(room - 1, 0)]}…"

@@ -100,7 +100,7 @@ class _Reader:
         self._signals: dict[int, int] = {}
         self._signals_with_start: dict[int, int] = {}
         self._cancels: dict[int, int] = {}
-        self._child_cancels: dict[int, int] = {}
+        self._child_cancels: dict[int, tuple[int, int]] = {}
 
     def read(self, event: HistoryEvent) -> None:
         """Take one event in."""
@@ -248,7 +248,8 @@ class _Reader:
         key = f"event:{event.event_id}"
         if initiated in self._child_cancels:
             cause = int(event.name == "RequestCancelExternalWorkflowExecutionFailed")
-            return history.ChildWorkflowCancelDelivered(event.time, key, self._child_cancels[initiated], cause)
+            sequence, number = self._child_cancels[initiated]
+            return history.ChildWorkflowCancelDelivered(event.time, key, sequence, cause, number)
         match event.name:
             case "ExternalWorkflowExecutionSignaled":
                 return history.ExternalWorkflowExecutionSignaled(event.time, key, self._signals[initiated])
@@ -326,8 +327,10 @@ class _Reader:
         of = event.attributes
         execution = of["workflowExecution"]
         if of.get("childWorkflowOnly"):
-            sequence = self._child_cancels[event.event_id] = self._children_by_id[execution["workflowId"]]
-            return history.CancelChildWorkflowExecutionRequested(sequence, of.get("reason", ""))
+            sequence = self._children_by_id[execution["workflowId"]]
+            number = 1 + sum(child == sequence for child, _ in self._child_cancels.values())
+            self._child_cancels[event.event_id] = (sequence, number)
+            return history.CancelChildWorkflowExecutionRequested(sequence, of.get("reason", ""), number)
         sequence = self._cancels[event.event_id] = len(self._cancels) + 1
         return history.RequestCancelExternalWorkflowExecutionInitiated(
             sequence,

@@ -279,6 +279,7 @@ class ChildWorkflowCancelDelivered(Record, tag=203):
     key: str
     sequence: int
     cause: int = 0
+    number: int = 1
 
 
 class ActivityRetryScheduled(Record, tag=200):
@@ -340,6 +341,15 @@ Input = (
 
 UNSEEN_INPUTS = (ActivityRetryScheduled, WorkflowTaskFailed)
 """Inputs that the workflow does not get to see."""
+CHILD_ENDS = (
+    StartChildWorkflowExecutionFailed,
+    ChildWorkflowExecutionCompleted,
+    ChildWorkflowExecutionFailed,
+    ChildWorkflowExecutionCanceled,
+    ChildWorkflowExecutionTimedOut,
+    ChildWorkflowExecutionTerminated,
+)
+SIGNAL_ENDS = (ExternalWorkflowExecutionSignaled, SignalExternalWorkflowExecutionFailed)
 
 
 # --- commands: what the workflow decided ------------------------------------------------------------------------------
@@ -405,10 +415,14 @@ class StartChildWorkflowExecutionInitiated(Record, tag=29):
 
 
 class CancelChildWorkflowExecutionRequested(Record, tag=201):
-    """Cancellation of one of the run's own children (Temporal shows it as a request to cancel an external workflow)."""
+    """Cancellation of one of the run's own children (Temporal shows it as a request to cancel an external workflow).
+
+    ``number`` counts the requests to one child: there is one for every cancellation of its handle.
+    """
 
     sequence: int
     reason: str = ""
+    number: int = 1
 
 
 class SignalExternalWorkflowExecutionInitiated(Record, tag=37):

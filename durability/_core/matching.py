@@ -20,7 +20,7 @@ _IDENTITY: Final[dict[type, Callable[[Any], object]]] = {
     history.TimerCanceled: attrgetter("sequence"),
     history.ActivityTaskCancelRequested: attrgetter("sequence"),
     history.StartChildWorkflowExecutionInitiated: attrgetter("sequence", "workflow_id", "workflow_type"),
-    history.CancelChildWorkflowExecutionRequested: attrgetter("sequence"),
+    history.CancelChildWorkflowExecutionRequested: attrgetter("sequence", "number"),
     history.SignalExternalWorkflowExecutionInitiated: attrgetter("sequence", "workflow_id", "name"),
     history.SignalExternalWorkflowExecutionCanceled: attrgetter("sequence"),
     history.SignalWithStartScheduled: attrgetter("sequence", "workflow_id", "signal_name"),

@@ -19,7 +19,7 @@ from durability._core.payload import Payload
 from durability._core.temporal_json import duration_from_json, payload_from_json, time_from_json
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_PAYLOAD_FIELDS: Final = {"metadata", "data"}
+_PAYLOAD_FIELDS: Final = {"metadata", "data", "externalPayloads"}
 
 
 class Message(Mapping[str, Any]):
@@ -89,6 +89,10 @@ class Timestamp(datetime):
     def ToNanoseconds(self) -> int:
         """Nanoseconds since the epoch; histories here are exact to the millisecond."""
         return self.ToMicroseconds() * 1000
+
+    def ToJsonString(self) -> str:
+        """As in protobuf's JSON, with three digits for the milliseconds if there are any."""
+        return self.ToDatetime().isoformat(timespec="milliseconds").removesuffix(".000") + "Z"
 
 
 class Duration(timedelta):

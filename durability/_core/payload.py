@@ -7,26 +7,41 @@ import msgspec
 from durability._core import wire
 
 
+class ExternalPayloadDetails(msgspec.Struct, array_like=True, frozen=True):
+    """What is known of a payload that lies elsewhere: ``Payload.ExternalPayloadDetails`` of Temporal's API.
+
+    Attributes:
+        size_bytes: Its size when serialized.
+    """
+
+    size_bytes: int = 0
+
+
 class Payload(msgspec.Struct, array_like=True, kw_only=False):
     """A serialized value with the metadata that tells how to read it.
 
-    The same two fields as Temporal's ``temporal.api.common.v1.Payload``, and the same bytes when serialized; the
-    sizes of external payloads, its third field, are not kept.
+    The same fields as Temporal's ``temporal.api.common.v1.Payload``, and the same bytes when serialized.
 
     Attributes:
         metadata: How to read ``data``; the key ``encoding`` is always there.
         data: The serialized value.
+        external_payloads: What ``data`` refers to, if that is kept in an external storage.
     """
 
     metadata: dict[str, bytes] = {}
     data: bytes = b""
+    external_payloads: tuple[ExternalPayloadDetails, ...] = ()
 
     def SerializeToString(self) -> bytes:
         """Encode as a protobuf message."""
         message = b"".join(
             [wire.field(1, wire.field(1, key.encode()) + wire.field(2, value)) for key, value in self.metadata.items()]
         )
-        return message + wire.field(2, self.data) if self.data else message
+        if self.data:
+            message += wire.field(2, self.data)
+        for details in self.external_payloads:
+            message += wire.field(3, wire.number_field(1, details.size_bytes))
+        return message
 
     def ParseFromString(self, serialized: bytes) -> int:
         """Replace the contents by those of a protobuf message.
@@ -39,13 +54,17 @@ class Payload(msgspec.Struct, array_like=True, kw_only=False):
         """
         metadata: dict[str, bytes] = {}
         data = b""
+        external: list[ExternalPayloadDetails] = []
         for number, value in wire.length_delimited_fields(serialized):
             if number == 1:
                 entry = dict(wire.length_delimited_fields(value))
                 metadata[entry.get(1, b"").decode()] = entry.get(2, b"")
             elif number == 2:
                 data = value
-        self.metadata, self.data = metadata, data
+            elif number == 3:
+                size = dict(wire.fields(value)).get(1, 0)
+                external.append(ExternalPayloadDetails(size if isinstance(size, int) else 0))
+        self.metadata, self.data, self.external_payloads = metadata, data, tuple(external)
         return len(serialized)
 
     @classmethod
@@ -58,6 +77,7 @@ class Payload(msgspec.Struct, array_like=True, kw_only=False):
     def CopyFrom(self, other: Payload) -> None:
         """Replace the contents by a copy of another payload's."""
         self.metadata, self.data = dict(other.metadata), other.data
+        self.external_payloads = other.external_payloads
 
     def ByteSize(self) -> int:
         """Length in bytes of the protobuf message."""
@@ -65,7 +85,7 @@ class Payload(msgspec.Struct, array_like=True, kw_only=False):
 
     def __deepcopy__(self, memo: object = None) -> Payload:
         """A copy that shares nothing that can change. As with protobuf's messages, called by people too."""
-        return Payload(dict(self.metadata), self.data)
+        return Payload(dict(self.metadata), self.data, self.external_payloads)
 
 
 def payload_size(payload: Payload | None) -> int:

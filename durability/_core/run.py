@@ -51,6 +51,7 @@ class OpenActivity(msgspec.Struct):
         details: What the last heartbeat told, as far as the history knows (eager attempts only).
         eager: Whether attempts run inside workflow tasks, with retries in the history, or on the activity queue.
         cancel_requested: Whether the workflow asked for cancellation.
+        delta: Number of the delta that scheduled it, or a lower one.
     """
 
     record: history.ActivityTaskScheduled
@@ -62,6 +63,7 @@ class OpenActivity(msgspec.Struct):
     failure: Failure | None = None
     details: list[Payload] | None = None
     cancel_requested: bool = False
+    delta: int = 0
 
 
 class Run:
@@ -84,7 +86,7 @@ class Run:
         self.timers: dict[int, int] = {}
         self.children: dict[int, history.StartChildWorkflowExecutionInitiated] = {}
         self.child_runs: dict[int, str] = {}
-        self.child_cancels: set[int] = set()
+        self.child_cancels: set[tuple[int, int]] = set()
         self.signals_out: dict[int, history.SignalExternalWorkflowExecutionInitiated] = {}
         self.signals_with_start: dict[int, tuple[history.SignalWithStartScheduled, int]] = {}
         """Those without an outcome, with the times at which they were decided."""
@@ -192,6 +194,11 @@ class Run:
         self._absorb_commands(commands, time)
         return Delta(history.FORMAT, time, inputs, commands, build, identity, PYTHON)
 
+    @property
+    def open_since(self) -> int:
+        """The delta from which on the history tells of all activities that have not ended."""
+        return min((activity.delta for activity in self.activities.values()), default=self.last + 1)
+
     def committed(self, sequence: int, delta: Delta, size: int) -> None:
         """Note that a delta is part of the history."""
         self.last = sequence
@@ -297,10 +304,14 @@ class Run:
                 return message.sequence in self.cancels_out
             case history.SignalWithStartCompleted() | history.SignalWithStartFailed():
                 return message.sequence in self.signals_with_start
-            case history.ChildWorkflowCancelDelivered(sequence=sequence):
-                return sequence in self.child_cancels
+            case history.ChildWorkflowCancelDelivered(sequence=sequence, number=number):
+                return (sequence, number) in self.child_cancels
             case _:
                 return message.key not in self._keys
+
+    def begins_task(self, inputs: list[Input]) -> bool:
+        """Whether inputs are a workflow task of their own, and not the rest of one with local activities."""
+        return begins_task(inputs, self._events.local)
 
     def recent_keys(self) -> list[str]:
         """Keys of the last messages, for the run that follows: a sender that heard no answer may repeat them there."""
@@ -354,17 +365,17 @@ class Run:
                 self.search_attributes = dict(message.search_attributes)
             elif isinstance(message, history.ChildWorkflowExecutionStarted):
                 self.child_runs[message.sequence] = message.run_id
-            elif isinstance(message, _CHILD_ENDS):
+            elif isinstance(message, history.CHILD_ENDS):
                 self.children.pop(message.sequence, None)
                 self.child_runs.pop(message.sequence, None)
-            elif isinstance(message, _SIGNAL_ENDS):
+            elif isinstance(message, history.SIGNAL_ENDS):
                 self.signals_out.pop(message.sequence, None)
             elif isinstance(message, _CANCEL_ENDS):
                 self.cancels_out.pop(message.sequence, None)
             elif isinstance(message, history.SignalWithStartCompleted | history.SignalWithStartFailed):
                 self.signals_with_start.pop(message.sequence, None)
             elif isinstance(message, history.ChildWorkflowCancelDelivered):
-                self.child_cancels.discard(message.sequence)
+                self.child_cancels.discard((message.sequence, message.number))
             elif isinstance(message, CLOSING_INPUTS):
                 self.closing = message
 
@@ -381,7 +392,8 @@ class Run:
         for command in commands:
             kind = command.__class__
             if isinstance(command, history.ActivityTaskScheduled):
-                self.activities[command.sequence] = OpenActivity(command, time, 1, time, 0, False)
+                scheduled = OpenActivity(command, time, 1, time, 0, False, delta=self.last + 1)
+                self.activities[command.sequence] = scheduled
                 self.note_eager(command)
             elif isinstance(command, history.TimerStarted):
                 self.timers[command.sequence] = time + command.duration
@@ -394,7 +406,7 @@ class Run:
             elif isinstance(command, history.StartChildWorkflowExecutionInitiated):
                 self.children[command.sequence] = command
             elif isinstance(command, history.CancelChildWorkflowExecutionRequested):
-                self.child_cancels.add(command.sequence)
+                self.child_cancels.add((command.sequence, command.number))
             elif isinstance(command, history.SignalExternalWorkflowExecutionInitiated):
                 self.signals_out[command.sequence] = command
             elif isinstance(command, history.SignalExternalWorkflowExecutionCanceled):
@@ -471,15 +483,6 @@ _REPEATED = ("s:", "signal:", "cancel:")
 _REPEATED_WITHIN = 900_000
 """Milliseconds."""
 _REPEATED_AT_MOST = 64
-_CHILD_ENDS = (
-    history.StartChildWorkflowExecutionFailed,
-    history.ChildWorkflowExecutionCompleted,
-    history.ChildWorkflowExecutionFailed,
-    history.ChildWorkflowExecutionCanceled,
-    history.ChildWorkflowExecutionTimedOut,
-    history.ChildWorkflowExecutionTerminated,
-)
-_SIGNAL_ENDS = (history.ExternalWorkflowExecutionSignaled, history.SignalExternalWorkflowExecutionFailed)
 _CANCEL_ENDS = (
     history.ExternalWorkflowExecutionCancelRequested,
     history.RequestCancelExternalWorkflowExecutionFailed,

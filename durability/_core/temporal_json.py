@@ -15,7 +15,7 @@ from typing import Any, Final
 from durability._core import failure as failures
 from durability._core.enums import ENUMS, enum_number
 from durability._core.failure import Failure
-from durability._core.payload import Payload
+from durability._core.payload import ExternalPayloadDetails, Payload
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -55,7 +55,10 @@ def enum_json(prefix: str, names: tuple[str, ...], number: int) -> str:
 def payload_json(payload: Payload) -> dict[str, Any]:
     """One payload, its bytes in base64."""
     metadata = {key: b64encode(value).decode() for key, value in payload.metadata.items()}
-    return {"metadata": metadata, "data": b64encode(payload.data).decode()}
+    body: dict[str, Any] = {"metadata": metadata, "data": b64encode(payload.data).decode()}
+    if payload.external_payloads:
+        body["externalPayloads"] = [{"sizeBytes": str(details.size_bytes)} for details in payload.external_payloads]
+    return body
 
 
 def payload_from_json(body: Mapping[str, Any]) -> Payload:
@@ -64,7 +67,9 @@ def payload_from_json(body: Mapping[str, Any]) -> Payload:
     data = body.get("data", "")
     if not isinstance(metadata, Mapping) or not isinstance(data, str):
         raise ValueError("a payload is an object with metadata (base64 by key) and data (base64)")
-    return Payload({str(key): b64decode(value, validate=True) for key, value in metadata.items()}, b64decode(data))
+    external = tuple(ExternalPayloadDetails(int(one.get("sizeBytes", 0))) for one in body.get("externalPayloads", ()))
+    decoded = {str(key): b64decode(value, validate=True) for key, value in metadata.items()}
+    return Payload(decoded, b64decode(data), external)
 
 
 def payloads_json(payloads: Iterable[Payload] | None) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from durability._http.values import Values
 from durability._rest.bodies import AcceptedBody
 from durability._rest.chain import call_in_chain
 from durability._runtime.frontend import Frontend
-from durability.webhooks import Delivery, Signal, VerificationError, Webhook
+from durability.webhooks import Delivery, MalformedDeliveryError, Signal, VerificationError, Webhook
 
 if TYPE_CHECKING:
     from durability.callbacks import CallbackAddress
@@ -154,8 +154,11 @@ class Webhooks:
         answer = webhook.verifier.answer(delivery)
         if answer is not None:
             return Response(json.dumps(answer).encode())
-        mapped = webhook.map(delivery)
-        signal = await mapped if inspect.isawaitable(mapped) else mapped
+        try:
+            mapped = webhook.map(delivery)
+            signal = await mapped if inspect.isawaitable(mapped) else mapped
+        except MalformedDeliveryError as error:
+            raise invalid(str(error)) from error
         if signal is None:
             return respond(AcceptedBody(False))
         await self._signal(name, identifier, signal)

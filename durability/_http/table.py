@@ -81,6 +81,8 @@ def route_table(app: HttpApplication) -> RouteTable:
                     Query("id", "Workflow id."),
                     Query("started_after", "Earliest start, included.", _TIME),
                     Query("started_before", "Latest start, excluded.", _TIME),
+                    Query("task_queue", "Task queue; looked for among what the others select."),
+                    Query("search_attributes", "Values of search attributes by name, as a JSON object; as task_queue."),
                     Query(
                         "page_size",
                         "Most executions in the page.",
@@ -211,7 +213,7 @@ def route_table(app: HttpApplication) -> RouteTable:
                 "Delete a run and everything that belongs to it. One that is open is terminated first.",
                 workflows.delete,
                 {200: Answer("Deleted.", wire.AcceptedBody)},
-                (404, 429, 503),
+                (400, 404, 429, 503),
                 queries=(_RUN,),
             ),
             Route(

@@ -23,6 +23,7 @@ from durability._rest import bodies as wire
 from durability._rest.list_filter import parse_status
 from durability._runtime.frontend import (
     ActivityReport,
+    AttributeValue,
     Description,
     Frontend,
     ListFilter,
@@ -33,6 +34,7 @@ from durability._runtime.frontend import (
     UpdateStage,
     UpdateState,
 )
+from durability._runtime.leftovers import decode_failure, encode_failure
 from durability._runtime.queries import QueryFailedError
 from durability.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
@@ -123,6 +125,8 @@ class Workflows:
             status=parse_status(status) if status else 0,
             started_after=request.time("started_after"),
             started_before=request.time("started_before"),
+            task_queue=request.query("task_queue"),
+            attributes=_attributes(request.query("search_attributes")),
             page_size=int(request.number("page_size", 100, 1, 1000)),
             page_token=request.query("page_token"),
         )
@@ -408,7 +412,8 @@ def _page(items: list[bytes], first: int) -> tuple[list[bytes], str]:
 def _failure(body: dict[str, Any]) -> Failure:
     """A failure as the body gives it; one that says no more than its message is an application's."""
     try:
-        failure = failure_from_json(body)
+        # Nothing above looks at the types of the fields; what is stored must be readable.
+        failure = decode_failure(encode_failure(failure_from_json(body))) or Failure()
     except Exception as error:  # whatever is wrong with the shape
         raise invalid(f"the failure has not the form of Temporal's JSON failures: {error}", field="failure") from error
     failure.info = failure.info or ApplicationFailureInfo()
@@ -427,6 +432,16 @@ def _pending(activity: PendingActivity) -> wire.PendingActivityBody:
         last_failure=failure_json(activity.last_failure) if activity.last_failure else None,
         last_heartbeat_details=wire.from_payloads(details) if details else None,
     )
+
+
+def _attributes(text: str) -> dict[str, AttributeValue]:
+    try:
+        return msgspec.json.decode(text, type=dict[str, AttributeValue]) if text else {}
+    except (msgspec.DecodeError, UnicodeError) as error:
+        name = "search_attributes"
+        raise invalid(
+            f"the query parameter {name!r} is no JSON object of texts, numbers, true and false: {error}", parameter=name
+        ) from error
 
 
 def _retry_policy(body: wire.RetryPolicyBody | None) -> RetryPolicyRecord | None:

@@ -6,15 +6,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from durability._local.admission import EmulatorRaces, check_conditional_writes
+    from durability._local.admission import EmulatorRefused, check_emulator
     from durability._local.cloud import FunctionError, LocalCloud
     from durability._local.template import TemplateError
 
-__all__ = ["EmulatorRaces", "FunctionError", "LocalCloud", "TemplateError", "check_conditional_writes"]
+__all__ = ["EmulatorRefused", "FunctionError", "LocalCloud", "TemplateError", "check_emulator"]
 
 _MODULES = {
-    "EmulatorRaces": "admission",
-    "check_conditional_writes": "admission",
+    "EmulatorRefused": "admission",
+    "check_emulator": "admission",
     "FunctionError": "cloud",
     "LocalCloud": "cloud",
     "TemplateError": "template",

@@ -1,21 +1,28 @@
-"""Whether an emulator's conditional writes can be trusted."""
+"""Whether an emulator of DynamoDB can be trusted with what the engine relies on."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Final
 
 from durability._local.identity import REGION
 
 
-class EmulatorRaces(Exception):
-    """An emulator let several writers win a conditional write that only one can win."""
+class EmulatorRefused(Exception):
+    """An emulator does not do what the engine relies on: its message says what, and what to use instead."""
 
 
-def check_conditional_writes(
+_INSTEAD: Final = (
+    "This emulator cannot run the engine: use the local cloud (`durability dev`), which takes one request at a time, "
+    "or put one lock in front of the emulator."
+)
+
+
+def check_emulator(
     endpoint_url: str,
     *,
     access_key_id: str = "admission",
@@ -23,10 +30,11 @@ def check_conditional_writes(
     rounds: int = 25,
     writers: int = 4,
 ) -> None:
-    """Race writers for conditional writes, in a table of its own that is deleted again.
+    """Race writers for conditional writes, and look at what failed ones leave, in a table that is deleted again.
 
     On an emulator that interleaves the check of a condition with the write, a correct program fails at random, and a
-    program without a fence cannot be told from one with it.
+    program without a fence cannot be told from one with it. A failed condition must bring the item, from which the
+    engine learns what beat it, and a cancelled transaction must leave nothing.
 
     Args:
         endpoint_url: URL of the emulator's DynamoDB.
@@ -36,7 +44,7 @@ def check_conditional_writes(
         writers: concurrent writers in each race.
 
     Raises:
-        EmulatorRaces: a race had more than one winner, or none.
+        EmulatorRefused: a race had more than one winner, or none; a failed write told less, or left more, than it does.
     """
     import boto3
     from botocore.config import Config
@@ -61,6 +69,7 @@ def check_conditional_writes(
             _race(pool, writers, rounds, endpoint_url, "PutItem", lambda turn: _put(client, table, turn))
             _put(client, table, -1)
             _race(pool, writers, rounds, endpoint_url, "UpdateItem", lambda turn: _advance(client, table, turn))
+        _check_failed_writes(client, table, endpoint_url)
     finally:
         client.delete_table(TableName=table)
 
@@ -77,11 +86,38 @@ def _race(
     for turn in range(rounds):
         winners = sum(pool.map(run, [turn] * writers))
         if winners != 1:
-            raise EmulatorRaces(
+            raise EmulatorRefused(
                 f"{endpoint_url}: {winners} of {writers} concurrent {operation} requests won a condition that exactly "
-                f"one can win (round {turn + 1}). This emulator cannot run the engine: use the local cloud "
-                "(`durability dev`), which takes one request at a time, or put one lock in front of the emulator."
+                f"one can win (round {turn + 1}). {_INSTEAD}"
             )
+
+
+def _check_failed_writes(client: Any, table: str, endpoint_url: str) -> None:
+    there = {"pk": {"S": "there"}, "version": {"N": "7"}}
+    absent = {"TableName": table, "ConditionExpression": "attribute_not_exists(pk)"}
+    with_item = {**absent, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+    client.put_item(TableName=table, Item=there)
+    failing: dict[str, Callable[[], object]] = {
+        "PutItem": lambda: client.put_item(Item={"pk": there["pk"]}, **with_item),
+        "UpdateItem": lambda: client.update_item(
+            Key={"pk": there["pk"]}, UpdateExpression="REMOVE version", **with_item
+        ),
+    }
+    for operation, write in failing.items():
+        try:
+            write()
+        except client.exceptions.ConditionalCheckFailedException as error:
+            if error.response.get("Item") == there:
+                continue
+        raise EmulatorRefused(
+            f"{endpoint_url}: a failed condition of {operation} does not bring the item, although "
+            f"ReturnValuesOnConditionCheckFailure asked for it. {_INSTEAD}"
+        )
+    puts = [{"Item": {"pk": {"S": "new"}}, "TableName": table}, {"Item": {"pk": there["pk"]}, **absent}]
+    with contextlib.suppress(client.exceptions.TransactionCanceledException):
+        client.transact_write_items(TransactItems=[{"Put": put} for put in puts])
+    if "Item" in client.get_item(TableName=table, Key={"pk": {"S": "new"}}, ConsistentRead=True):
+        raise EmulatorRefused(f"{endpoint_url}: a cancelled transaction has left one of its writes. {_INSTEAD}")
 
 
 def _put(client: Any, table: str, turn: int) -> bool:

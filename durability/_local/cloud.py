@@ -10,7 +10,7 @@ import re
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -76,6 +76,8 @@ class LocalCloud:
         log_directory: where the logs of the functions go; None for a temporary directory that `stop` removes.
         import_from: a folder from which functions may import besides their own code's, for a template that is elsewhere
             than the application.
+        interpose: called with each AWS address that functions are about to be told, and gives the one that they are
+            told in its place: that of a proxy which disturbs what passes.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class LocalCloud:
         asynchronous_retry_delay: float = 1.0,
         log_directory: str | Path | None = None,
         import_from: Path | None = None,
+        interpose: Callable[[str], str] | None = None,
     ) -> None:
         self.template_path = Path(template)
         self.functions: dict[str, Function] = {}
@@ -111,6 +114,7 @@ class LocalCloud:
         self._maximum_concurrency = maximum_concurrency
         self._asynchronous_retry_delay = asynchronous_retry_delay
         self._import_from = import_from
+        self._interpose = interpose or str
         self._temporary = tempfile.TemporaryDirectory(prefix="durability-") if log_directory is None else None
         self.log_directory = Path(self._temporary.name if self._temporary else str(log_directory))
         self._principals = Principals()
@@ -387,8 +391,10 @@ class LocalCloud:
         self._retries = stack.retry_attempts
         for logical_id, api in stack.apis.items():
             self._doors[logical_id].routes = api.routes
+        addresses = self._backend.url, self._lambda_api.url
+        endpoints = [await asyncio.to_thread(self._interpose, address) for address in addresses]
         for spec in stack.functions.values():
-            self._add_function(spec)
+            self._add_function(spec, *endpoints)
         if self._enforce_permissions:
             await self._limit_functions(stack)
         for mapping in stack.mappings:
@@ -407,11 +413,10 @@ class LocalCloud:
         for door in self._doors.values():
             door.is_open = True
 
-    def _add_function(self, spec: FunctionSpec) -> None:
+    def _add_function(self, spec: FunctionSpec, endpoint: str, lambda_endpoint: str) -> None:
         log = FunctionLog(self.log_directory / f"{spec.logical_id}.log")
-        variables = process_environment(
-            spec, self._principals.issue(spec.logical_id, role=True), self._backend.url, self._lambda_api.url
-        )
+        credentials = self._principals.issue(spec.logical_id, role=True)
+        variables = process_environment(spec, credentials, endpoint, lambda_endpoint)
         if self._import_from is not None:
             variables["PYTHONPATH"] += f"{os.pathsep}{self._import_from}"
         launch = Launch(spec, self._variables | variables, self._backend.process_group, self._freeze, log)

@@ -49,8 +49,10 @@ _NEVER: Final = 500 * 366 * 86_400_000
 
 LOCAL_SETTINGS: Final = Settings(
     linger=0,  # a wake-up costs nothing here, and whoever waits in a task keeps time from being skipped
+    look_after=0,  # nor does a look
     queue_delay=2 * _NEVER,  # the queues here keep messages for as long as it takes, so no schedules are needed
     attempt_recheck=2 * _NEVER,  # no message is ever lost
+    apart_from=2 * _NEVER,  # a large head costs nothing here
     failure_backoff=200,
     failure_backoff_limit=10_000,  # somebody is watching
 )
@@ -141,6 +143,7 @@ class LocalCloud:
             settings=worker.settings(LOCAL_SETTINGS),
             build=worker.build,
             identity=worker.identity,
+            code=worker.code,
             sessions=Sessions(worker.held_runs),
             payload_store=self.payload_store,
             payload_options=registry.payload_options if registry is not None else PayloadOptions(),

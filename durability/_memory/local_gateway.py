@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from durability._core.payload import Payload
-from durability._runtime.frontend import Outcome, UpdateStage, UpdateState
+from durability._runtime.frontend import Outcome, Started, StartRequest, UpdateStage, UpdateState
 from durability._runtime.gateway import Gateway
 from durability._runtime.ports import WorkflowKey
 from durability.service import ConnectConfig
@@ -66,6 +66,13 @@ class LocalGateway(Gateway):
                 return state
             await asyncio.wait([growth], timeout=left)
 
+    async def start(self, request: StartRequest, *, wake: bool = True) -> Started:
+        """See ``Frontend.start``. An idle worker begins before the caller goes on, as after a real call."""
+        started = await Gateway.start(self, request, wake=wake)
+        if wake:
+            await _turns_of_a_call()
+        return started
+
     async def signal(
         self,
         workflow_id: str,
@@ -81,8 +88,7 @@ class LocalGateway(Gateway):
         await Gateway.signal(
             self, workflow_id, run_id, name, arguments, request_id=request_id, headers=headers, identity=identity
         )
-        for _ in range(_TURNS_OF_A_CALL):
-            await asyncio.sleep(0)
+        await _turns_of_a_call()
 
     async def terminate(
         self,
@@ -98,3 +104,8 @@ class LocalGateway(Gateway):
         await Gateway.terminate(self, workflow_id, run_id, reason=reason, details=details, identity=identity)
         self.cloud.reconsider(workflow_id)
         await asyncio.wait([change], timeout=_TERMINATED_WITHIN)
+
+
+async def _turns_of_a_call() -> None:
+    for _ in range(_TURNS_OF_A_CALL):
+        await asyncio.sleep(0)

@@ -7,7 +7,7 @@ import copy
 import dataclasses
 from collections.abc import Awaitable, Callable
 
-from durability._runtime.frontend import ListFilter, Status
+from durability._runtime.frontend import ListFilter
 from durability._runtime.ports import (
     Delivery,
     FencedError,
@@ -19,6 +19,7 @@ from durability._runtime.ports import (
     WakeUp,
     WorkflowKey,
 )
+from durability._runtime.selection import selects
 
 ITEM_LIMIT = 400 * 1024
 """Bytes; DynamoDB's limit for an item."""
@@ -33,6 +34,7 @@ class MemoryStore:
         self._closed: dict[tuple[WorkflowKey, str], Head] = {}
         self._deltas: dict[tuple[WorkflowKey, str], dict[int, bytes]] = {}
         self._tasks: dict[tuple[WorkflowKey, str, int], TaskState] = {}
+        self._apart: dict[tuple[WorkflowKey, str], dict[str, tuple[int, bytes]]] = {}
 
     async def _request(self, name: str) -> None:
         self.requests[name] = self.requests.get(name, 0) + 1
@@ -42,7 +44,7 @@ class MemoryStore:
         """See ``HistoryStore.load``."""
         await self._request("load")
         deltas = self._deltas.get((key, run_id), {})
-        return Loaded(copy.deepcopy(self._heads.get(key)), [(n, deltas[n]) for n in sorted(deltas) if n > after])
+        return Loaded(self._with_apart(self._heads.get(key)), [(n, deltas[n]) for n in sorted(deltas) if n > after])
 
     async def deltas(self, key: WorkflowKey, run_id: str) -> list[tuple[int, bytes]]:
         """See ``HistoryStore.deltas``."""
@@ -72,6 +74,7 @@ class MemoryStore:
         self._deltas.pop((key, run_id), None)
         for task in [task for task in self._tasks if task[:2] == (key, run_id)]:
             del self._tasks[task]
+        self._apart.pop((key, run_id), None)
         now = self._heads.get(key)
         if now is not None and now.run_id == run_id:
             del self._heads[key]
@@ -106,31 +109,66 @@ class MemoryStore:
             raise FencedError
         deltas[sequence] = body
 
-    async def deliver(self, key: WorkflowKey, run_id: str | None, message: str, body: bytes, now: int) -> Delivery:
+    async def deliver(
+        self, key: WorkflowKey, run_id: str | None, message: str, body: bytes, now: int, *, apart: bool = False
+    ) -> Delivery:
         """See ``HistoryStore.deliver``."""
+        if apart:
+            assert run_id is not None
+            await self._request("put_apart")
+            self._apart.setdefault((key, run_id), {})[message] = (now, body)
         await self._request("deliver")
         head = self._heads.get(key)
         before = copy.deepcopy(head)
         if head is None or not head.open or (run_id is not None and head.run_id != run_id):
             return Delivery(False, before)
-        if len(body) + sum(map(len, head.inbox.values())) > ITEM_LIMIT:
+        if apart:
+            head.apart = head.apart or message
+        elif len(body) + sum(map(len, head.inbox.values())) > ITEM_LIMIT:
             raise ItemTooLargeError(f"{len(body):,} bytes beside what is waiting already")
-        head.inbox.setdefault(message, body)
+        else:
+            head.inbox.setdefault(message, body)
         head.counter += 1
         head.attention = head.awake or now
         head.awake = head.awake or now
         return Delivery(True, before)
+
+    def _with_apart(self, head: Head | None) -> Head | None:
+        head = copy.deepcopy(head)
+        if head is not None and head.apart:
+            apart = self._apart.get((head.key, head.run_id), {})
+            for name, (_, body) in sorted(apart.items(), key=lambda entry: entry[1][0]):
+                head.apart_names.add(name)
+                head.inbox.setdefault(name, body)
+        return head
+
+    def _delete_apart(self, head: Head, names: list[str]) -> None:
+        apart = self._apart.get((head.key, head.run_id), {})
+        for name in head.apart_names.intersection(names):
+            apart.pop(name, None)
+
+    async def count_again(self, head: Head) -> bool:
+        """See ``HistoryStore.count_again``."""
+        await self._request("count_again")
+        current = self._heads[head.key]
+        if not _same(current, head) or not current.open:
+            return False
+        current.counter += 1
+        return True
 
     async def settle(self, head: Head, settlement: Settlement, *, drop: list[str]) -> Head | None:
         """See ``HistoryStore.settle``."""
         await self._request("settle")
         current = self._heads[head.key]
         if not _same(current, head) or not current.open:
-            return copy.deepcopy(current)
+            return self._with_apart(current)
         current.inbox.clear()
+        current.apart = ""
+        self._delete_apart(head, drop)
         current.dispatched = settlement.dispatched
         current.wake_up = settlement.wake_up
         current.history_length = settlement.history_length
+        current.open_since = settlement.open_since
         current.status = settlement.status
         current.close_time = settlement.close_time
         current.outcome = settlement.outcome
@@ -151,7 +189,8 @@ class MemoryStore:
             return None
         for message in messages:
             current.inbox.pop(message, None)
-        return copy.deepcopy(current)
+        self._delete_apart(head, messages)
+        return self._with_apart(current)
 
     async def fail_task(self, head: Head, failure: str, wake_up: int, *, record: tuple[str, bytes] | None) -> None:
         """See ``HistoryStore.fail_task``."""
@@ -266,23 +305,12 @@ class MemoryStore:
         """See ``HistoryStore.list_runs``."""
         await self._request("list")
         heads = [*self._heads.values(), *self._closed.values()]
-        chosen = [head for head in heads if head.key.namespace == namespace and matches(head, filter)]
+        chosen = [head for head in heads if head.key.namespace == namespace and selects(filter, head)]
         chosen.sort(key=lambda head: (head.start_time, head.run_id), reverse=True)
         start = int(filter.page_token or 0)
         page = chosen[start : start + filter.page_size]
         token = str(start + filter.page_size) if start + filter.page_size < len(chosen) else ""
         return copy.deepcopy(page), token
-
-
-def matches(head: Head, filter: ListFilter) -> bool:
-    """Whether a run is what a listing asks for."""
-    return (
-        (not filter.workflow_type or head.workflow_type == filter.workflow_type)
-        and (not filter.status or head.status == Status(filter.status))
-        and (not filter.workflow_id or head.key.workflow_id == filter.workflow_id)
-        and (not filter.started_after or head.start_time >= filter.started_after)
-        and (not filter.started_before or head.start_time < filter.started_before)
-    )
 
 
 def _same(current: Head, expected: Head) -> bool:

@@ -66,9 +66,11 @@ class WatchedStore(MemoryStore):
             self.unread.add(head.key)
         return existing
 
-    async def deliver(self, key: WorkflowKey, run_id: str | None, message: str, body: bytes, now: int) -> Delivery:
+    async def deliver(
+        self, key: WorkflowKey, run_id: str | None, message: str, body: bytes, now: int, *, apart: bool = False
+    ) -> Delivery:
         """See ``HistoryStore.deliver``."""
-        delivery = await super().deliver(key, run_id, message, body, now)
+        delivery = await super().deliver(key, run_id, message, body, now, apart=apart)
         if delivery.accepted:
             self.unread.add(key)
         return delivery

@@ -74,4 +74,5 @@ class AttachedWorker:
             delivery.cancel()
         await self.finished()
         self.engine.sessions.clear()
+        self.engine.code.end()
         self.cloud.detach(self)

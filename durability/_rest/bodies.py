@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from durability._core.payload import Payload
+from durability._core.payload import ExternalPayloadDetails, Payload
 
 LONGEST_WAIT: Final = 25
 """Seconds that a request may wait for a result; API Gateway ends requests after 30."""
@@ -24,20 +24,23 @@ StatusName = Literal["running", "completed", "failed", "canceled", "terminated",
 
 
 class PayloadBody(Struct, forbid_unknown_fields=True):
-    """A serialized value. Bytes are in base64."""
+    """A serialized value. Bytes are in base64; ``external_sizes`` are those of what an external storage keeps."""
 
     metadata: dict[str, bytes] = {}
     data: bytes = b""
+    external_sizes: list[int] | UnsetType = UNSET
 
 
 def to_payload(body: PayloadBody) -> Payload:
     """The payload of a body."""
-    return Payload(body.metadata, body.data)
+    sizes = body.external_sizes or ()
+    return Payload(body.metadata, body.data, tuple(map(ExternalPayloadDetails, sizes)))
 
 
 def from_payload(payload: Payload) -> PayloadBody:
     """The body of a payload."""
-    return PayloadBody(payload.metadata, payload.data)
+    sizes = [details.size_bytes for details in payload.external_payloads]
+    return PayloadBody(payload.metadata, payload.data, sizes or UNSET)
 
 
 def to_payloads(bodies: list[PayloadBody]) -> list[Payload]:
@@ -69,7 +72,7 @@ class RetryPolicyBody(Struct, forbid_unknown_fields=True, omit_defaults=True):
     initial_interval: Seconds = 1.0
     backoff_coefficient: Annotated[float, Meta(ge=1)] = 2.0
     maximum_interval: Seconds | None = None
-    maximum_attempts: Annotated[int, Meta(ge=0)] = 0
+    maximum_attempts: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
     non_retryable_error_types: list[str] = []
 
 

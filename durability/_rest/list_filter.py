@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Final
+from typing import Any, Final
 
 from durability._core.temporal_json import time_from_json
 from durability._runtime.frontend import ListFilter, Status
 from durability.service import RPCError, RPCStatusCode
 
 _CONDITION: Final = re.compile(
-    r"""\s*`?(?P<name>[A-Za-z_]\w*)`?\s*(?P<operator>!=|>=|<=|=|>|<)\s*(?P<quote>['"])(?P<value>.*?)(?P=quote)\s*""",
-    re.DOTALL,
+    r"""\s*`?(?P<name>[A-Za-z_]\w*)`?\s*(?P<operator>!=|>=|<=|=|>|<)\s*"""
+    r"""(?:(?P<quote>['"])(?P<value>.*?)(?P=quote)|(?P<literal>true|false|-?\d{1,18}(?:\.\d{1,18})?)\b)\s*""",
+    re.DOTALL | re.IGNORECASE,
 )
+_GROUP_BY: Final = re.compile(r"group\s+by\s+(?P<fields>[^'\"]+?)\s*$", re.IGNORECASE)
+_BUILT_IN: Final = frozenset(
+    {
+        *("BatcherUser", "BuildIds", "CloseTime", "ExecutionDuration", "ExecutionStatus", "ExecutionTime"),
+        *("HistoryLength", "HistorySizeBytes", "ParentRunId", "ParentWorkflowId", "RootRunId", "RootWorkflowId"),
+        *("RunId", "StartTime", "StateTransitionCount", "TaskQueue", "TemporalChangeVersion", "WorkflowId"),
+        "WorkflowType",
+    }
+)
+"""Search attributes that Temporal has of itself; any other name is one of the application's."""
 _AND: Final = re.compile(r"and\b", re.IGNORECASE)
 _SUPPORTED: Final = (
-    "supported are WorkflowType = 'X', WorkflowId = 'x', ExecutionStatus = 'Running' and "
-    "StartTime >, >=, <, <= '2026-01-31T00:00:00Z', joined by AND"
+    "supported are WorkflowType = 'X', WorkflowId = 'x', ExecutionStatus = 'Running', TaskQueue = 'x', "
+    "StartTime >, >=, <, <= '2026-01-31T00:00:00Z' and a search attribute = a text, a number or true or false, "
+    "joined by AND"
 )
 
 
@@ -39,7 +52,9 @@ def parse_list_query(query: str | None) -> ListFilter:
         match = _CONDITION.match(rest)
         if match is None:
             raise _invalid(f"cannot read the list query from {rest!r} on: {_SUPPORTED}")
-        _apply(selected, match["name"], match["operator"], match["value"], seen)
+        literal = match["literal"]
+        value = match["value"] if literal is None else json.loads(literal.lower())
+        _apply(selected, match["name"], match["operator"], value, seen)
         rest = rest[match.end() :]
         if rest:
             joined = _AND.match(rest)
@@ -49,11 +64,34 @@ def parse_list_query(query: str | None) -> ListFilter:
     return selected
 
 
-def _apply(selected: ListFilter, name: str, operator: str, value: str, seen: set[str]) -> None:
+def parse_count_query(query: str | None) -> tuple[ListFilter, bool]:
+    """Turn the query of a count into a filter, and whether executions are to be counted by their status.
+
+    Raises:
+        RPCError: INVALID_ARGUMENT, saying what is not supported. What is said of grouping are Temporal's words.
+    """
+    text = query or ""
+    grouped = _GROUP_BY.search(text)
+    if grouped is None:
+        return parse_list_query(text), False
+    fields = [field.strip().strip("`") for field in grouped["fields"].split(",")]
+    if len(fields) > 1:
+        raise _invalid("invalid query: operation is not supported: 'GROUP BY' clause supports only a single field")
+    if fields != ["ExecutionStatus"]:
+        raise _invalid(
+            "invalid query: operation is not supported: 'GROUP BY' clause is not supported for search attribute "
+            + fields[0]
+        )
+    return parse_list_query(text[: grouped.start()]), True
+
+
+def _apply(selected: ListFilter, name: str, operator: str, value: Any, seen: set[str]) -> None:
     side = operator[0] if name == "StartTime" else ""
     if name + side in seen:
         raise _invalid(f"the list query has more than one condition on {name} {side}".rstrip())
     seen.add(name + side)
+    if name in _BUILT_IN and not isinstance(value, str):
+        raise _invalid(f"the list query compares {name} with {value!r}: give a text in quotes")
     match name, operator:
         case "WorkflowType", "=":
             selected.workflow_type = value
@@ -61,6 +99,10 @@ def _apply(selected: ListFilter, name: str, operator: str, value: str, seen: set
             selected.workflow_id = value
         case "ExecutionStatus", "=":
             selected.status = parse_status(value)
+        case "TaskQueue", "=":
+            selected.task_queue = value
+        case _, "=" if name not in _BUILT_IN:
+            selected.attributes[name] = value
         case "StartTime", ">" | ">=" | "<" | "<=":
             _apply_start_time(selected, operator, value)
         case _:

@@ -70,7 +70,12 @@ class _AttemptExecution:
                 await self._send(attempt, attempt.due - now)
                 return
             await engine.sleep((attempt.due - now) / 1000)
-            now = engine.clock()
+        async with engine.runner.slot(self.record.activity_type):
+            await self._claim_and_run()
+
+    async def _claim_and_run(self) -> None:
+        engine, attempt = self.engine, self.attempt
+        now = engine.clock()
         mine, state = await engine.store.claim(self.key, attempt.run_id, attempt.sequence, attempt.attempt, now)
         if not mine:
             if state.next_attempt > attempt.attempt and state.attempt == attempt.attempt:
@@ -171,11 +176,12 @@ class _AttemptExecution:
 
     async def _report(self, outcome: Input) -> None:
         assert isinstance(outcome, history.ActivityOutcome)
-        if not await self.engine.gateway.deliver(self.key, self.attempt.run_id, outcome.key, outcome):
+        attempt = self.attempt
+        if not await self.engine.gateway.deliver(self.key, attempt.run_id, outcome.key, outcome, apart=attempt.apart):
             logger.info(
                 "activity %r of workflow %r ended after its run had closed",
                 self.record.activity_type,
-                self.attempt.workflow_id,
+                attempt.workflow_id,
             )
 
     async def _send_next(self, number: int, due: int) -> None:

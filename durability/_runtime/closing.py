@@ -109,7 +109,7 @@ async def close(task: WorkflowTask, commands: list[Decision]) -> str:
     if leaves or not head.open:
         await task.dispatcher.dispatch_close(run, commands, successor=False)
         await engine.store.finish(task.key, run.run_id, run.last)
-    run.close()
+    engine.code.close(run)
     return ""
 
 
@@ -137,7 +137,7 @@ async def _go_on_as(task: WorkflowTask, started: history.WorkflowExecutionStarte
         raise FencedError
     if leaves:
         await _dispatch_predecessor(task, run, commands)
-    run.close()
+    engine.code.close(run)
     return run_id
 
 
@@ -169,7 +169,7 @@ async def finish_predecessor(task: WorkflowTask) -> None:
         for decision in decisions(delta)
     ]
     await _dispatch_predecessor(task, run, left)
-    run.close()
+    task.engine.code.close(run)
 
 
 async def fail_unseen(task: WorkflowTask, error: Exception) -> bool:
@@ -189,7 +189,7 @@ async def fail_unseen(task: WorkflowTask, error: Exception) -> bool:
     body = encode_delta(delta)
     await engine.store.append(task.key, head.run_id, run.last + 1, body)
     run.committed(run.last + 1, delta, len(body))
-    task.run.close()
+    engine.code.close(task.run)
     task.run, task.undispatched = run, decisions(delta)
     return True
 

@@ -22,6 +22,7 @@ _DESCRIPTORS: Final = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
+_LONGEST_INTERVAL: Final = 100 * 366 * 86_400_000
 _UNITS: Final = {"h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 _DURATION: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:h|ms|m|s))+")
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s)")
@@ -62,8 +63,10 @@ def _split_zone(schedule: str) -> tuple[str, tzinfo]:
 def _interval(schedule: str, text: str) -> int:
     if not _DURATION.fullmatch(text):
         raise _invalid(schedule, f"{text!r} is no duration such as 1h30m")
-    interval = round(sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text)))
-    return max(1_000, interval // 1_000 * 1_000)
+    interval = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+    if interval > _LONGEST_INTERVAL:
+        raise _invalid(schedule, f"{text!r} is more than a hundred years")
+    return max(1_000, round(interval) // 1_000 * 1_000)
 
 
 def _next_after(schedule: str, fields: str, zone: tzinfo, moment: int) -> int:

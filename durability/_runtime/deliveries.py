@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from durability._core import history
@@ -14,50 +16,57 @@ if TYPE_CHECKING:
     from durability._runtime.gateway import Gateway
 
 
-async def deliver(
-    gateway: Gateway, key: WorkflowKey, run_id: str | None, name: str, message: Input, *, chain: bool
-) -> bool:
-    """See ``Gateway.deliver``."""
-    if gateway.large.must_move(message, key.namespace, run_id or ""):
-        return await _deliver_large(gateway, key, run_id, name, message, chain=chain)
-    return await _deliver_small(gateway, key, run_id, name, message, chain=chain)
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A message, and how it is to be delivered: see ``Gateway.deliver``."""
 
+    gateway: Gateway
+    key: WorkflowKey
+    name: str
+    message: Input
+    chain: bool
+    apart: bool
 
-async def _deliver_large(
-    gateway: Gateway, key: WorkflowKey, run_id: str | None, name: str, message: Input, *, chain: bool
-) -> bool:
-    """Large payloads belong to a run, so it has to be known which."""
-    head = await gateway.store.head(key)
-    to = run_id or (head.run_id if head is not None else "")
-    if head is None or not head.open or head.run_id != to:
-        return await _deliver_small(gateway, key, run_id, name, message, chain=chain)  # refused, or another run's
-    kept = await gateway.large.put_away(message, key.namespace, to)
-    if await _deliver_small(gateway, key, to, name, kept, chain=False):
-        return True
-    # The run has ended meanwhile. Without a run of its own the message is for the next one, if there is one.
-    after = await gateway.store.head(key) if run_id is None or chain else None
-    moved_on = after is not None and after.open and after.run_id != to
-    return moved_on and await gateway.deliver(key, run_id, name, message, chain=chain)
+    async def deliver(self, run_id: str | None) -> bool:
+        """Deliver it. False if there is no such open run."""
+        if self.gateway.large.must_move(self.message, self.key.namespace, run_id or ""):
+            return await self._deliver_large(run_id)
+        return await self._deliver_small(run_id)
 
+    async def _deliver_large(self, run_id: str | None) -> bool:
+        """Large payloads belong to a run, so it has to be known which."""
+        store = self.gateway.store
+        head = await store.head(self.key)
+        to = run_id or (head.run_id if head is not None else "")
+        if head is None or not head.open or head.run_id != to:
+            return await self._deliver_small(run_id)  # refused, or another run's
+        kept = await self.gateway.large.put_away(self.message, self.key.namespace, to)
+        if await dataclasses.replace(self, message=kept, chain=False)._deliver_small(to):
+            return True
+        # The run has ended meanwhile. Without a run of its own the message is for the next one, if there is one.
+        after = await store.head(self.key) if run_id is None or self.chain else None
+        moved_on = after is not None and after.open and after.run_id != to
+        return moved_on and await self.deliver(run_id)
 
-async def _deliver_small(
-    gateway: Gateway, key: WorkflowKey, run_id: str | None, name: str, message: Input, *, chain: bool
-) -> bool:
-    now = gateway.clock()
-    delivery = await gateway.store.deliver(key, run_id, name, encode_input(message), now)
-    before = delivery.before
-    if before is None:
-        return False
-    if delivery.accepted:
-        # Who finds the message there already may have brought it and died, or not have heard the answer, before
-        # the wake-up was sent.
-        if not before.awake or name in before.inbox:
-            await gateway.wake(before)
-        return True
-    if await was_consumed(gateway, key, run_id or before.run_id, message):
-        return True
-    moved_on = before.open and before.run_id != run_id and before.record.first_run_id == run_id
-    return chain and moved_on and await gateway.deliver(key, before.run_id, name, message, chain=True)
+    async def _deliver_small(self, run_id: str | None) -> bool:
+        gateway, key, name = self.gateway, self.key, self.name
+        body = encode_input(self.message)
+        delivery = await gateway.store.deliver(key, run_id, name, body, gateway.clock(), apart=self.apart)
+        before = delivery.before
+        if before is None:
+            return False
+        if delivery.accepted:
+            # Who finds the message there already may have brought it and died, or not have heard the answer, before
+            # the wake-up was sent.
+            if not before.awake or name in before.inbox or name == before.apart:
+                await gateway.wake(before)
+            elif gateway.told is not None:
+                gateway.told(key.workflow_id)
+            return True
+        if await was_consumed(gateway, key, run_id or before.run_id, self.message):
+            return True
+        moved_on = before.open and before.run_id != run_id and before.record.first_run_id == run_id
+        return self.chain and moved_on and await self.deliver(before.run_id)
 
 
 async def was_consumed(gateway: Gateway, key: WorkflowKey, run_id: str, message: Input) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from durability._core import history
+from durability._core.event_count import EventCounter
 from durability._core.history import Delta
 from durability._core.run import upsert
 from durability._runtime.frontend import Description, PendingActivity
@@ -39,7 +40,35 @@ def describe_head(head: Head) -> Description:
     )
 
 
-def note_changes(description: Description, deltas: Iterable[Delta]) -> None:
+async def complete(
+    description: Description, store: HistoryStore, head: Head, deltas: Sequence[tuple[int, Delta]]
+) -> None:
+    """Add what the head of an open run does not tell.
+
+    Args:
+        description: What the head tells.
+        store: Where attempts are kept.
+        head: The head.
+        deltas: From ``head.open_since`` on, with their numbers; what waits for a workflow task has none. Updates that
+            only change the workflow's state leave the head as it is, so there may be deltas that it does not know.
+    """
+    events, known = EventCounter(), 0
+    unknown: list[Delta] = []
+    shown = [delta for _, delta in deltas]
+    for number, delta in deltas:
+        if delta.format == history.NOT_WRITTEN:
+            continue
+        events.add(delta)
+        if number <= head.dispatched:
+            known = events.length
+        else:
+            unknown.append(delta)
+    description.history_length = head.history_length + events.length - known
+    _note_changes(description, unknown)
+    description.pending_activities = await _pending_activities(store, head, shown)
+
+
+def _note_changes(description: Description, deltas: Iterable[Delta]) -> None:
     """Bring memo and search attributes up to date: the head learns of changes when the run is released."""
     memo, search_attributes = dict(description.memo), dict(description.search_attributes)
     for delta in deltas:
@@ -53,7 +82,7 @@ def note_changes(description: Description, deltas: Iterable[Delta]) -> None:
     description.memo, description.search_attributes = memo, search_attributes
 
 
-async def pending_activities(store: HistoryStore, head: Head, deltas: Iterable[Delta]) -> list[PendingActivity]:
+async def _pending_activities(store: HistoryStore, head: Head, deltas: Iterable[Delta]) -> list[PendingActivity]:
     """The activities of a run that have not ended, with what their attempts have left behind."""
     scheduled: dict[int, PendingActivity] = {}
     dispatched: set[int] = set()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from durability._core import history
 from durability._core.history import Command, Delta, Input
-from durability._core.run import Run
+from durability._core.run import OpenActivity, Run
 from durability._core.system_operation import request_id
 from durability._runtime.attempts import cancelled
 from durability._runtime.dispatched import DispatchedActivities
@@ -20,7 +20,7 @@ from durability._runtime.eager import EagerActivities
 from durability._runtime.engine import Engine
 from durability._runtime.frontend import StartRequest
 from durability._runtime.outcomes import report_to_parent
-from durability._runtime.ports import ActivityAttempt, WorkflowKey
+from durability._runtime.ports import WorkflowKey
 from durability._runtime.starting import CONFLICT_USE_EXISTING, TERMINATE_IF_RUNNING, already_started_text
 from durability._runtime.together import together
 from durability.exceptions import WorkflowAlreadyStartedError
@@ -50,7 +50,7 @@ class Dispatcher:
 
     async def dispatch(self, run: Run, decided: Iterable[Decision]) -> list[Input]:
         """Carry out those decisions that are still open; what that brings the run at once."""
-        attempts: list[ActivityAttempt] = []
+        activities: list[OpenActivity] = []
         calls: list[Awaitable[Input | None]] = []
         for command in decided:
             match command:
@@ -60,7 +60,7 @@ class Dispatcher:
                 case history.ActivityTaskScheduled():
                     activity = run.activities.get(command.sequence)
                     if activity is not None and not activity.eager:
-                        attempts.append(self.dispatched.message(run, activity, 1, activity.scheduled))
+                        activities.append(activity)
                 case history.ActivityTaskCancelRequested():
                     if command.sequence in run.activities:
                         calls.append(self._cancel_activity(run, command.sequence))
@@ -68,7 +68,7 @@ class Dispatcher:
                     if command.sequence in run.children and command.sequence not in run.child_runs:
                         calls.append(self._start_child(run, command))
                 case history.CancelChildWorkflowExecutionRequested():
-                    if command.sequence in run.children and command.sequence in run.child_cancels:
+                    if command.sequence in run.children and (command.sequence, command.number) in run.child_cancels:
                         calls.append(self._cancel_child(run, command))
                 case history.SignalExternalWorkflowExecutionInitiated():
                     if command.sequence in run.signals_out:
@@ -79,8 +79,8 @@ class Dispatcher:
                 case history.RequestCancelExternalWorkflowExecutionInitiated():
                     if command.sequence in run.cancels_out:
                         calls.append(self._request_cancel(run, command))
-        if attempts:
-            await self.engine.queue.send_activities(attempts)
+        if activities:
+            await self.engine.queue.send_activities(self.dispatched.first_attempts(run, activities))
         news = await together(calls)
         return [message for message in news if message is not None]
 
@@ -119,6 +119,10 @@ class Dispatcher:
         activity = run.activities[sequence]
         if activity.eager and not activity.deadline > 0:
             return None
+        here = self.engine.local_attempts.get((run.run_id, sequence))
+        if here is not None:
+            here.request()
+            return None
         key = WorkflowKey(run.namespace, run.workflow_id)
         state = await self.engine.store.request_cancel(key, run.run_id, sequence)
         begun = activity.eager or (state.attempt and state.next_attempt <= state.attempt)
@@ -129,25 +133,7 @@ class Dispatcher:
         now = self.engine.clock()
         key = f"child-start:{command.sequence}"
         me = history.ExecutionReference(run.namespace, run.workflow_id, run.run_id, command.sequence)
-        request = StartRequest(
-            workflow_id=command.workflow_id,
-            workflow_type=command.workflow_type,
-            task_queue=command.task_queue or run.started.task_queue,
-            arguments=command.arguments,
-            request_id=f"{run.run_id}:{command.sequence}",
-            headers=command.headers,
-            memo=command.memo,
-            search_attributes=command.search_attributes,
-            execution_timeout=command.execution_timeout,
-            run_timeout=command.run_timeout,
-            task_timeout=command.task_timeout,
-            id_reuse_policy=command.id_reuse_policy,
-            retry_policy=command.retry_policy,
-            cron_schedule=command.cron_schedule,
-            static_summary=command.static_summary,
-            static_details=command.static_details,
-            priority=command.priority,
-        )
+        request = _start_request(command, f"{run.run_id}:{command.sequence}", run.started.task_queue)
         try:
             started = await self.engine.gateway.start_as(request, parent=me, root=run.started.root or me)
         except WorkflowAlreadyStartedError:
@@ -164,8 +150,9 @@ class Dispatcher:
             command.reason,
             chain=True,
         )
-        now, name = self.engine.clock(), f"cancel-child:{command.sequence}"
-        return history.ChildWorkflowCancelDelivered(now, name, command.sequence, 0 if done else NOT_FOUND)
+        now, number = self.engine.clock(), command.number
+        name = f"cancel-child:{command.sequence}:{number}"
+        return history.ChildWorkflowCancelDelivered(now, name, command.sequence, 0 if done else NOT_FOUND, number)
 
     async def _deliver_cancel(
         self, run: Run, key: WorkflowKey, run_id: str | None, sequence: int, reason: str, *, chain: bool = False
@@ -194,30 +181,12 @@ class Dispatcher:
     async def _signal_with_start(self, run: Run, command: history.SignalWithStartScheduled) -> Input:
         _, decided = run.signals_with_start[command.sequence]
         key = request_id(run.run_id, command.sequence)
-        request = StartRequest(
-            workflow_id=command.workflow_id,
-            workflow_type=command.workflow_type,
-            task_queue=command.task_queue,
-            arguments=command.arguments,
-            request_id=key,
-            headers=command.headers,
-            memo=command.memo,
-            search_attributes=command.search_attributes,
-            execution_timeout=command.execution_timeout,
-            run_timeout=command.run_timeout,
-            task_timeout=command.task_timeout,
-            id_reuse_policy=command.id_reuse_policy,
-            id_conflict_policy=command.id_conflict_policy
-            or (0 if command.id_reuse_policy == TERMINATE_IF_RUNNING else CONFLICT_USE_EXISTING),
-            retry_policy=command.retry_policy,
-            cron_schedule=command.cron_schedule,
-            start_delay=command.start_delay,
-            static_summary=command.static_summary,
-            static_details=command.static_details,
-            priority=command.priority,
-            signal_name=command.signal_name,
-            signal_arguments=command.signal_arguments,
+        request = _start_request(command, key, command.task_queue)
+        request.start_delay = command.start_delay
+        request.id_conflict_policy = command.id_conflict_policy or (
+            0 if command.id_reuse_policy == TERMINATE_IF_RUNNING else CONFLICT_USE_EXISTING
         )
+        request.signal_name, request.signal_arguments = command.signal_name, command.signal_arguments
         sequence = command.sequence
         try:
             started = await self.engine.gateway.start_as(request, parent=None, root=None, decided=decided)
@@ -252,6 +221,30 @@ class Dispatcher:
         elif child.parent_close_policy != ABANDON:
             message = history.WorkflowExecutionTerminated(self.engine.clock(), "terminate", "by parent close policy")
             await self.engine.gateway.deliver(key, run_id, message.key, message, chain=True)
+
+
+def _start_request(
+    command: history.StartChildWorkflowExecutionInitiated | history.SignalWithStartScheduled, key: str, task_queue: str
+) -> StartRequest:
+    return StartRequest(
+        workflow_id=command.workflow_id,
+        workflow_type=command.workflow_type,
+        task_queue=command.task_queue or task_queue,
+        arguments=command.arguments,
+        request_id=key,
+        headers=command.headers,
+        memo=command.memo,
+        search_attributes=command.search_attributes,
+        execution_timeout=command.execution_timeout,
+        run_timeout=command.run_timeout,
+        task_timeout=command.task_timeout,
+        id_reuse_policy=command.id_reuse_policy,
+        retry_policy=command.retry_policy,
+        cron_schedule=command.cron_schedule,
+        static_summary=command.static_summary,
+        static_details=command.static_details,
+        priority=command.priority,
+    )
 
 
 def _is_oneself(run: Run, key: WorkflowKey, run_id: str) -> bool:

@@ -33,8 +33,16 @@ class DispatchedActivities:
     engine: Engine
     _checks: dict[int, int] = field(default_factory=dict)
 
-    def message(self, run: Run, activity: OpenActivity, attempt: int, due: int) -> ActivityAttempt:
-        """What goes on the activity queue for an attempt."""
+    def first_attempts(self, run: Run, activities: list[OpenActivity]) -> list[ActivityAttempt]:
+        """What goes on the activity queue for activities that have been scheduled."""
+        apart = self._waits_for_many(run)
+        return [self._message(run, activity, 1, activity.scheduled, apart=apart) for activity in activities]
+
+    def _waits_for_many(self, run: Run) -> bool:
+        """Whether outcomes are to be laid down beside the head: see ``Settings.apart_from``."""
+        return sum(not activity.eager for activity in run.activities.values()) >= self.engine.settings.apart_from
+
+    def _message(self, run: Run, activity: OpenActivity, attempt: int, due: int, *, apart: bool) -> ActivityAttempt:
         assert run.started is not None
         queue = activity.record.task_queue or run.started.task_queue
         return ActivityAttempt(
@@ -47,6 +55,7 @@ class DispatchedActivities:
             scheduled=activity.scheduled,
             body=encode_command(msgspec.structs.replace(activity.record, task_queue=queue)),
             task_queue=queue,
+            apart=apart,
         )
 
     def next_due(self, run: Run) -> int:
@@ -121,14 +130,16 @@ class DispatchedActivities:
         failure = encode_failure(retry.failure) if retry.failure else b""
         await self.engine.store.retry(key, run.run_id, retry.sequence, retry.attempt, retry.due, failure)
         delay = min(max(0, retry.due - self.engine.clock()), self.engine.settings.queue_delay)
-        await self.engine.queue.send_activities([self.message(run, activity, retry.attempt, retry.due)], delay=delay)
+        message = self._message(run, activity, retry.attempt, retry.due, apart=self._waits_for_many(run))
+        await self.engine.queue.send_activities([message], delay=delay)
 
     async def _send_again(self, run: Run, activity: OpenActivity, state: TaskState, now: int) -> None:
         """An attempt that nobody claims may be in the dead-letter queue; the claim makes sending it twice safe."""
         waiting = _waiting_attempt(state)
         since = max(activity.scheduled, state.next_due)
         if waiting and now - since >= self.engine.settings.attempt_recheck:
-            await self.engine.queue.send_activities([self.message(run, activity, waiting, now)])
+            message = self._message(run, activity, waiting, now, apart=self._waits_for_many(run))
+            await self.engine.queue.send_activities([message])
 
     def _patience(self, record: ActivityTaskScheduled) -> int:
         """How long an attempt may be silent after it has begun."""

@@ -54,6 +54,7 @@ class EagerActivities:
         news: Outcomes that no delta has recorded yet.
         released: Whether the run was let go of, so that others may decide about it.
         elsewhere: Whether the activities of the run's task queue are others' business.
+        planned: How many the delta that is being made has planned so far.
     """
 
     engine: Engine
@@ -62,6 +63,7 @@ class EagerActivities:
     handed_over: bool = False
     released: bool = False
     elsewhere: bool = False
+    planned: int = 0
     news: deque[Input] = field(default_factory=deque)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     _unwritten: dict[int, tuple[int, list[Payload]]] = field(default_factory=dict)
@@ -87,6 +89,10 @@ class EagerActivities:
             return 0
         if not limit or limit > self.capacity:
             return 0
+        if not record.local:
+            if self.planned >= self.engine.runner.free_slots:
+                return 0  # it would have to wait for others, and its time would run
+            self.planned += 1
         return self.begin_by(limit, now) or NOT_BEGUN
 
     def begin_by(self, limit: int, now: int) -> int:
@@ -103,6 +109,10 @@ class EagerActivities:
         cancellation = Cancellation()
         task = asyncio.create_task(self._attempt(run, activity, activity.attempt, cancellation))
         self._running[sequence] = (activity.attempt, task, cancellation)
+        if activity.record.local:
+            attempts, key = self.engine.local_attempts, (run.run_id, sequence)
+            attempts[key] = cancellation
+            task.add_done_callback(lambda _: attempts.pop(key) if attempts.get(key) is cancellation else None)
 
     def cancel(self, sequence: int) -> None:
         """Ask an attempt that is under way here to stop."""
@@ -227,10 +237,15 @@ class EagerActivities:
 
     async def _attempt(self, run: Run, activity: OpenActivity, attempt: int, cancellation: Cancellation) -> None:
         engine = self.engine
-        record = activity.record
         pause = activity.due - engine.clock()
         if pause > 0:
             await engine.sleep(pause / 1000)
+        async with engine.runner.slot(activity.record.activity_type, local=activity.record.local):
+            await self._attempt_now(run, activity, attempt, cancellation)
+
+    async def _attempt_now(self, run: Run, activity: OpenActivity, attempt: int, cancellation: Cancellation) -> None:
+        engine = self.engine
+        record = activity.record
         told = await engine.large.bring_back(await self._details(run, activity, attempt))
         record = await engine.large.bring_back(record)
         started = engine.clock()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from durability._core.failure import Failure
 from durability._core.run import InstanceFactory
+from durability._runtime.code import CodeRunner, InPlace
 from durability._runtime.gateway import Gateway
 from durability._runtime.large_payloads import LargePayloads
 from durability._runtime.ports import (
@@ -26,6 +27,7 @@ from durability._runtime.settings import Settings
 from durability._runtime.turns import Turns
 from durability._runtime.wakeups import WakeUps
 from durability._runtime.workflow_payloads import PayloadOptions, WorkflowPayloads
+from durability.activity._cancellation import Cancellation
 from durability.activity._runner import ActivityRunner
 
 Count = Callable[[str, int], None]
@@ -59,6 +61,10 @@ class Engine:
         build: Build id of the code, recorded with every delta.
         identity: Names this process in histories.
         routes: Says which tasks are to be left to others; none by default.
+        code: Runs workflow code; in the event loop's thread by default.
+        local_attempts: Local activities under way, by run and sequence number: whichever executor works on their run
+            by now can cancel them, although they give no sign of life.
+        told: See ``Gateway``.
     """
 
     namespace: str
@@ -78,6 +84,9 @@ class Engine:
     routes: TaskRoutes = field(default_factory=_Everything)
     sessions: Sessions = field(default_factory=Sessions)
     turns: Turns = field(default_factory=Turns)
+    code: CodeRunner = field(default_factory=InPlace)
+    local_attempts: dict[tuple[str, int], Cancellation] = field(default_factory=dict)
+    told: Callable[[str], None] | None = None
     payload_store: PayloadStore | None = None
     payload_options: PayloadOptions = field(default_factory=PayloadOptions)
     large: LargePayloads = field(init=False)
@@ -88,6 +97,9 @@ class Engine:
     def __post_init__(self) -> None:
         settings = self.settings
         self.large = LargePayloads(self.payload_store, settings.inline_limit, settings.storage_concurrency)
-        self.payloads = WorkflowPayloads(self.payload_options, self.large)
-        self.gateway = Gateway(self.namespace, self.store, self.queue, self.invoker, self.clock, self.sleep, self.large)
+        self.payloads = WorkflowPayloads(self.payload_options, self.large, self.code)
+        self.sessions.on_drop = self.code.close
+        self.gateway = Gateway(
+            self.namespace, self.store, self.queue, self.invoker, self.clock, self.sleep, self.large, self.told
+        )
         self.wake_ups = WakeUps(self.namespace, self.queue, self.timers, self.settings)

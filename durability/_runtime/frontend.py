@@ -191,14 +191,24 @@ class Outcome(msgspec.Struct, kw_only=True):
     details: list[Payload] = []
 
 
+AttributeValue = str | int | float | bool
+"""What a search attribute is compared with."""
+
+
 class ListFilter(msgspec.Struct, kw_only=True):
-    """Which executions to list. Times are milliseconds since the epoch; 0 and "" mean "any"."""
+    """Which executions to list. Times are milliseconds since the epoch; 0 and "" mean "any".
+
+    ``task_queue`` and ``attributes``, which are search attributes by name, are looked for among the runs that the rest
+    selects: no index has them.
+    """
 
     workflow_type: str = ""
     status: int = 0
     workflow_id: str = ""
     started_after: int = 0
     started_before: int = 0
+    task_queue: str = ""
+    attributes: dict[str, AttributeValue] = {}
     page_size: int = 100
     page_token: str = ""
 

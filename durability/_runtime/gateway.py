@@ -7,19 +7,19 @@ covered by the reconciler: the mark is set, and a run that stays awake for too l
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from durability._core import history
 from durability._core.encoding import decode_command, decode_delta
-from durability._core.event_count import EventCounter
 from durability._core.history import Delta, Input, closes
 from durability._core.payload import Payload
 from durability._core.run import effective
-from durability._runtime import deliveries, queries, updates
-from durability._runtime.describe import describe_head, note_changes, pending_activities
+from durability._runtime import queries, updates
+from durability._runtime.deliveries import Parcel
+from durability._runtime.describe import complete, describe_head
 from durability._runtime.frontend import (
     ActivityReport,
     Description,
@@ -51,6 +51,8 @@ from durability._runtime.together import together
 from durability._runtime.validation import (
     check_identifier,
     check_memo,
+    check_message,
+    check_metadata,
     check_payloads,
     check_run_id,
     workflow_closed,
@@ -69,7 +71,12 @@ _ENDS_WITHIN: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """Implements ``Frontend`` over the ports."""
+    """Implements ``Frontend`` over the ports.
+
+    Attributes:
+        told: Called with the id of a workflow that has a message now, for an executor in this process that has the run
+            and waits; None if there is none.
+    """
 
     namespace: str
     store: HistoryStore
@@ -78,6 +85,7 @@ class Gateway:
     clock: Clock
     sleep: Sleep = asyncio.sleep
     large: LargePayloads = IN_THE_TABLE
+    told: Callable[[str], None] | None = None
 
     # --- starting ---------------------------------------------------------------------------------------------------
 
@@ -85,9 +93,13 @@ class Gateway:
         """See ``Frontend.start``. Without ``wake``, the caller executes the first workflow task itself."""
         check_identifier("workflow id", request.workflow_id)
         check_identifier("workflow type", request.workflow_type)
+        check_identifier("task queue", request.task_queue)
         check_identifier("request id", request.request_id)
+        if request.signal_name:
+            check_identifier("signal name", request.signal_name)
         check_payloads("the arguments", request.arguments)
         check_payloads("the signal's arguments", request.signal_arguments)
+        check_metadata(request.search_attributes, request.priority)
         check_memo(request.memo)
         refuse_references(request)
         check_policies(request)
@@ -170,7 +182,7 @@ class Gateway:
         identity: str = "",
     ) -> None:
         """End a workflow without asking it. Raises RPCError(NOT_FOUND)."""
-        check_payloads("the details", details or [])
+        check_message("the details", details or [])
         message = history.WorkflowExecutionTerminated(
             time=self.clock(), key="terminate", reason=reason or _NO_REASON, details=details, identity=identity
         )
@@ -195,13 +207,21 @@ class Gateway:
             pause *= 2
 
     async def deliver(
-        self, key: WorkflowKey, run_id: str | None, name: str, message: Input, *, chain: bool = False
+        self,
+        key: WorkflowKey,
+        run_id: str | None,
+        name: str,
+        message: Input,
+        *,
+        chain: bool = False,
+        apart: bool = False,
     ) -> bool:
         """Put a message into a run's inbox and wake it if that is owed. False if there is no such open run.
 
-        With ``chain``, ``run_id`` stands for whichever run its chain has come to by continuing as new.
+        With ``chain``, ``run_id`` stands for whichever run its chain has come to by continuing as new. For ``apart``
+        see ``HistoryStore.deliver``.
         """
-        return await deliveries.deliver(self, key, run_id, name, message, chain=chain)
+        return await Parcel(self, key, name, message, chain, apart).deliver(run_id)
 
     async def _deliver_or_explain(
         self, workflow_id: str, run_id: str | None, name: str, message: Input, *, needs_open: bool = True
@@ -260,13 +280,17 @@ class Gateway:
         deadline = self.clock() + int(wait * 1000)
         event = updates.encode(request)
         pause = _ANSWERS_AT_ONCE
+        first = answer = await self._ask_for_update(request, event)
         while True:
-            state = await self._ask_for_update(request, event)
+            state = answer.state if answer is not None else None
             left = (deadline - self.clock()) / 1000
-            if state is not None or left <= 0:
+            if state is not None or left <= 0 or (first is not None and updates.is_hopeless(first)):
                 break
             await self.sleep(min(pause, left))
             pause = min(pause * 2, _LONGEST_PAUSE_OF_UPDATES)
+            answer = await self._ask_for_update(request, event)
+        if answer is not None and answer.failed_attempts and state is None:
+            raise updates.task_fails()
         if state is None:
             return UpdateState(workflow_id=request.workflow_id, run_id="", update_id=request.update_id)
         if state.stage >= request.stage:
@@ -277,15 +301,15 @@ class Gateway:
         found.existing, found.first_run_id = state.existing, state.first_run_id
         return found
 
-    async def _ask_for_update(self, request: UpdateRequest, event: bytes) -> UpdateState | None:
-        """What has become of an update; None while no run has taken it."""
+    async def _ask_for_update(self, request: UpdateRequest, event: bytes) -> updates.UpdateAnswer | None:
+        """What a workflow function answers to an update; None while none is there that serves the run."""
         try:
             answer = await self.invoker.invoke(event, request.workflow_id)
         except RPCError as error:
             if error.status != RPCStatusCode.DEADLINE_EXCEEDED:
                 raise
             return None  # no worker is there; one may come
-        return updates.read_answer(request, answer).state
+        return updates.read_answer(request, answer)
 
     async def update_outcome(
         self, workflow_id: str, run_id: str | None, update_id: str, *, stage: UpdateStage, wait: float
@@ -330,15 +354,8 @@ class Gateway:
         head = await self._head(workflow_id, run_id)
         description = describe_head(head)
         if head.open:
-            deltas = [delta async for delta in self._deltas(head)]
-            # Updates that only change the workflow's state leave the head as it is.
-            written = [delta for delta in deltas if delta.format != history.NOT_WRITTEN]
-            events = EventCounter()
-            for delta in written:
-                events.add(delta)
-            description.history_length = events.length
-            note_changes(description, written)
-            description.pending_activities = await pending_activities(self.store, head, deltas)
+            since = max(0, head.open_since - 1)
+            await complete(description, self.store, head, [delta async for delta in self._deltas(head, since)])
         return await self.large.bring_back(description)
 
     async def outcome(self, workflow_id: str, run_id: str | None, *, wait: float) -> Outcome | None:
@@ -366,31 +383,35 @@ class Gateway:
 
     async def history(self, workflow_id: str, run_id: str | None) -> AsyncIterator[Delta]:
         """See ``Frontend.history``."""
-        async for delta in self._deltas(await self._head(workflow_id, run_id)):
+        async for _, delta in self._deltas(await self._head(workflow_id, run_id)):
             if delta.refers or delta.format == history.NOT_WRITTEN:
                 delta = await self.large.bring_back(delta)
                 delta.refers = False
             yield delta
 
-    async def _deltas(self, head: Head) -> AsyncIterator[Delta]:
-        """The history of a run as it is stored, and what waits for it."""
+    async def _deltas(self, head: Head, after: int = 0) -> AsyncIterator[tuple[int, Delta]]:
+        """The history of a run as it is stored, of an open one above a number; and what waits for it, numbered 0."""
         if head.open:
-            loaded = await self.store.load(head.key, head.run_id, 0)
+            loaded = await self.store.load(head.key, head.run_id, after)
             current, bodies = loaded.head, loaded.deltas
         else:
             current, bodies = None, await self.store.deltas(head.key, head.run_id)
         consumed: set[str] = set()
-        for _, delta, _ in effective((sequence, decode_delta(body), len(body)) for sequence, body in bodies):
+        for number, delta, _ in effective((sequence, decode_delta(body), len(body)) for sequence, body in bodies):
             consumed.update(map(inbox_name, delta.inputs))
-            yield delta
+            yield number, delta
         if current is None or current.run_id != head.run_id or not current.open:
             return
         waiting = [message for _, message in waiting_messages(current) if inbox_name(message) not in consumed]
         if waiting:
-            yield Delta(history.NOT_WRITTEN, current.awake, waiting, [])
+            yield 0, Delta(history.NOT_WRITTEN, current.awake, waiting, [])
 
     async def list(self, filter: ListFilter) -> Page:
         """A page of runs, newest start first; eventually consistent."""
+        if filter.workflow_id:
+            check_identifier("workflow id", filter.workflow_id)
+        if filter.workflow_type:
+            check_identifier("workflow type", filter.workflow_type)
         heads, token = await self.store.list_runs(self.namespace, filter)
         executions = await together(self.large.bring_back(describe_head(head)) for head in heads)
         return Page(executions=executions, next_page_token=token)

@@ -6,9 +6,10 @@ client is connected to hosts it, if it can.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from durability._runtime.code import CodeRunner, InPlace
 from durability._runtime.registry import WorkflowRegistry
 from durability._runtime.settings import Settings
 from durability.activity._runner import ActivityRunner
@@ -32,6 +33,7 @@ class WorkerSpecification:
         queue_activities_per_second: Most that all workers of the task queue take together; None for any number.
         identity: Names it in histories.
         build: Build id of its code.
+        code: Runs its workflow code.
     """
 
     task_queue: str
@@ -47,6 +49,7 @@ class WorkerSpecification:
     queue_activities_per_second: float | None = None
     identity: str = ""
     build: str = ""
+    code: CodeRunner = field(default_factory=InPlace)
 
     def settings(self, settings: Settings) -> Settings:
         """Settings of the protocol, with what the worker says of its own."""

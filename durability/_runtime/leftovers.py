@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from durability._core.failure import Failure
+from durability._core.encoding import FAILURE_TEXT_LIMIT
+from durability._core.failure import Failure, shortened
 from durability._core.payload import Payload
 from durability._runtime.large_payloads import PayloadList
 
@@ -14,8 +15,8 @@ _details_decoder = msgspec.msgpack.Decoder(list[Payload])
 
 
 def encode_failure(failure: Failure) -> bytes:
-    """The stored form of how an attempt failed."""
-    return _encoder.encode(failure)
+    """The stored form of how an attempt failed; with no more text than an item has room for."""
+    return _encoder.encode(shortened(failure, FAILURE_TEXT_LIMIT))
 
 
 def decode_failure(stored: bytes) -> Failure | None:

@@ -55,6 +55,10 @@ class Head:
         outcome: The closing record in stored form, once closed, if it is small enough; else empty, and the last
             delta (number ``dispatched``) tells.
         spilled: Keys of those messages that lie in items of their own.
+        open_since: The delta from which on the history tells of all activities that had not ended when the run was
+            released last.
+        apart: Key of the first message since then that lies beside the head, which names no other.
+        apart_names: Keys of those that were read.
     """
 
     key: WorkflowKey
@@ -78,6 +82,9 @@ class Head:
     outcome: bytes = b""
     next_run_id: str = ""
     spilled: set[str] = field(default_factory=set)
+    open_since: int = 0
+    apart: str = ""
+    apart_names: set[str] = field(default_factory=set)
 
     @property
     def open(self) -> bool:
@@ -140,6 +147,7 @@ class Settlement:
     dispatched: int
     wake_up: int
     history_length: int
+    open_since: int = 0
     status: Status = Status.RUNNING
     close_time: int = 0
     outcome: bytes = b""
@@ -192,13 +200,24 @@ class HistoryStore(Protocol):
         """Write a delta, once. Raises FencedError if the number is taken."""
         ...
 
-    async def deliver(self, key: WorkflowKey, run_id: str | None, message: str, body: bytes, now: int) -> Delivery:
+    async def deliver(
+        self, key: WorkflowKey, run_id: str | None, message: str, body: bytes, now: int, *, apart: bool = False
+    ) -> Delivery:
         """Put a message into the inbox of an open run, under its key, and set the awake mark.
 
-        A message whose key is in the inbox already is left as it is.
+        A message whose key is in the inbox already is left as it is. One that is delivered ``apart``, to a run that is
+        named, is laid down beside the head, which does not grow by it, and comes after all that lie in the head.
 
         Raises:
             ItemTooLargeError: The message does not fit, alone or together with what is waiting already.
+        """
+        ...
+
+    async def count_again(self, head: Head) -> bool:
+        """Have every change that is conditional on ``head`` fail; False if it would have failed already.
+
+        A message that lies apart may be seen before its sender has counted it. Whoever makes a difference of that to
+        others has to count it.
         """
         ...
 
@@ -301,7 +320,8 @@ class WakeUp:
 class ActivityAttempt:
     """A message for whoever serves the activity's task queue: run this attempt.
 
-    ``body`` is the encoded command that scheduled it.
+    ``body`` is the encoded command that scheduled it. ``apart`` says that its run waits for many: see
+    ``HistoryStore.deliver``.
     """
 
     workflow_id: str
@@ -313,6 +333,7 @@ class ActivityAttempt:
     scheduled: int
     body: bytes
     task_queue: str = ""
+    apart: bool = False
 
 
 TaskKind = Literal["workflow", "activity"]

@@ -2,6 +2,7 @@
 
 Messages that are in the inbox and in no delta yet are applied to a copy that is thrown away: their sender was told
 that they are accepted, so a query that comes after them shall see them, but recording them is an executor's work.
+A worker, which is one, does record them first (``Settings.queries_catch_up``).
 """
 
 from __future__ import annotations
@@ -19,18 +20,30 @@ from durability._runtime.inbox import waiting_messages
 from durability._runtime.ports import Head, WorkflowKey
 from durability._runtime.queries import QueryAnswer, WorkflowQuery
 from durability._runtime.validation import check_payloads, workflow_not_found
+from durability._runtime.workflow_task import catch_up
 from durability.service import RPCError, RPCStatusCode
 
 logger = logging.getLogger("durability.runtime")
 
 
-async def answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
+async def answer(engine: Engine, query: WorkflowQuery, *, deadline: int) -> QueryAnswer:
     """Answer a query; every error becomes part of the answer."""
     try:
+        if engine.settings.queries_catch_up:
+            await _catch_up(engine, query, deadline)
         async with engine.turns.of(query.workflow_id):
             return await _answer(engine, query)
     except RPCError as error:
         return QueryAnswer(error=error.message, status=int(error.status))
+
+
+async def _catch_up(engine: Engine, query: WorkflowQuery, deadline: int) -> None:
+    """What has been accepted is recorded before the query is answered: what it tells of has happened."""
+    head = await engine.store.head(WorkflowKey(engine.namespace, query.workflow_id))
+    if head is None or not head.open or not head.inbox or head.task_attempts or query.run_id not in ("", head.run_id):
+        return
+    await check_here(engine, head.task_queue)
+    await catch_up(engine, head.wake_up_at(0), deadline=deadline)
 
 
 async def _answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
@@ -73,7 +86,7 @@ async def _answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
         if untouched and not run.closed and run.last:
             engine.sessions.put(run)
         else:
-            run.close()
+            engine.code.close(run)
 
 
 async def _ask(engine: Engine, run: Run, query: WorkflowQuery) -> QueryAnswer:
@@ -83,7 +96,8 @@ async def _ask(engine: Engine, run: Run, query: WorkflowQuery) -> QueryAnswer:
         headers = query.headers
         if payloads.options.headers:
             headers = {name: (await payloads.decoded_values(run, [one]))[0] for name, one in headers.items()}
-        result = run.query(QueryRequest(query.name, arguments, headers))
+        request = QueryRequest(query.name, arguments, headers)
+        result = await engine.code.call(run, lambda: run.query(request))
         if result is not None:
             [result] = await payloads.encoded_values(run, [result])
             check_payloads("the query's result", [result])
@@ -105,5 +119,6 @@ async def _look_ahead(engine: Engine, run: Run, head: Head, superseded: list[Inp
     inputs = superseded + [m for m in waiting if closing.identity(m) not in known and run.accepts(m)]
     if not inputs:
         return False
-    run.decide(inputs, engine.clock(), await engine.payloads.seen(run, inputs), build=engine.build)
+    seen = await engine.payloads.seen(run, inputs)
+    await engine.code.call(run, lambda: run.decide(inputs, engine.clock(), seen, build=engine.build))
     return True

@@ -7,6 +7,7 @@ import traceback
 from typing import TYPE_CHECKING, Final
 
 from durability._core import history
+from durability._core.deadlock import DeadlockError
 from durability._core.encoding import encode_input
 from durability._core.errors import NondeterminismError
 from durability._core.failure import Failure
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("durability.runtime")
 
+_NOT_CONVERTED: Final = "Failed converting activation exception"
 FAILURE_TEXT: Final = 4_000
 FAILURE_BYTES: Final = 16 * 1024
 """Of a failed workflow task in the history. It waits in the head, which every write of the head pays for."""
@@ -65,9 +67,18 @@ async def _failure_record(engine: Engine, run: Run, error: BaseException, now: i
     """The failure as the history shows it. Only the first attempt's, as in Temporal's histories."""
     try:
         failure = engine.to_failure(error)
+    except Exception as conversion:
+        return _record(engine, Failure(message=f"{_NOT_CONVERTED}: {conversion}"), error, now)
+    if isinstance(error, DeadlockError):
+        failure.stack_trace = "\n".join(error.__notes__)
+    try:
         await engine.payloads.encode_failure(run, failure)
-    except Exception as conversion:  # a codec that fails may be why the task did
-        failure = Failure(message=f"Failed converting activation exception: {type(conversion).__name__}")
+    except Exception as conversion:  # a codec that fails may be why the task did; it may tell what it encodes
+        failure = Failure(message=f"{_NOT_CONVERTED}: {type(conversion).__name__}")
+    return _record(engine, failure, error, now)
+
+
+def _record(engine: Engine, failure: Failure, error: BaseException, now: int) -> tuple[str, bytes]:
     failure.message = _shorten(failure.message)
     failure.stack_trace = _shorten(failure.stack_trace)
     cause = _NON_DETERMINISTIC if isinstance(error, NondeterminismError) else _UNHANDLED
@@ -81,11 +92,18 @@ async def _failure_record(engine: Engine, run: Run, error: BaseException, now: i
 
 def _told(engine: Engine, error: BaseException) -> str:
     """What the head is to say of a failure; not an error's message if the application has messages encoded."""
-    own = isinstance(error, DurabilityError | NondeterminismError | PayloadCodecError)
-    if own or engine.to_failure(error).encoded_attributes is None:
+    own = isinstance(error, DurabilityError | NondeterminismError | PayloadCodecError | DeadlockError)
+    if own or not _is_encoded(engine, error):
         return "".join(traceback.format_exception(error)).strip()
     where = "".join(traceback.format_tb(error.__traceback__))
     return f"{where}{type(error).__name__}: the message is in the log alone, as messages of failures are encoded"
+
+
+def _is_encoded(engine: Engine, error: BaseException) -> bool:
+    try:
+        return engine.to_failure(error).encoded_attributes is not None
+    except Exception:  # the application's failure converter, which has no say in whether the failure is recorded
+        return True
 
 
 def _shorten(text: str) -> str:

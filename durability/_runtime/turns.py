@@ -19,7 +19,7 @@ class Turn:
 
     Attributes:
         waiting: How many others wait for their turn.
-        on_wanted: Called when one more does.
+        on_wanted: Called when one more does, or when there is a message.
     """
 
     waiting: int = 0
@@ -32,6 +32,12 @@ class Turns:
 
     def __init__(self) -> None:
         self._turns: dict[str, Turn] = {}
+
+    def tell(self, workflow_id: str) -> None:
+        """Have whoever works on a workflow, and waits, look at it again: there is a message."""
+        turn = self._turns.get(workflow_id)
+        if turn is not None and turn.on_wanted is not None:
+            turn.on_wanted()
 
     @asynccontextmanager
     async def of(self, workflow_id: str) -> AsyncIterator[Turn]:

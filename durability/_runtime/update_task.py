@@ -43,6 +43,7 @@ async def _answer(engine: Engine, request: UpdateRequest, deadline: int) -> Upda
             identity=request.identity,
         ),
         request.run_id,
+        request.stage,
     )
     key = WorkflowKey(engine.namespace, request.workflow_id)
     while True:
@@ -56,7 +57,7 @@ async def _answer(engine: Engine, request: UpdateRequest, deadline: int) -> Upda
             return UpdateAnswer(state=update.state)
         after = await engine.store.head(key)
         if after is not None and after.run_id == head.run_id and after.open:
-            return UpdateAnswer()  # the workflow task fails
+            return UpdateAnswer(failed_attempts=after.task_attempts)
 
 
 def _note_start(state: UpdateState, started: Started | None) -> None:

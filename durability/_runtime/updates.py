@@ -25,19 +25,23 @@ from durability.service import RPCError, RPCStatusCode
 
 EVENT_KEY: Final = "durability_update"
 ANSWER_KEY: Final = "durability_update_answer"
+_FAILED_ATTEMPTS: Final = 3
+"""Temporal's server refuses updates while a workflow task is in its third attempt or a later one."""
 
 
 class UpdateAnswer(msgspec.Struct, array_like=True):
     """What became of an update, or an error with the number of its ``RPCStatusCode``.
 
-    Without either, the run has not taken the update, because its workflow task fails: the caller asks again.
-    ``existing_run_id`` is the run that a start which came with the update found in its way.
+    Without either, the run has not taken the update: the caller asks again. ``failed_attempts`` says how often its
+    workflow task has failed by now. ``existing_run_id`` is the run that a start which came with the update found in
+    its way.
     """
 
     state: UpdateState | None = None
     error: str = ""
     status: int = 0
     existing_run_id: str = ""
+    failed_attempts: int = 0
 
 
 @dataclass(slots=True)
@@ -47,12 +51,19 @@ class PendingUpdate:
     Attributes:
         message: What the run is to consume.
         run_id: The only run that may take it; empty for whichever is current.
+        stage: How far it has to come for its caller to be answered.
         state: What has become of it, as far as this executor knows; None while no run has taken it.
     """
 
     message: history.WorkflowExecutionUpdateAdmitted
     run_id: str = ""
+    stage: UpdateStage = UpdateStage.COMPLETED
     state: UpdateState | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Whether its caller waits for nothing more."""
+        return self.state is not None and self.state.stage >= self.stage
 
     def is_for(self, run_id: str) -> bool:
         """Whether a run is to be offered the update."""
@@ -132,6 +143,20 @@ def encode_answer(answer: UpdateAnswer) -> dict[str, str]:
     return {ANSWER_KEY: base64.b64encode(msgspec.msgpack.encode(answer)).decode()}
 
 
+def without_result(answer: dict[str, str]) -> dict[str, str] | None:
+    """An answer that leaves the result of a completed update to be read from the history; None if it has none."""
+    decoded = msgspec.msgpack.decode(base64.b64decode(answer[ANSWER_KEY]), type=UpdateAnswer)
+    if decoded.state is None or decoded.state.result is None:
+        return None
+    decoded.state.stage, decoded.state.result = UpdateStage.ACCEPTED, None
+    return encode_answer(decoded)
+
+
+def is_hopeless(answer: UpdateAnswer) -> bool:
+    """Whether an update need not be offered again: the workflow task has been failing, as Temporal's server has it."""
+    return answer.state is None and answer.failed_attempts >= _FAILED_ATTEMPTS
+
+
 def read_answer(request: UpdateRequest, response: bytes) -> UpdateAnswer:
     """The answer to an update.
 
@@ -150,6 +175,15 @@ def read_answer(request: UpdateRequest, response: bytes) -> UpdateAnswer:
     if answer.status:
         raise RPCError(answer.error, RPCStatusCode(answer.status), b"")
     return answer
+
+
+def task_fails() -> RPCError:
+    """The run cannot take an update; the text is that of Temporal's server."""
+    return RPCError(
+        "Unable to perform workflow execution update due to Workflow Task in failed state.",
+        RPCStatusCode.FAILED_PRECONDITION,
+        b"",
+    )
 
 
 def not_found(workflow_id: str, update_id: str) -> RPCError:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from durability._core import history
@@ -19,6 +20,7 @@ from durability._core.history import ActivityTaskScheduled, Command, Delta, Inpu
 from durability._core.payload import Payload
 from durability._core.payload_fields import ABOUT, HEADERS, Transform, transform_failure, transformed
 from durability._core.run import Run, effective
+from durability._runtime.code import CodeRunner
 from durability._runtime.large_payloads import LargePayloads, refers
 from durability._runtime.together import together
 from durability._runtime.validation import check_record
@@ -34,7 +36,6 @@ from durability.converter import (
 from durability.exceptions import ApplicationError
 
 _Rec = TypeVar("_Rec", Input, Command)
-_UNSEEN = (history.ActivityRetryScheduled, history.WorkflowTaskFailed)
 _CHILD_ENDS = (
     history.ChildWorkflowExecutionCompleted,
     history.ChildWorkflowExecutionFailed,
@@ -69,6 +70,7 @@ class WorkflowPayloads:
 
     options: PayloadOptions
     large: LargePayloads
+    code: CodeRunner
 
     @property
     def plain(self) -> bool:
@@ -85,14 +87,15 @@ class WorkflowPayloads:
         """
         chosen = list(effective(deltas))
         if self.plain and not any(delta.refers for _, delta, _ in chosen):
-            run.replay(chosen)
+            await self.code.call(run, lambda: run.replay(chosen))
             return
         referring = [delta for _, delta, _ in chosen if delta.refers]
         brought = await together(self.large.bring_back(message) for d in referring for message in d.inputs)
         whole = iter(brought)
         for sequence, delta, size in chosen:
             inputs = [next(whole) for _ in delta.inputs] if delta.refers else delta.inputs
-            run.replay_one(sequence, delta, size, await self.decoded(run, inputs))
+            seen = await self.decoded(run, inputs)
+            await self.code.call(run, partial(run.replay_one, sequence, delta, size, seen))
 
     async def seen(self, run: Run, inputs: list[Input]) -> list[Input]:
         """Inputs as the workflow is shown them, before the run absorbs them.
@@ -135,7 +138,9 @@ class WorkflowPayloads:
         if self.options.converter.payload_codec is None:
             return inputs
         return [
-            message if isinstance(message, _UNSEEN) else await self._with_codec(run, message, encodes=False)
+            message
+            if isinstance(message, history.UNSEEN_INPUTS)
+            else await self._with_codec(run, message, encodes=False)
             for message in inputs
         ]
 
@@ -176,7 +181,7 @@ class WorkflowPayloads:
         bare = self.options.converter._with_parts(payload_codec=None)
 
         async def one(record: _Rec) -> _Rec:
-            if isinstance(record, _UNSEEN):
+            if isinstance(record, history.UNSEEN_INPUTS):
                 return record
             if not stores:
                 return await transformed(record, limited(bare._inbound), self._is_shown)

@@ -29,6 +29,7 @@ from durability._runtime.succession import held_until, note_retry_state
 from durability._runtime.task_failures import fail_task
 from durability._runtime.turns import Turn
 from durability._runtime.updates import PendingUpdate
+from durability._runtime.validation import check_decisions
 from durability._runtime.wakeups import is_needed
 from durability.exceptions import ApplicationError
 
@@ -57,13 +58,26 @@ async def execute(engine: Engine, wake_up: WakeUp, *, deadline: int) -> None:
         await task.eager.stop()
 
 
+async def catch_up(engine: Engine, wake_up: WakeUp, *, deadline: int) -> None:
+    """Let a run consume what it has been sent; what follows is left to another invocation, as a caller waits.
+
+    Raises:
+        Exception: A port failed.
+    """
+    task = WorkflowTask(engine, wake_up, deadline, hurried=True)
+    try:
+        await task.run_to_release()
+    finally:
+        await task.eager.stop()
+
+
 async def deliver_update(engine: Engine, wake_up: WakeUp, update: PendingUpdate, *, deadline: int) -> None:
     """Do what a run needs now, an update included, and note in ``update`` what became of it.
 
     Raises:
         Exception: A port failed.
     """
-    task = WorkflowTask(engine, wake_up, deadline, update)
+    task = WorkflowTask(engine, wake_up, deadline, update, hurried=True)
     try:
         await task.run_to_release()
     finally:
@@ -72,12 +86,13 @@ async def deliver_update(engine: Engine, wake_up: WakeUp, update: PendingUpdate,
 
 @dataclass(slots=True)
 class WorkflowTask:
-    """One executor at work on one run. With an ``update`` it begins no eager activities: somebody waits for it."""
+    """One executor at work on one run. If it is ``hurried`` it begins no eager activities: somebody waits for it."""
 
     engine: Engine
     wake_up: WakeUp
     deadline: int
     update: PendingUpdate | None = None
+    hurried: bool = False
     key: WorkflowKey = field(init=False)
     eager: EagerActivities = field(init=False)
     dispatched: DispatchedActivities = field(init=False)
@@ -90,14 +105,16 @@ class WorkflowTask:
     _seen: set[str] = field(default_factory=set)
     _unrecorded: list[Input] = field(default_factory=list)
     _collected: int = 0
+    _looked: int = 0
     _continued_here: str = ""
+    _advanced: bool = False
     _turn: Turn = field(default_factory=Turn)
 
     def __post_init__(self) -> None:
         engine = self.engine
         self.key = WorkflowKey(engine.namespace, self.wake_up.workflow_id)
         capacity = self.deadline - engine.settings.reserve - engine.clock()
-        self.eager = EagerActivities(engine, 0 if self.update else self.deadline, capacity)
+        self.eager = EagerActivities(engine, 0 if self.hurried else self.deadline, capacity)
         self.dispatched = DispatchedActivities(engine)
         self.dispatcher = Dispatcher(engine, self.eager, self.dispatched)
 
@@ -138,12 +155,12 @@ class WorkflowTask:
                     self.engine.sessions.put(self.run)
                 return True, ""
             except FencedError:
-                self.run.close()
+                self.engine.code.close(self.run)
                 if self.update is not None:
                     self.update.forget()
                 held = None
             except _WorkflowTaskFailed as failed:
-                self.run.close()
+                self.engine.code.close(self.run)
                 await self._fail(failed.__cause__)
                 return True, ""
 
@@ -174,16 +191,18 @@ class WorkflowTask:
 
     async def _load(self, run_id: str, held: Run | None) -> bool:
         """Read what this process does not hold. False if the run needs nothing from anybody."""
+        self._looked = self.engine.clock()
         loaded = await self.engine.store.load(self.key, run_id, held.last if held else 0)
         head = loaded.head
         if head is None or head.run_id != run_id:
             return False
         if held is not None and max(head.dispatched, held.dispatched) < held.last_effect:
             # Whoever appended what is held may have died before dispatching it: its commands are needed.
-            held.close()
+            self.engine.code.close(held)
             return await self._load(run_id, None)
         self.head = head
         self._seen = set()
+        self._advanced = False
         self.eager.elsewhere = await self.engine.routes.elsewhere(head.task_queue, "activity")
         self.run = held or Run(self.key.namespace, self.key.workflow_id, run_id, self.engine.factory)
         if not head.open and head.dispatched >= self.run.last + len(loaded.deltas) and not head.awake:
@@ -197,12 +216,39 @@ class WorkflowTask:
             if self.run.is_failure_exception(error) and await closing.fail_unseen(self, error):
                 return True
             raise _WorkflowTaskFailed from error
+        if self.superseded is not None and head.apart:
+            if not await self.engine.store.count_again(head):
+                raise FencedError
+            head.counter += 1
         self.undispatched = [
             decision
             for sequence, delta, _ in effective(deltas)
             if head.dispatched < sequence <= self.run.last
             for decision in decisions(delta)
         ]
+        return True
+
+    async def _replay_afresh(self) -> bool:
+        """Where no run is held from one task to the next, this executor's tasks are no exception.
+
+        False if that ended the run.
+        """
+        if self.superseded is not None:
+            return True
+        run = self.run
+        deltas = await self.engine.store.deltas(self.key, run.run_id)
+        if len(deltas) != run.last:
+            raise FencedError
+        self.run = Run(run.namespace, run.workflow_id, run.run_id, self.engine.factory)
+        self.run.dispatched = run.dispatched
+        self.engine.code.close(run)
+        self._advanced = False
+        try:
+            await self.engine.payloads.replay(self.run, [(n, decode_delta(body), len(body)) for n, body in deltas])
+        except Exception as error:
+            if self.run.is_failure_exception(error) and await closing.fail_unseen(self, error):
+                return False
+            raise _WorkflowTaskFailed from error
         return True
 
     # --- advance ----------------------------------------------------------------------------------------------------
@@ -220,7 +266,9 @@ class WorkflowTask:
                 return await closing.close(self, self.undispatched)
             inputs = await self._collect()
             if inputs:
-                await self._advance(inputs)
+                cold = self._advanced and not self.engine.sessions.limit and self.run.begins_task(inputs)
+                if not cold or await self._replay_afresh():
+                    await self._advance(inputs)
                 continue
             if self.eager.handed_over and not self.eager.busy:
                 await self.engine.queue.send_wake_up(self.head.wake_up_at(0))
@@ -251,7 +299,8 @@ class WorkflowTask:
     async def _collect(self) -> list[Input]:
         """Everything that has come and that the run has not consumed."""
         now = self._collected = self.engine.clock()
-        if 0 < self.dispatched.next_due(self.run) <= now:
+        given_up = 0 < self.dispatched.next_due(self.run) <= now  # unless its outcome is waiting
+        if given_up or now - self._looked > self.engine.settings.look_after:
             await self._read_head_again()
         inputs = list(self.superseded or ())
         known = set(map(closing.identity, inputs))
@@ -283,7 +332,8 @@ class WorkflowTask:
         return inputs
 
     async def _read_head_again(self) -> None:
-        """Before an activity is given up: its outcome may be waiting. Raises FencedError if somebody else advanced."""
+        """See what has come to the inbox. Raises FencedError if somebody else advanced."""
+        self._looked = self.engine.clock()
         loaded = await self.engine.store.load(self.key, self.run.run_id, self.run.last)
         if loaded.head is None or loaded.deltas:
             raise FencedError
@@ -296,11 +346,13 @@ class WorkflowTask:
         try:
             delta = await self._decide(inputs, engine.clock())
             check_starts(delta)
+            check_decisions(delta, self.changed_record())
         except Exception as error:
             raise _WorkflowTaskFailed from error
         assert self.run.started is not None
         delta.supersedes = self.superseded is not None
         if not self.run.closed:
+            self.eager.planned = 0
             for command in delta.commands:
                 if isinstance(command, history.ActivityTaskScheduled):
                     command.eager_deadline = self.eager.plan(command, self.run.started.task_queue, delta.time)
@@ -318,6 +370,7 @@ class WorkflowTask:
         self.superseded = None
         self._unrecorded = []
         self.run.committed(sequence, delta, len(body))
+        self._advanced = True
         self._note_update(delta)
         if self.run.closed:
             self.undispatched = decisions(delta)
@@ -336,7 +389,7 @@ class WorkflowTask:
             run.absorb_inputs(inputs, now)  # as in the reference: a codec may fail the workflow for good
             commands: list[Command] = [history.WorkflowExecutionFailed(engine.to_failure(error))]
         else:
-            commands = run.decide(inputs, now, seen, build=engine.build)
+            commands = await engine.code.call(run, lambda: run.decide(inputs, now, seen, build=engine.build))
         commands = await payloads.stored(run, await payloads.recorded(run, commands))
         delta = run.record(inputs, commands, now, build=engine.build, identity=engine.identity)
         delta.refers = refers((*inputs, *commands))
@@ -388,6 +441,8 @@ class WorkflowTask:
 
     async def _wait_here(self) -> bool:
         """Wait for what will come in a moment. True if something may have come."""
+        if self.hurried and (self.update is None or self.update.answered):
+            return False
         engine = self.engine
         now = engine.clock()
         due = self.next_due()
@@ -420,6 +475,7 @@ class WorkflowTask:
             dispatched=self.run.last,
             wake_up=wake_up,
             history_length=self.run.history_length,
+            open_since=self.run.open_since,
             attention=due,
             record=self.changed_record(),
         )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import threading
 import warnings
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from durability._core.payload import Payload
@@ -172,6 +174,15 @@ class ActivityRunner:
             return
         known = f"available activities: {', '.join(self.names)}" if self.names else "no available activities"
         raise ValueError(f"Activity function {activity_type} is not registered on this worker, {known}")
+
+    @property
+    def free_slots(self) -> int:
+        """How many activities may begin now without waiting for a slot."""
+        return sys.maxsize
+
+    def slot(self, activity_type: str, *, local: bool = False) -> AbstractAsyncContextManager[None]:
+        """A context for the length of an attempt; entering it waits until the attempt may begin."""
+        return nullcontext()
 
     async def run(
         self,

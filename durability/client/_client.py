@@ -86,7 +86,7 @@ class Client(WorkflowStarts, UpdateWithStart):
             connect_timeout: Longest time that connecting over HTTP may take.
             rpc_metadata: Accepted for compatibility.
             identity: Who this is, for the history; process id and host name by default.
-            lazy: Whether to wait with connecting until the first call.
+            lazy: Whether to wait with connecting to an HTTP API until the first call.
             runtime: Where the metrics go that the client's workers record; the default runtime if None.
             http_connect_proxy_config: Accepted for compatibility.
             dns_load_balancing_config: Accepted for compatibility.
@@ -126,6 +126,7 @@ class Client(WorkflowStarts, UpdateWithStart):
             dns_load_balancing_config=dns_load_balancing_config,
             grpc_compression=grpc_compression,
             connect_timeout=connect_timeout,
+            payload_limits=payload_limits,
         )
         used = [config]
 
@@ -149,7 +150,7 @@ class Client(WorkflowStarts, UpdateWithStart):
             client._identity = used[-1].identity
         client._rpc_metadata = rpc_metadata
         client._runtime = used[-1].runtime
-        client._payload_limits = payload_limits
+        client._payload_limits = used[-1].payload_limits
         return client
 
     def __init__(
@@ -382,6 +383,8 @@ class Client(WorkflowStarts, UpdateWithStart):
         Args:
             query: Conditions joined by AND: ``WorkflowType = 'X'``, ``WorkflowId = 'x'``,
                 ``ExecutionStatus = 'Running'``, ``StartTime > '2026-01-31T00:00:00Z'`` (also ``>=``, ``<``, ``<=``).
+                ``TaskQueue = 'x'`` and search attributes (``Color = 'red'``, ``Size = 3``, ``Urgent = true``) are
+                looked for among the executions that the others select: no index has them.
             limit: Most executions in all.
             page_size: Most executions a page.
             next_page_token: Where to begin: ``next_page_token`` of another iterator.
@@ -414,7 +417,7 @@ class Client(WorkflowStarts, UpdateWithStart):
         """Count workflow executions by listing them; eventually consistent.
 
         Args:
-            query: See ``list_workflows``.
+            query: See ``list_workflows``; ``GROUP BY ExecutionStatus`` at its end also counts by status.
             rpc_metadata: See ``start_workflow``.
             rpc_timeout: Longest duration of the call.
 

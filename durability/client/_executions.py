@@ -195,11 +195,20 @@ class WorkflowExecutionCount:
 
     Attributes:
         count: The number; eventually consistent.
-        groups: Empty: queries that group are not supported.
+        groups: How many of each status, if the query ends with ``GROUP BY ExecutionStatus``; empty otherwise.
     """
 
     count: int
     groups: Sequence[WorkflowExecutionCountAggregationGroup]
+
+    @staticmethod
+    def _from_statuses(statuses: Mapping[int, int], *, grouped: bool) -> WorkflowExecutionCount:
+        groups = [
+            WorkflowExecutionCountAggregationGroup(number, [_status_name(status)])
+            for status, number in sorted(statuses.items())
+            if grouped
+        ]
+        return WorkflowExecutionCount(sum(statuses.values()), groups)
 
 
 class WorkflowExecutionAsyncIterator:
@@ -292,6 +301,11 @@ class WorkflowExecutionAsyncIterator:
                 rpc_metadata=rpc_metadata,
                 rpc_timeout=rpc_timeout,
             )
+
+
+def _status_name(status: int) -> str:
+    """A status as queries have it, such as ``TimedOut``."""
+    return WorkflowExecutionStatus(status).name.title().replace("_", "")
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

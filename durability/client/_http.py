@@ -221,6 +221,8 @@ class HttpFrontend:
             "status": Status(filter.status).name.lower() if filter.status else "",
             "started_after": time_json(filter.started_after) if filter.started_after else "",
             "started_before": time_json(filter.started_before) if filter.started_before else "",
+            "task_queue": filter.task_queue,
+            "search_attributes": msgspec.json.encode(filter.attributes).decode() if filter.attributes else "",
             "page_size": str(filter.page_size),
             "page_token": filter.page_token,
             "payloads": "true",

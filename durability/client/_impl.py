@@ -6,6 +6,7 @@ import asyncio
 import builtins
 import logging
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -16,7 +17,7 @@ from durability._core.history import RetryPolicyRecord
 from durability._core.options import milliseconds, priority_record
 from durability._core.payload import Payload, payload_size
 from durability._rest.chain import call_in_chain
-from durability._rest.list_filter import parse_list_query
+from durability._rest.list_filter import parse_count_query
 from durability._runtime.frontend import (
     ActivityReport,
     Outcome,
@@ -205,7 +206,9 @@ class ClientImpl(OutboundInterceptor):
 
     async def terminate_workflow(self, input: TerminateWorkflowInput) -> None:
         check_identifier("workflow id", input.id)
-        details = await self._encode(self.converter(input.id, run_id=input.run_id), "the details", input.args)
+        details = await self._encode(
+            self.converter(input.id, run_id=input.run_id), "the details", input.args, refuse=False
+        )
 
         async def terminate(run_id: str | None) -> None:
             await self._client.frontend.terminate(
@@ -428,16 +431,16 @@ class ClientImpl(OutboundInterceptor):
         return WorkflowExecutionAsyncIterator(self._client, input)
 
     async def count_workflows(self, input: CountWorkflowsInput) -> WorkflowExecutionCount:
-        selected = parse_list_query(input.query)
+        selected, by_status = parse_count_query(input.query)
         selected.page_size = 1000
-        count = 0
+        count: Counter[int] = Counter()
         async with deadline(input.rpc_timeout):
             while True:
                 page = await self._client.frontend.list(selected)
-                count += len(page.executions)
+                count.update(execution.status for execution in page.executions)
                 selected.page_token = page.next_page_token
                 if not page.next_page_token:
-                    return WorkflowExecutionCount(count=count, groups=[])
+                    return WorkflowExecutionCount._from_statuses(count, grouped=by_status)
 
     async def _encode(
         self, converter: DataConverter, what: str, values: Sequence[Any], *, refuse: bool = True

@@ -1,10 +1,10 @@
-"""The meter of a runtime that has a ``MetricBuffer``."""
+"""The meter of a runtime that has a ``MetricBuffer``, or something else that takes updates of metrics."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Self
+from typing import Protocol, Self
 
 from durability.common._metrics import (
     MetricAttributes,
@@ -22,10 +22,16 @@ from durability.runtime import (
     BUFFERED_METRIC_KIND_GAUGE,
     BUFFERED_METRIC_KIND_HISTOGRAM,
     BufferedMetricKind,
+    BufferedMetricUpdate,
 )
 
-if TYPE_CHECKING:
-    from durability.runtime import MetricBuffer
+
+class _Sink(Protocol):
+    """Takes what is recorded: a ``MetricBuffer``, for instance."""
+
+    _durations_as_seconds: bool
+
+    def _put(self, update: BufferedMetricUpdate) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class BufferedMeter(MetricMeter):
 
     def __init__(
         self,
-        buffer: MetricBuffer,
+        buffer: _Sink,
         attributes: MetricAttributes,
         known: dict[_Described, _Described] | None = None,
     ) -> None:
@@ -100,11 +106,11 @@ class BufferedMeter(MetricMeter):
 
     def with_additional_attributes(self, additional_attributes: MetricAttributes) -> MetricMeter:
         """See ``MetricMeter``."""
-        return BufferedMeter(self._buffer, _merged(self._attributes, additional_attributes), self._known)
+        return type(self)(self._buffer, _merged(self._attributes, additional_attributes), self._known)
 
 
 class _Metric(MetricCommon):
-    def __init__(self, metric: _Described, buffer: MetricBuffer, attributes: MetricAttributes) -> None:
+    def __init__(self, metric: _Described, buffer: _Sink, attributes: MetricAttributes) -> None:
         self._metric = metric
         self._buffer = buffer
         self._attributes = attributes

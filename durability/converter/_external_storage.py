@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from durability._core.payload import Payload
+from durability._core.payload import ExternalPayloadDetails, Payload
 
 _T = TypeVar("_T")
 
@@ -205,7 +205,7 @@ class ExternalStorage:
         async def store(driver: StorageDriver, given: list[Payload]) -> list[Payload]:
             claims = await driver.store(self._context, given)
             _check_count(driver, "claims", len(claims), len(given))
-            return [_reference_payload(driver, claim) for claim in claims]
+            return [_reference_payload(driver, claim, one) for claim, one in zip(claims, given, strict=True)]
 
         return await _by_driver(payloads, chosen, store)
 
@@ -264,9 +264,10 @@ def read_reference(payload: Payload) -> _Reference | None:
     return None
 
 
-def _reference_payload(driver: StorageDriver, claim: StorageDriverClaim) -> Payload:
+def _reference_payload(driver: StorageDriver, claim: StorageDriverClaim, stored: Payload) -> Payload:
     reference = _Reference(driver.name(), dict(claim.claim_data))
-    return Payload({"encoding": _ENCODING, "messageType": _MESSAGE_TYPE}, msgspec.json.encode(reference))
+    metadata = {"encoding": _ENCODING, "messageType": _MESSAGE_TYPE}
+    return Payload(metadata, msgspec.json.encode(reference), (ExternalPayloadDetails(stored.ByteSize()),))
 
 
 def _check_count(driver: StorageDriver, what: str, count: int, expected: int) -> None:

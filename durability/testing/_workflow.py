@@ -18,6 +18,7 @@ from durability.converter import DataConverter
 from durability.testing._assertions import AssertionInterceptor
 
 if TYPE_CHECKING:
+    from durability.runtime import Runtime
     from durability.testing._cloud import LocalCloudEnvironment
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -58,7 +59,7 @@ class WorkflowEnvironment:
         port: int | None = None,
         download_dest_dir: str | None = None,
         ui: bool = False,
-        runtime: Any = None,
+        runtime: Runtime | None = None,
         search_attributes: Sequence[SearchAttributeKey[Any]] = (),
         dev_server_existing_path: str | None = None,
         dev_server_database_filename: str | None = None,
@@ -86,7 +87,7 @@ class WorkflowEnvironment:
             port: Accepted for compatibility.
             download_dest_dir: Accepted for compatibility.
             ui: Accepted for compatibility.
-            runtime: Accepted for compatibility.
+            runtime: See ``Client.connect``.
             search_attributes: Accepted for compatibility: search attributes need not be registered.
             dev_server_existing_path: Accepted for compatibility.
             dev_server_database_filename: Accepted for compatibility.
@@ -109,6 +110,7 @@ class WorkflowEnvironment:
                 plugins,
                 default_workflow_query_reject_condition,
                 identity,
+                runtime,
             ),
         )
 
@@ -125,7 +127,7 @@ class WorkflowEnvironment:
         identity: str | None = None,
         port: int | None = None,
         download_dest_dir: str | None = None,
-        runtime: Any = None,
+        runtime: Runtime | None = None,
         test_server_existing_path: str | None = None,
         test_server_download_version: str = "default",
         test_server_extra_args: Sequence[str] = [],
@@ -149,7 +151,7 @@ class WorkflowEnvironment:
             identity: See ``Client.connect``.
             port: Accepted for compatibility.
             download_dest_dir: Accepted for compatibility.
-            runtime: Accepted for compatibility.
+            runtime: See ``Client.connect``.
             test_server_existing_path: Accepted for compatibility.
             test_server_download_version: Accepted for compatibility.
             test_server_extra_args: Accepted for compatibility.
@@ -167,6 +169,7 @@ class WorkflowEnvironment:
                 plugins,
                 default_workflow_query_reject_condition,
                 identity,
+                runtime,
             ),
         )
 
@@ -408,6 +411,7 @@ def _client(
     plugins: Sequence[Plugin],
     default_workflow_query_reject_condition: QueryRejectCondition | None,
     identity: str | None,
+    runtime: Runtime | None = None,
 ) -> Client:
     client = Client(
         frontend,
@@ -419,6 +423,7 @@ def _client(
     )
     if identity:
         client._identity = identity
+    client._runtime = runtime
     return client
 
 
@@ -427,6 +432,9 @@ def _with_interceptors(client: Client, *interceptors: Interceptor) -> Client:
     config["interceptors"] = [*config["interceptors"], *interceptors]
     new = Client(**config)
     new._identity = client.identity
+    new._payload_limits = client._payload_limits
+    new._rpc_metadata = client._rpc_metadata
+    new._runtime = client._runtime
     return new
 
 

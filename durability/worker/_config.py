@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, Required, TypedDict
+from typing import Any, Final, Literal, Required, TypedDict
 
 from durability._core.deadlock import DeadlockDetector
 from durability._core.payload_fields import PAYLOAD_LIMIT
+from durability._runtime.code import InThreads
 from durability._runtime.hosting import WorkerSpecification
 from durability.activity._processes import SharedStateManager
 from durability.activity._runner import ActivityRunner
@@ -159,6 +160,7 @@ def specification(
     tuner = config.get("tuner") or WorkerTuner.create_fixed(
         workflow_slots=config.get("max_concurrent_workflow_tasks"),
         activity_slots=config.get("max_concurrent_activities"),
+        local_activity_slots=config.get("max_concurrent_local_activities"),
     )
     meter = (config["client"]._runtime or Runtime.default()).metric_meter
     activities = None
@@ -176,7 +178,8 @@ def specification(
             interceptors=interceptors,
             executor=config.get("activity_executor"),
             client=client,
-            slots=make_slots(tuner._activity_supplier, _reservation(config)),
+            slots=make_slots(tuner._activity_supplier, _reservation(config, "activity")),
+            local_slots=make_slots(tuner._local_activity_supplier, _reservation(config, "local-activity")),
             metric_meter=meter,
             shared_state_manager=config.get("shared_state_manager"),
             header_codec=header_codec == HeaderCodecBehavior.CODEC,
@@ -184,6 +187,8 @@ def specification(
         )
     remote = not config.get("no_remote_activities", False)
     workflows = None
+    debug = config.get("debug_mode") or any(map(os.environ.get, _DEBUG_VARIABLES))
+    detector = None if debug else _DEADLOCK_DETECTOR
     if config.get("workflows"):
         deployment = config.get("deployment_config")
         if deployment and deployment.use_worker_versioning:
@@ -192,13 +197,12 @@ def specification(
         paced = config.get("max_activities_per_second") or config.get("max_task_queue_activities_per_second")
         if activities is not None and remote and not paced and not config.get("disable_eager_activity_execution"):
             eager = None if activities.has_dynamic else activities.names
-        debug = config.get("debug_mode") or any(map(os.environ.get, _DEBUG_VARIABLES))
         workflows = Workflows(
             config["workflows"],
             data_converter=data_converter,
             interceptors=interceptors,
             failure_exception_types=config.get("workflow_failure_exception_types", ()),
-            deadlock_detector=None if debug else _DEADLOCK_DETECTOR,
+            deadlock_detector=detector,
             runner=config.get("workflow_runner", SANDBOXED),
             unsandboxed_runner=config.get("unsandboxed_workflow_runner", UNSANDBOXED),
             metric_meter=meter,
@@ -213,12 +217,13 @@ def specification(
             check_local_activity=(activities or ActivityRunner([])).check_registered,
         )
     deployment = config.get("deployment_config")
+    workflow_slots = slots_of(tuner._workflow_supplier)
     made = WorkerSpecification(
         task_queue=config["task_queue"],
         workflows=workflows,
         activities=activities,
         remote_activities=remote,
-        workflow_slots=slots_of(tuner._workflow_supplier),
+        workflow_slots=workflow_slots,
         activity_slots=slots_of(tuner._activity_supplier),
         held_runs=config.get("max_cached_workflows", 1000),
         heartbeat_interval=_milliseconds(config.get("default_heartbeat_throttle_interval", timedelta(seconds=30))),
@@ -227,6 +232,7 @@ def specification(
         queue_activities_per_second=config.get("max_task_queue_activities_per_second"),
         identity=config.get("identity") or config["client"].identity,
         build=deployment.version.build_id if deployment else config.get("build_id") or "",
+        code=InThreads(workflow_slots, detector, executor=config.get("workflow_task_executor")),
     )
     return activities, made
 
@@ -242,13 +248,14 @@ def _of_functions(activities: Activities | None, functions: str) -> dict[str, st
     return {name: functions for name in built_in if activities is None or name not in activities.names}
 
 
-def _reservation(config: WorkerConfig) -> Reservation:
+def _reservation(config: WorkerConfig, slot_type: Literal["activity", "local-activity"]) -> Reservation:
     deployment = config.get("deployment_config")
     return Reservation(
         task_queue=config["task_queue"],
         worker_identity=config.get("identity") or config["client"].identity,
         worker_build_id=config.get("build_id") or "",
         worker_deployment_version=deployment.version if deployment else None,
+        slot_type=slot_type,
     )
 
 

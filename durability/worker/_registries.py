@@ -6,7 +6,7 @@ import asyncio
 import pickle
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any, NoReturn
 
 from durability._core.activation import RunDetails, WorkflowInstance
@@ -189,6 +189,7 @@ class Activities(ActivityRunner):
         executor: Executor | None,
         client: Callable[[], Client],
         slots: Slots,
+        local_slots: Slots,
         metric_meter: MetricMeter = MetricMeter.noop,
         shared_state_manager: SharedStateManager | None = None,
         header_codec: bool = False,
@@ -219,6 +220,7 @@ class Activities(ActivityRunner):
         self.on_broken = self._break
         self._task_queue = task_queue
         self._slots = slots
+        self._local_slots = local_slots
         self._running: set[Cancellation] = set()
         self._none_running = asyncio.Event()
         self._none_running.set()
@@ -228,6 +230,15 @@ class Activities(ActivityRunner):
     def has_dynamic(self) -> bool:
         """Whether there is a dynamic activity, which takes every type."""
         return self._dynamic is not None
+
+    @property
+    def free_slots(self) -> int:
+        """See ``ActivityRunner.free_slots``."""
+        return self._slots.free
+
+    def slot(self, activity_type: str, *, local: bool = False) -> AbstractAsyncContextManager[None]:
+        """See ``ActivityRunner.slot``."""
+        return (self._local_slots if local else self._slots).take(activity_type)
 
     async def run(
         self,
@@ -242,10 +253,9 @@ class Activities(ActivityRunner):
         self._running.add(cancellation)
         self._none_running.clear()
         try:
-            async with self._slots(task.activity_type):
-                if self._abort:
-                    cancellation.request(_SHUTDOWN)
-                result = await super().run(task, heartbeat=heartbeat, cancellation=cancellation)
+            if self._abort:
+                cancellation.request(_SHUTDOWN)
+            result = await super().run(task, heartbeat=heartbeat, cancellation=cancellation)
         finally:
             self._running.discard(cancellation)
             if not self._running:

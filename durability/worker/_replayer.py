@@ -12,6 +12,7 @@ from durability._core.deadlock import DeadlockDetector
 from durability._core.errors import NondeterminismError
 from durability._core.from_events import recorded_tasks
 from durability._core.replaying import replay_tasks
+from durability._runtime.code import InPlace
 from durability._runtime.large_payloads import IN_THE_TABLE
 from durability._runtime.replayable import decoded_tasks
 from durability._runtime.workflow_payloads import WorkflowPayloads
@@ -239,7 +240,7 @@ class Replayer:
         yield results()
 
     async def _failure(self, history: WorkflowHistory) -> Exception | None:
-        payloads = WorkflowPayloads(self._workflows.payload_options, IN_THE_TABLE)
+        payloads = WorkflowPayloads(self._workflows.payload_options, IN_THE_TABLE, InPlace())
         names = (self._config.get("namespace", "ReplayNamespace"), history.workflow_id, history.run_id)
         try:
             tasks = await decoded_tasks(payloads, recorded_tasks(history.events), *names)

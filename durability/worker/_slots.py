@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from durability.common import WorkerDeploymentVersion
 from durability.worker._tuning import (
@@ -42,36 +43,60 @@ class _Activity:
     activity_type: str
 
 
-Slots = Callable[[str], AbstractAsyncContextManager[None]]
-"""Given an activity type, a context in which it has a slot."""
+class Slots(Protocol):
+    """The slots of a worker's activities."""
+
+    @property
+    def free(self) -> int:
+        """How many there are to take, as far as that is known."""
+
+    def take(self, activity_type: str) -> AbstractAsyncContextManager[None]:
+        """A context in which an activity of a type has a slot."""
 
 
 def make_slots(supplier: SlotSupplier, reservation: Reservation) -> Slots:
     """The slots that a supplier has."""
     if isinstance(supplier, CustomSlotSupplier):
-        return _supplied(supplier, reservation)
-    semaphore = asyncio.Semaphore(slots_of(supplier))
+        return _Supplied(supplier, reservation)
+    return _Counted(slots_of(supplier))
+
+
+class _Counted:
+    """So many."""
+
+    def __init__(self, number: int) -> None:
+        self.free = number
+        self._semaphore = asyncio.Semaphore(number)
 
     @asynccontextmanager
-    async def take(activity_type: str) -> AsyncIterator[None]:
-        async with semaphore:
-            yield
+    async def take(self, activity_type: str) -> AsyncIterator[None]:
+        async with self._semaphore:
+            self.free -= 1
+            try:
+                yield
+            finally:
+                self.free += 1
 
-    return take
 
+class _Supplied:
+    """Those that a user's supplier gives."""
 
-def _supplied(supplier: CustomSlotSupplier, reservation: Reservation) -> Slots:
+    free = sys.maxsize
+
+    def __init__(self, supplier: CustomSlotSupplier, reservation: Reservation) -> None:
+        self._supplier = supplier
+        self._reservation = reservation
+
     @asynccontextmanager
-    async def take(activity_type: str) -> AsyncIterator[None]:
-        permit = await _reserve(supplier, reservation)
+    async def take(self, activity_type: str) -> AsyncIterator[None]:
+        supplier = self._supplier
+        permit = await _reserve(supplier, self._reservation)
         used = _Activity(activity_type)
         try:
             _say(lambda: supplier.mark_slot_used(SlotMarkUsedContext(used, permit)), "mark_slot_used")
             yield
         finally:
             _say(lambda: supplier.release_slot(SlotReleaseContext(used, permit)), "release_slot")
-
-    return take
 
 
 async def _reserve(supplier: CustomSlotSupplier, reservation: Reservation) -> SlotPermit:

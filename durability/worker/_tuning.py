@@ -193,7 +193,7 @@ class SlotReleaseContext:
 
 
 class CustomSlotSupplier(ABC):
-    """Decides by itself how many activities a worker runs at a time. Workflow tasks are not asked for."""
+    """Decides by itself how many activities, or local activities, a worker runs at a time; not for workflow tasks."""
 
     @abstractmethod
     async def reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit:
@@ -244,6 +244,7 @@ class WorkerTuner:
 
     _workflow_supplier: SlotSupplier
     _activity_supplier: SlotSupplier
+    _local_activity_supplier: SlotSupplier
 
     @classmethod
     def create_fixed(
@@ -259,11 +260,11 @@ class WorkerTuner:
         Args:
             workflow_slots: Most workflow tasks at a time.
             activity_slots: Most activities at a time.
-            local_activity_slots: Accepted for compatibility: they run inside of workflow tasks.
+            local_activity_slots: Most local activities at a time.
             nexus_slots: Accepted for compatibility.
         """
-        workflows = FixedSizeSlotSupplier(workflow_slots or DEFAULT_SLOTS)
-        return cls._make(workflows, FixedSizeSlotSupplier(activity_slots or DEFAULT_SLOTS))
+        slots = (workflow_slots, activity_slots, local_activity_slots)
+        return cls._make(*(FixedSizeSlotSupplier(number or DEFAULT_SLOTS) for number in slots))
 
     @classmethod
     def create_resource_based(
@@ -283,7 +284,7 @@ class WorkerTuner:
             target_cpu_usage: Accepted for compatibility.
             workflow_config: For workflow tasks.
             activity_config: For activities.
-            local_activity_config: Accepted for compatibility: they run inside of workflow tasks.
+            local_activity_config: For local activities.
             nexus_config: Accepted for compatibility.
         """
         targets = ResourceBasedTunerConfig(target_memory_usage, target_cpu_usage)
@@ -291,6 +292,7 @@ class WorkerTuner:
         return cls._make(
             ResourceBasedSlotSupplier(workflow_config or none, targets),
             ResourceBasedSlotSupplier(activity_config or none, targets),
+            ResourceBasedSlotSupplier(local_activity_config or none, targets),
         )
 
     @classmethod
@@ -307,15 +309,16 @@ class WorkerTuner:
         Args:
             workflow_supplier: For workflow tasks; a ``CustomSlotSupplier`` is not asked, and counts as the default.
             activity_supplier: For activities.
-            local_activity_supplier: Accepted for compatibility: they run inside of workflow tasks.
+            local_activity_supplier: For local activities.
             nexus_supplier: Accepted for compatibility.
         """
-        return cls._make(workflow_supplier, activity_supplier)
+        return cls._make(workflow_supplier, activity_supplier, local_activity_supplier)
 
     @classmethod
-    def _make(cls, workflow_supplier: SlotSupplier, activity_supplier: SlotSupplier) -> WorkerTuner:
+    def _make(cls, workflow: SlotSupplier, activity: SlotSupplier, local_activity: SlotSupplier) -> WorkerTuner:
         tuner = cls()
-        tuner._workflow_supplier, tuner._activity_supplier = workflow_supplier, activity_supplier
+        tuner._workflow_supplier = workflow
+        tuner._activity_supplier, tuner._local_activity_supplier = activity, local_activity
         return tuner
 
 

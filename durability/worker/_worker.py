@@ -104,7 +104,8 @@ class Worker:
             workflows: Classes decorated with ``workflow.defn``.
             activity_executor: Runs activities that are not ``async def``, in threads or in processes. Required if there
                 are any.
-            workflow_task_executor: Accepted for compatibility: workflow tasks run in the event loop's thread.
+            workflow_task_executor: Runs workflow code; give it a thread for each workflow task that runs at a time. By
+                default the worker has threads of its own.
             nexus_task_executor: Accepted for compatibility.
             workflow_runner: Makes the instances of workflows; the default one guards them.
             unsandboxed_workflow_runner: The same for classes that are declared with ``sandboxed=False``.
@@ -115,7 +116,7 @@ class Worker:
             max_cached_workflows: Most runs kept in memory between their tasks.
             max_concurrent_workflow_tasks: Most workflow tasks at a time; 100 by default.
             max_concurrent_activities: Most activities at a time; 100 by default.
-            max_concurrent_local_activities: Accepted for compatibility: local activities count as activities.
+            max_concurrent_local_activities: Most local activities at a time.
             max_concurrent_nexus_tasks: Accepted for compatibility.
             tuner: Says how many tasks the worker takes, instead of the ``max_concurrent_`` parameters.
             max_concurrent_workflow_task_polls: Accepted for compatibility, as all that concerns polling.

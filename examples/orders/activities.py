@@ -62,6 +62,12 @@ async def ship(shipment: Shipment) -> str:
     return await _post("shipments", asdict(shipment))
 
 
+@activity.defn
+async def recall_shipment(shipment: Shipment) -> None:
+    """Undo ``ship``."""
+    await _post("recalls", {"key": shipment.key})
+
+
 async def _post(kind: str, request: dict[str, Any]) -> str:
     return await asyncio.to_thread(_send, kind, request.pop("key"), request)
 

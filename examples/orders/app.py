@@ -27,6 +27,7 @@ app = Application(
         activities.request_picking,
         activities.cancel_picking,
         activities.ship,
+        activities.recall_shipment,
     ],
     webhooks=webhooks(),
 )

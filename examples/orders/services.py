@@ -44,8 +44,8 @@ from starlette.routing import Route
 
 STOCK = {"kettle": 10, "teapot": 10, "cup": 100}
 CARD_LIMIT = 100_000
-KINDS = ("reservations", "releases", "charges", "refunds", "pickings", "cancellations", "shipments")
-UNDOES = {"releases": "reservations", "refunds": "charges", "cancellations": "pickings"}
+UNDOES = {"releases": "reservations", "refunds": "charges", "cancellations": "pickings", "recalls": "shipments"}
+KINDS = (*UNDOES, *UNDOES.values())
 
 
 class Refused(Exception):
@@ -137,9 +137,9 @@ def sign(secret: str, delivery_id: str, timestamp: int, body: bytes) -> dict[str
     }
 
 
-def create_app(secret: str) -> Starlette:
-    """The server with new books; ``secret`` signs the warehouse's webhooks."""
-    books = Books()
+def create_app(secret: str, books: Books | None = None) -> Starlette:
+    """The server, with new books if it is not given any; ``secret`` signs the warehouse's webhooks."""
+    books = books or Books()
     endpoint = ""
     deliveries: dict[str, tuple[str, bytes]] = {}
 
@@ -196,8 +196,11 @@ def create_app(secret: str) -> Starlette:
             raise Refused(409, "no webhook endpoint is registered, or nothing was reported")
         delivery_id, body = deliveries[picking.id]
         headers = sign(secret, delivery_id, int(time.time()), body)
-        async with httpx.AsyncClient(trust_env=False) as http:
-            response = await http.post(endpoint, content=body, headers=headers, timeout=30)
+        try:
+            async with httpx.AsyncClient(trust_env=False) as http:
+                response = await http.post(endpoint, content=body, headers=headers, timeout=30)
+        except httpx.HTTPError as error:
+            return JSONResponse({"error": f"{endpoint} did not answer: {error!r}"}, 504)
         return JSONResponse({"delivery": delivery_id, "status": response.status_code})
 
     async def refused(request: Request, error: Exception) -> JSONResponse:
@@ -218,10 +221,15 @@ def create_app(secret: str) -> Starlette:
 
 
 @contextmanager
-def running(secret: str) -> Iterator[str]:
-    """Serve in a thread, so that it ends with the process, however that ends; gives the URL."""
+def running(secret: str, books: Books | None = None) -> Iterator[str]:
+    """Serve in a thread, so that it ends with the process, however that ends; gives the URL.
+
+    Args:
+        secret: signs the warehouse's webhooks.
+        books: what to begin with; new ones if None.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(_configuration(secret))
+        server = uvicorn.Server(_configuration(secret, books))
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
         try:
@@ -243,8 +251,8 @@ def main() -> None:
         uvicorn.Server(_configuration(secret)).run(sockets=[listener])
 
 
-def _configuration(secret: str) -> uvicorn.Config:
-    return uvicorn.Config(create_app(secret), log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
+def _configuration(secret: str, books: Books | None = None) -> uvicorn.Config:
+    return uvicorn.Config(create_app(secret, books), log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
 
 
 if __name__ == "__main__":

@@ -85,7 +85,8 @@ class OrderWorkflow:
         await workflow.sleep(PACKING_TIME)
 
         self._stage = "shipping"
-        tracking = await self._step(activities.ship, Shipment(f"{self._key}/shipment", order.address, parcels))
+        shipment = Shipment(f"{self._key}/shipment", order.address, parcels)
+        tracking = await self._step(activities.ship, shipment, undo=activities.recall_shipment)
 
         self._stage = "shipped"
         return Receipt(order.id, order.total, order.currency, charge_id, tracking)

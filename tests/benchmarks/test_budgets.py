@@ -58,3 +58,11 @@ def test_runs_that_wait_cost_nothing(laboratory: Laboratory) -> None:
 def test_a_wake_up_in_a_warm_process_does_not_read_the_history_again(laboratory: Laboratory) -> None:
     few, many = (laboratory.count(scenarios.sleeps(times, warm=True)) for times in (5, 15))
     assert many.read_bytes / 15 <= few.read_bytes / 5 * 1.1
+
+
+def test_outcomes_that_come_at_once_cost_the_same_each(laboratory: Laboratory) -> None:
+    fewer = laboratory.count(scenarios.start_to_result("Parallel", 60, 1000.0, 0.0, True))
+    more = laboratory.count(scenarios.start_to_result("Parallel", 120, 1000.0, 0.0, True))
+    each = (more - fewer) / 60
+    assert each.write_units <= 4.1  # the claim, the outcome, the head, and the outcome's deletion
+    assert each.requests <= 3.1

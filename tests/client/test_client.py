@@ -209,7 +209,9 @@ BAD_QUERIES = [
     "WorkflowType",
     "WorkflowType = 'a' OR WorkflowType = 'b'",
     "WorkflowType = 'a' AND",
-    "CustomerId = 'x'",
+    "CloseTime = 'x'",
+    "Color != 'x'",
+    "WorkflowType = 3",
     "ExecutionStatus = 'Sleeping'",
     "StartTime > 'yesterday'",
     "WorkflowType != 'a'",
@@ -255,6 +257,18 @@ async def test_oversized_payloads_are_refused_before_anything_is_sent() -> None:
     assert caught.value.status == RPCStatusCode.INVALID_ARGUMENT
     with pytest.raises(RPCError, match="limit"):
         await client.get_workflow_handle("a").signal("note", "x" * 3_000_000)
+
+
+async def test_details_of_a_termination_may_be_as_large_as_a_message(client: Client) -> None:
+    handle = await client.start_workflow(Sleeper.run, id=new_id(), task_queue=QUEUE)
+    with pytest.raises(RPCError, match="limit") as caught:
+        await handle.terminate("x" * 4_200_000)
+    assert caught.value.status == RPCStatusCode.RESOURCE_EXHAUSTED
+    await handle.terminate("x" * 3_000_000)
+    with pytest.raises(WorkflowFailureError) as ended:
+        await handle.result()
+    assert isinstance(ended.value.cause, TerminatedError)
+    assert [len(detail) for detail in ended.value.cause.details] == [3_000_000]
 
 
 async def test_unknown_and_closed_workflows(client: Client) -> None:

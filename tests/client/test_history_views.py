@@ -167,6 +167,7 @@ def test_events_have_the_fields_that_protobuf_gives_them() -> None:
         _same_fields(getattr(event, event.attributes_name), getattr(expected, event.attributes_name))
         assert event.event_time.ToDatetime() == expected.event_time.ToDatetime()
         assert event.event_time.ToMilliseconds() == expected.event_time.ToMilliseconds()
+        assert event.event_time.ToJsonString() == expected.event_time.ToJsonString()
         assert event.HasField(event.attributes_name)
         assert event.HasField("user_metadata") == expected.HasField("user_metadata")
     assert mine[0].user_metadata.summary == text("summary")

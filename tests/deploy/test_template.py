@@ -205,14 +205,13 @@ def test_each_function_has_a_role_of_its_own(expanded: Template) -> None:
 def test_who_runs_the_protocol_may_do_what_the_store_does_and_no_more(
     expanded: Template, root: Path, role: str
 ) -> None:
-    parts = ("dynamodb", "large_messages", "listing", "requests", "tasks")  # of the store, but for deletion
+    parts = ("dynamodb", "message_items", "listing", "requests", "tasks")  # of the store, but for deletion
     code = "".join((root / f"durability/_aws/{part}.py").read_text() for part in parts)
     operations = set(re.findall(r"\"((?:[a-z]+_)*(?:item|items|query|scan))\",", code))
     assert operations
     # A transaction is authorised by what it is made of.
     operations = {"put_item" if operation == "transact_write_items" else operation for operation in operations}
     wanted = {"dynamodb:" + operation.title().replace("_", "") for operation in operations}
-    wanted |= {"dynamodb:BatchWriteItem"} if role == "HttpRole" else set()  # deletes runs
     allowed = actions(of_type(expanded, "AWS::IAM::Role")[role])
     assert {action for action in allowed if action.startswith("dynamodb:")} == wanted
 

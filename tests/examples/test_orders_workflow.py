@@ -48,8 +48,8 @@ async def failure(handle: Handle) -> BaseException | None:
     return raised.value.cause
 
 
-async def until_picking(handle: Handle) -> None:
-    while (await handle.query(OrderWorkflow.status)).stage != "picking":  # noqa: ASYNC110 - it is another process's
+async def until(handle: Handle, stage: str) -> None:
+    while (await handle.query(OrderWorkflow.status)).stage != stage:  # noqa: ASYNC110 - it is another process's
         await asyncio.sleep(1)
 
 
@@ -85,7 +85,7 @@ def test_only_the_warehouse_can_report_and_each_delivery_counts_once(
             headers = sign(key, delivery_id, int(deployment.clock()), body)
             return (await deployment.http.post("/webhooks/warehouse", content=body, headers=headers)).status_code
 
-        await until_picking(handle)
+        await until(handle, "picking")
         assert await deliver("whsec_Z3Vlc3NlZA==", "msg_0", 99) == 401
         assert (await handle.query(OrderWorkflow.status)).reports == 0
         assert await deliver(secret, "msg_1", 2) == 200
@@ -169,7 +169,7 @@ def test_an_order_picked_short_is_undone(shop: httpx.Client, order: Order) -> No
 
 def test_a_cancelled_order_is_undone_in_reverse_order(shop: httpx.Client, order: Order) -> None:
     async def scenario(handle: Handle, _: Deployment) -> None:
-        await until_picking(handle)
+        await until(handle, "picking")
         await handle.cancel()
         assert isinstance(await failure(handle), CancelledError)
         assert (await handle.query(OrderWorkflow.status)).undone == UNDONE
@@ -179,3 +179,21 @@ def test_a_cancelled_order_is_undone_in_reverse_order(shop: httpx.Client, order:
     assert (books["balance"], books["stock"]) == (0, STOCK)
     undos = [entry["kind"] for entry in books["entries"] if entry["kind"] in ("cancellations", "refunds", "releases")]
     assert undos == ["cancellations", "refunds", *["releases"] * 3]
+
+
+def test_an_order_that_is_cancelled_while_it_is_shipped_recalls_its_parcels(shop: httpx.Client, order: Order) -> None:
+    """An attempt whose answer was lost may have sent them, so it makes no difference that these attempts did not."""
+
+    async def scenario(handle: Handle, _: Deployment) -> None:
+        await handle.signal(OrderWorkflow.picking_reported, PickingReport("o", "picked", 2))
+        await until(handle, "shipping")
+        await handle.cancel()
+        # Of the attempt under way, or as cancelled, if none was.
+        assert isinstance(await failure(handle), ActivityError | CancelledError)
+        assert (await handle.query(OrderWorkflow.status)).undone == ["o/shipment", *UNDONE]
+
+    shop.post("/faults", json={"kind": "shipments", "errors": 9})
+    run(order, scenario)
+    books = ledger(shop)
+    assert (books["balance"], books["stock"]) == (0, STOCK)
+    assert [entry["kind"] for entry in books["entries"]].count("recalls") == 1

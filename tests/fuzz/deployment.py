@@ -19,14 +19,25 @@ from durability import callbacks
 from durability._aws.dynamodb import DynamoDBStore
 from durability._http.app import HttpApplication, create_app
 from durability._http.handler import in_one_loop
+from durability._memory import cloud
 from durability._memory.cloud import MemoryCloud
 from durability._memory.payloads import MemoryPayloadStore
 from durability._memory.time import VirtualTimeLoop
 from durability.application import Application
+from durability.webhooks import Delivery, Signal, Webhook
 from tests.http.conftest import WEBHOOKS, WORKFLOWS, Secret, ask_somebody
 from tests.simulation.table import Table, TableCaller
 
 T = TypeVar("T")
+
+
+def note_of(delivery: Delivery) -> Signal | None:
+    """A signal, if the body says which."""
+    body = delivery.json()
+    if not isinstance(body, dict) or not {"workflow", "text"} <= body.keys():
+        return None
+    return Signal(str(body["workflow"]), "note", [body["text"]])
+
 
 APPLICATION = Application(workflows=WORKFLOWS, activities=[ask_somebody])
 SETTLED = 5.0
@@ -38,10 +49,15 @@ class Answer:
     """What the function answered."""
 
     status: int
-    body: Any
+    content: bytes
     headers: dict[str, str]
     changes: list[tuple[str, str]]
     """Items that had changed when it answered, and those that changed because of it."""
+
+    @property
+    def body(self) -> Any:
+        """The JSON of the answer."""
+        return json.loads(self.content)
 
 
 class Deployment:
@@ -52,6 +68,7 @@ class Deployment:
 
         self.loop = loop
         self.changes: list[tuple[str, str]] = []
+        self.errors: list[str] = []
         self.table = Table(loop.milliseconds)
         self.table.observers.append(self._note)
         self.secret = Secret()
@@ -67,7 +84,7 @@ class Deployment:
             self._connect,
             task_queue="default",
             workflow_types=WORKFLOWS,
-            webhooks=[webhook for webhook in WEBHOOKS if webhook.name != "broken"],
+            webhooks=[Webhook(webhook.name, webhook.verifier, note_of) for webhook in WEBHOOKS],
             callback_secret=self.secret,
             clock=lambda: loop.milliseconds() / 1000,
         )
@@ -109,24 +126,22 @@ class Deployment:
         }
         answer = self._handler(event, object())
         self.settle()
-        content = answer.get("body") or ""
-        if answer.get("isBase64Encoded"):
-            content = base64.b64decode(content).decode()
-        return Answer(
-            answer["statusCode"],
-            json.loads(content) if content else None,
-            answer.get("headers") or {},
-            list(self.changes),
-        )
+        text = answer.get("body") or ""
+        content = base64.b64decode(text) if answer.get("isBase64Encoded") else text.encode()
+        return Answer(answer["statusCode"], content, answer.get("headers") or {}, list(self.changes))
 
     def post(self, path: str, body: Any, **headers: str) -> Answer:
         """Post JSON."""
         return self.request("POST", path, body=json.dumps(body).encode(), headers=headers)
 
     def failing(self) -> list[str]:
-        """The workflow tasks that fail, and messages that were given up."""
+        """The workflow tasks that fail, and invocations that ended in an error.
+
+        A signal with more or fewer arguments than its handler takes fails the workflow task, as in Temporal.
+        """
         heads = [item for items in self.table.partitions.values() for item in items.values() if "task_failure" in item]
-        return [str(head["task_failure"]["S"]) for head in heads] + [repr(letter) for letter in self.cloud.dead_letters]
+        failures = [str(head["task_failure"]["S"]) for head in heads]
+        return [text for text in failures if "positional argument" not in text] + self.errors
 
     def close(self) -> None:
         """Drop everything."""
@@ -143,7 +158,10 @@ def deployment() -> Iterator[Deployment]:
         patch.dict(os.environ, environment),
     ):
         deployed = Deployment(loop)
-        with patch.object(callbacks, "deployment_secret", lambda: deployed.secret):
+        with (
+            patch.object(callbacks, "deployment_secret", lambda: deployed.secret),
+            patch.object(cloud.logger, "warning", lambda text, *values: deployed.errors.append(text % values)),
+        ):
             try:
                 yield deployed
             finally:

@@ -163,7 +163,7 @@ def check(deployed: Deployment, answer: Answer) -> None:
 @pytest.mark.parametrize("name", ROUTES)
 def test_an_operation_takes_anything(name: str) -> None:
     @given(st.lists(requests(ROUTES[name]), min_size=1, max_size=4))
-    @examples(40)
+    @examples(6)
     def play(planned: list[Request]) -> None:
         with deployment() as deployed:
             prepare(deployed)
@@ -177,7 +177,7 @@ def test_an_operation_takes_anything(name: str) -> None:
 
 
 @given(st.sampled_from(["GET", "POST", "DELETE", "PUT", "HEAD", "OPTIONS", "PATCH", "TRACE", "X"]), texts(60))
-@examples(150)
+@examples(25)
 def test_any_path_is_answered(method: str, path: str) -> None:
     with deployment() as deployed:
         answer = deployed.request(method, "/" + path)
@@ -186,7 +186,7 @@ def test_any_path_is_answered(method: str, path: str) -> None:
 
 
 @given(damaged(values_of(TaskToken).map(TaskToken.encode)) | st.binary(max_size=40), failures())
-@examples(60)
+@examples(10)
 def test_task_tokens_that_are_none_change_nothing(token: bytes, failure: Any) -> None:
     body = msgspec.to_builtins({"task_token": token, "failure": failure})
     with deployment() as deployed:

@@ -71,7 +71,7 @@ def test_histories_of_runs_go_both_ways(document: dict[str, Any]) -> None:
 
 
 @given(damaged_documents())
-@examples(400)
+@examples(150)
 def test_damaged_histories_are_refused_by_one_kind_of_error(document: Any) -> None:
     with suppress(ValueError):
         recorded_tasks(WorkflowHistory.from_json("w", json.dumps(document)).events)

@@ -145,7 +145,7 @@ BAD_STARTS: list[tuple[Any, str]] = [
     ({"workflow_type": "Answer", "payloads": [{"data": "***"}]}, "does not fit"),
     ({"workflow_type": "Answer", "workflow_id": ""}, "the workflow id is empty"),
     ({"workflow_type": "Answer", "workflow_id": "a\nb"}, "control characters"),
-    ({"workflow_type": "Answer", "workflow_id": "x" * 1001}, "1001 characters"),
+    ({"workflow_type": "Answer", "workflow_id": "x" * 1001}, "1001 bytes"),
     ({"workflow_type": "Answer", "wait": 26}, "wait"),
     ({"workflow_type": "Answer", "run_timeout": -1}, "run_timeout"),
     ({"workflow_type": "Answer", "typo": 1}, "typo"),

@@ -174,6 +174,13 @@ def test_functions_reach_the_services_with_their_own_credentials(cloud: LocalClo
     assert cloud.requests_of("client") == {}
 
 
+def test_functions_can_be_told_other_addresses() -> None:
+    with LocalCloud(TEMPLATE, interpose=lambda url: f"{url}/proxied") as cloud:
+        environment = cloud.invoke(WORKER, {"do": "environment"})
+        assert environment["AWS_ENDPOINT_URL"] == f"{cloud.endpoint_url}/proxied"
+        assert environment["AWS_ENDPOINT_URL_LAMBDA"] == f"{cloud.environment['AWS_ENDPOINT_URL_LAMBDA']}/proxied"
+
+
 def test_a_function_that_cannot_be_initialised_says_why(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("import a_module_that_does_not_exist\n")
     template = tmp_path / "template.yaml"

@@ -21,6 +21,7 @@ from temporalio.api.workflowservice.v1 import (
     SignalWithStartWorkflowExecutionResponse,
 )
 
+from durability._core.children import _NEVER_SCHEDULED
 from durability._core.external import _refused
 from durability._core.randomness import Randomness
 from durability._core.system_operation import FAILED
@@ -96,7 +97,6 @@ class Theirs:
         self.over: set[tuple[str, int]] = set()
         self.ended: set[tuple[str, int]] = set()
         self.started: set[int] = set()
-        self.asked: set[int] = set()
         self.local: set[int] = set()
         self.types: dict[int, int] = {}
         self.child_types: dict[int, int] = {}
@@ -205,9 +205,6 @@ class Theirs:
         sequence = command.cancel_child_workflow_execution.child_workflow_seq
         if ("child", sequence) in self.over | self.ended | self.resolved:
             return []
-        if sequence in self.asked:
-            return []  # known to differ, see docs/compatibility.md: Temporal sends a request for every cancellation
-        self.asked.add(sequence)
         started = _find(commands, "start_child_workflow_execution", sequence)
         kind = self.child_types[sequence]
         if started is not None:
@@ -217,7 +214,7 @@ class Theirs:
         if started is None and kind in (2, 3):
             return []
         self.resolved.add(("child", sequence))
-        message = "Child Workflow Execution cancelled before scheduled" if started is not None else _CHILD_CANCELLED
+        message = _NEVER_SCHEDULED if started is not None else _CHILD_CANCELLED
         return [self._child_cancelled(sequence, message, is_started=sequence in self.started)]
 
     def _cancelled(self, sequence: int) -> wa.WorkflowActivationJob:

@@ -16,7 +16,6 @@ TIME_SKIPPING: Final = (
 )
 SCHEDULES: Final = "Schedules come next."
 ACTIVITIES: Final = "Standalone activities come next."
-STORAGE: Final = "External storage and payload limits are being built."
 BOUNDARY: Final = (
     "The boundary between a worker and a workflow's instance: activations and commands are this engine's own."
 )
@@ -84,11 +83,6 @@ MISSING_NAMES: Final = {
             "TerminateActivityInput UnpauseActivityInput UpdateActivityOptionsInput"
         ),
     },
-    STORAGE: {
-        "client": (
-            "StorageDriverActivityInfo StorageDriverSelectContext StorageDriverStoreContext StorageDriverWorkflowInfo"
-        ),
-    },
 }
 """By module."""
 
@@ -140,12 +134,8 @@ MISSING_MEMBERS: Final = {
             "terminate_activity unpause_activity update_activity_options"
         ),
     },
-    STORAGE: {
-        "client.ConnectConfig": "payload_limits",
-        "worker.WorkflowInstance": "get_external_store_context",
-    },
     BOUNDARY: {
-        "worker.WorkflowInstance": "get_info get_serialization_context get_thread_id",
+        "worker.WorkflowInstance": "get_external_store_context get_info get_serialization_context get_thread_id",
         "worker.WorkflowInstanceDetails": (
             "default_workflow_logic_flags failure_converter_class info last_completion_result last_failure "
             "payload_converter_factory randomness_seed"
@@ -162,9 +152,6 @@ PARAMETERS: Final = {
     TIME_SKIPPING: {
         "client.StartWorkflowInput": "time_skipping_config",
         "client.UpdateWithStartStartWorkflowInput": "time_skipping_config",
-    },
-    STORAGE: {
-        "client.ConnectConfig": "payload_limits",
     },
     BOUNDARY: {
         "worker.WorkflowInstance.activate": "act activation",

@@ -158,6 +158,36 @@ async def test_queries_and_updates_reach_a_worker_from_anywhere(env: LocalCloudE
         assert await handle.result() == 3
 
 
+async def test_an_update_that_waited_for_a_worker_belongs_to_the_first_workflow_task(
+    env: LocalCloudEnvironment,
+) -> None:
+    queue = new_queue()
+    handle = await env.client.start_workflow(Counter.run, id=str(uuid.uuid4()), task_queue=queue)
+    await handle.signal(Counter.stop)
+    update = asyncio.create_task(handle.execute_update(Counter.add, 5))
+    assert isinstance(env.client.frontend, ConnectedGateway)
+    connection, ports = env.client.frontend.connection, env.client.frontend.ports
+    url = await ports.task_queues.find(queue, "workflow")
+    waiting = "ApproximateNumberOfMessages"
+    while True:  # the wake-up and the update
+        told = await connection.caller.call("sqs", "get_queue_attributes", QueueUrl=url, AttributeNames=[waiting])
+        if told["Attributes"][waiting] == "2":
+            break
+        await asyncio.sleep(0.02)
+    async with both(env.client, queue):
+        assert await update == 5
+        assert await handle.result() == 5
+
+
+async def test_what_a_query_tells_of_has_happened(env: LocalCloudEnvironment) -> None:
+    queue = new_queue()
+    async with both(env.client, queue):
+        handle = await env.client.start_workflow(Counter.run, id=str(uuid.uuid4()), task_queue=queue)
+        await handle.signal(Counter.stop)
+        assert await handle.query(Counter.count) == 0
+        assert (await handle.describe()).status is WorkflowExecutionStatus.COMPLETED
+
+
 MADE: list[str] = []
 
 

@@ -1,4 +1,7 @@
-"""The backend that plays DynamoDB, once for all tests, and the two stores that must behave alike."""
+"""The backend that plays DynamoDB, once for all tests, and the stores that must behave alike.
+
+The backend is the local cloud's. ``STORE_ENDPOINT`` names another emulator, which is used if it is admitted.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -17,9 +20,11 @@ from durability._aws.callers import BotoCaller
 from durability._aws.dynamodb import DynamoDBStore
 from durability._aws.objects import S3PayloadStore
 from durability._aws.table import create_table
+from durability._local import check_emulator
 from durability._memory.payloads import MemoryPayloadStore
 from durability._memory.store import MemoryStore
 from durability._runtime.ports import HistoryStore, PayloadStore
+from tests.simulation.table import Table, TableCaller
 
 TABLE = "history"
 BUCKET = "payloads"
@@ -27,7 +32,13 @@ BUCKET = "payloads"
 
 @pytest.fixture(scope="session")
 def endpoint() -> Iterator[str]:
-    """A moto process with one table; tests use workflow ids of their own."""
+    """A process that plays DynamoDB, with one table; tests use workflow ids of their own."""
+    elsewhere = os.environ.get("STORE_ENDPOINT")
+    if elsewhere:
+        check_emulator(elsewhere)
+        create_table(TABLE, region="us-east-1", endpoint=elsewhere)
+        yield elsewhere
+        return
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MOTO_")}
     command = [sys.executable, "-m", "durability._local.backend"]
     backend = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, process_group=0)
@@ -44,15 +55,24 @@ def endpoint() -> Iterator[str]:
 
 
 class TwiceCaller:
-    """A caller whose first answer to chosen operations is lost, so that the request is sent again."""
+    """A caller whose first answer to chosen operations is lost, so that the request is sent again.
+
+    Attributes:
+        lost: The operations.
+        calls: What was called.
+        before: What somebody else does right before a call, by its number.
+    """
 
     def __init__(self, caller: BotoCaller) -> None:
         self.caller = caller
         self.lost: set[str] = set()
         self.calls: list[str] = []
+        self.before: dict[int, Callable[[], Awaitable[object]]] = {}
 
     async def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
         self.calls.append(operation)
+        if len(self.calls) in self.before:
+            await self.before[len(self.calls)]()
         if operation in self.lost:
             await self.caller.call(service, operation, **parameters)
         return await self.caller.call(service, operation, **parameters)
@@ -82,11 +102,13 @@ def caller(boto: BotoCaller) -> TwiceCaller:
     return TwiceCaller(boto)
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+@pytest.fixture(params=["memory", "twin", "dynamodb"])
 def store(request: pytest.FixtureRequest) -> HistoryStore:
-    """Each of the implementations of the port."""
+    """Each of the implementations of the port; DynamoDB's on the simulation's twin of a table as well."""
     if request.param == "memory":
         return MemoryStore()
+    if request.param == "twin":
+        return DynamoDBStore(TableCaller(Table(lambda: 0)), TABLE)
     return DynamoDBStore(request.getfixturevalue("caller"), request.getfixturevalue("table"))
 
 

@@ -167,8 +167,10 @@ class RecordingStore(MemoryStore):
             self.log.append(Closed(head.key, head.run_id, settlement.status))
         return conflict
 
-    async def deliver(self, key: WorkflowKey, run_id: str | None, message: str, body: bytes, now: int) -> Delivery:
-        delivery = await super().deliver(key, run_id, message, body, now)
+    async def deliver(
+        self, key: WorkflowKey, run_id: str | None, message: str, body: bytes, now: int, *, apart: bool = False
+    ) -> Delivery:
+        delivery = await super().deliver(key, run_id, message, body, now, apart=apart)
         reached = delivery.before.run_id if delivery.before else ""
         self.log.append(Delivered(key, reached, message, delivery.accepted))
         return delivery

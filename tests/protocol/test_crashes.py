@@ -58,6 +58,16 @@ def test_one_fault_at_every_point(program: Program, action: Action) -> None:
         assert simulation.happened
 
 
+@pytest.mark.parametrize("action", list(Action), ids=lambda action: action.value)
+@pytest.mark.parametrize("name", ["retries", "heartbeats", "cancellation"])
+def test_one_fault_at_every_point_with_outcomes_apart(name: str, action: Action) -> None:
+    [program] = [program for program in PROGRAMS if program.name == name]
+    apart = Settings(apart_from=0)
+    points = len(play(program, settings=apart).points)
+    for point in range(1, points + 1):
+        play(program, settings=apart, faults={point: action})
+
+
 # --- the named kill points -------------------------------------------------------------------------------------------
 
 

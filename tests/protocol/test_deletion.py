@@ -8,7 +8,8 @@ import pytest
 
 from durability._aws import items
 from durability._aws.dynamodb import DynamoDBStore
-from durability._aws.large_messages import SPILL_FROM
+from durability._aws.message_items import SPILL_FROM, MessageItems
+from durability._aws.requests import TableRequests
 from durability._memory.payloads import MemoryPayloadStore
 from durability._runtime.frontend import ListFilter, Status
 from durability._runtime.identifiers import new_run_id
@@ -72,6 +73,9 @@ async def test_nothing_is_left_in_the_table(dynamodb: DynamoDBStore, caller: Twi
     assert (await dynamodb.deliver(key, head.run_id, "large", b"m" * (SPILL_FROM + 1), NOW)).accepted
     current = (await dynamodb.load(key, head.run_id, 60)).head
     assert current is not None
+    messages = MessageItems(TableRequests(caller, "history"))
+    for number in range(30):  # of senders that died before the head was told
+        await messages.put_apart(key, head.run_id, f"activity:{number}:1", b"x", NOW)
     await close(dynamodb, current, dispatched=60)
     caller.lost = {"batch_write_item", "delete_item"}
     assert await dynamodb.delete(key, head.run_id, Also())

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
+from functools import partial
 
 import pytest
 
 from durability._aws.dynamodb import DynamoDBStore
-from durability._aws.large_messages import BODY_LIMIT, SPILL_FROM
+from durability._aws.message_items import BODY_LIMIT, SPILL_FROM
 from durability._core.payload import Payload
 from durability._runtime.frontend import ListFilter, Status
 from durability._runtime.identifiers import new_run_id
@@ -257,9 +259,10 @@ async def test_messages_for_another_run_or_a_closed_one_are_refused(store: Histo
 async def test_a_release_empties_the_inbox_and_goes_to_sleep(store: HistoryStore, key: WorkflowKey) -> None:
     head = await created(store, key)
     record = HeadRecord(memo={}, execution_time=5)
-    released = settlement(3, wake_up=NOW + 1, attention=NOW + 2, history_length=17, record=record)
+    released = settlement(3, wake_up=NOW + 1, attention=NOW + 2, history_length=17, open_since=2, record=record)
     assert await store.settle(head, released, drop=["start"]) is None
     now = await current(store, head)
+    assert now.open_since == 2
     assert (now.dispatched, now.wake_up, now.attention, now.awake) == (3, NOW + 1, NOW + 2, 0)
     assert (now.inbox, now.history_length, now.record, now.status) == ({}, 17, record, Status.RUNNING)
     assert now.counter == head.counter
@@ -322,6 +325,75 @@ async def test_consumed_messages_can_go_before_the_release(store: HistoryStore, 
     assert await store.drop(now, 1, ["s:2"]) is None
     assert (await store.deliver(key, None, "s:4", b"four", NOW)).accepted
     assert list((await current(store, head)).inbox) == ["s:2", "s:3", "s:4"]
+
+
+# --- messages that lie apart -----------------------------------------------------------------------------------------
+
+
+async def test_what_lies_apart_comes_last_and_in_its_own_order(store: HistoryStore, key: WorkflowKey) -> None:
+    head = await created(store, key)
+    for name, at in (("activity:2:1", NOW + 2), ("activity:10:1", NOW + 1)):
+        delivery = await store.deliver(key, head.run_id, name, name.encode(), at, apart=True)
+        assert delivery.accepted
+    await store.deliver(key, None, "s:1", b"one", NOW + 3)
+    assert delivery.before is not None
+    assert delivery.before.apart == "activity:2:1", "by the first one a sender knows its own first try"
+    now = await current(store, head)
+    assert list(now.inbox) == ["start", "s:1", "activity:10:1", "activity:2:1"]
+    assert now.inbox["activity:2:1"] == b"activity:2:1"
+    assert now.counter == head.counter + 3
+    assert now.awake == head.awake
+    alone = await store.head(key)
+    assert alone is not None
+    assert list(alone.inbox) == ["start", "s:1"]
+
+
+async def test_what_lies_apart_wakes_the_run_and_goes_with_the_release(store: HistoryStore, key: WorkflowKey) -> None:
+    head = await created(store, key)
+    assert await store.settle(head, settlement(0), drop=["start"]) is None
+    asleep = await current(store, head)
+    delivery = await store.deliver(key, head.run_id, "activity:1:1", LARGE, NOW + 5, apart=True)
+    assert delivery.before is not None
+    assert not delivery.before.awake
+    conflict = await store.settle(asleep, settlement(0), drop=[])
+    assert conflict is not None
+    assert (conflict.inbox, conflict.awake) == ({"activity:1:1": LARGE}, NOW + 5)
+    assert await store.settle(conflict, settlement(1), drop=list(conflict.inbox)) is None
+    now = await current(store, head)
+    assert (now.inbox, now.apart, now.awake) == ({}, "", 0)
+    await store.deliver(key, head.run_id, "activity:2:1", b"two", NOW + 6, apart=True)
+    assert (await current(store, head)).inbox == {"activity:2:1": b"two"}, "the first one is gone for good"
+
+
+async def test_what_lies_apart_can_go_before_the_release(store: HistoryStore, key: WorkflowKey) -> None:
+    head = await created(store, key)
+    for number in range(40):
+        await store.deliver(key, head.run_id, f"activity:{number}:1", b"x", NOW, apart=True)
+    now = await current(store, head)
+    left = await store.drop(now, 0, ["start", *(f"activity:{number}:1" for number in range(38))])
+    assert left is not None
+    assert set(left.inbox) == {"activity:38:1", "activity:39:1"}
+    left = await store.drop(left, 0, ["activity:38:1"])
+    assert left is not None
+    assert list(left.inbox) == ["activity:39:1"]
+    assert await store.drop(left, 1, ["activity:39:1"]) is None
+    assert list((await current(store, head)).inbox) == ["activity:39:1"]
+
+
+async def test_what_is_refused_does_not_lie_apart(store: HistoryStore, key: WorkflowKey) -> None:
+    head = await created(store, key)
+    assert not (await store.deliver(key, new_run_id(NOW), "activity:1:1", b"x", NOW, apart=True)).accepted
+    assert await store.settle(head, settlement(1, status=Status.COMPLETED, close_time=NOW), drop=["start"]) is None
+    assert not (await store.deliver(key, head.run_id, "activity:1:1", b"x", NOW, apart=True)).accepted
+    assert (await current(store, head)).inbox == {}
+
+
+async def test_counting_again_makes_releases_fail(store: HistoryStore, key: WorkflowKey) -> None:
+    head = await created(store, key)
+    assert await store.count_again(head)
+    assert not await store.count_again(head)
+    assert await store.settle(head, settlement(1), drop=[]) is not None
+    assert await store.settle(dataclasses.replace(head, counter=head.counter + 1), settlement(1), drop=[]) is None
 
 
 async def test_nothing_is_dropped_from_a_closed_run(store: HistoryStore, key: WorkflowKey) -> None:
@@ -571,6 +643,28 @@ async def test_listing(store: HistoryStore, namespace: str) -> None:
     assert await listed(store, "another") == []
 
 
+async def test_listing_by_what_no_index_has(store: HistoryStore, namespace: str) -> None:
+    values: list[object] = ["red", "blue", ["red", "green"], 3, True, 1, None]
+    for n, value in enumerate(values):
+        attributes = {} if value is None else {"Color": Payload({}, json.dumps(value).encode())}
+        head = dataclasses.replace(
+            new_head(WorkflowKey(namespace, f"w{n}"), start=NOW + n),
+            task_queue="odd" if n % 2 else "even",
+            record=HeadRecord(search_attributes=attributes),
+        )
+        assert await store.create(head) is None
+    for size in (1, 2, 100):
+        assert await listed(store, namespace, attributes={"Color": "red"}, page_size=size) == ["w2", "w0"]
+        assert await listed(store, namespace, task_queue="odd", page_size=size) == ["w5", "w3", "w1"]
+    assert await listed(store, namespace, attributes={"Color": "red"}, task_queue="odd") == []
+    assert await listed(store, namespace, attributes={"Color": "green"}, workflow_id="w2") == ["w2"]
+    assert await listed(store, namespace, attributes={"Color": "green"}, workflow_id="w0") == []
+    assert await listed(store, namespace, attributes={"Color": 3}) == ["w3"]
+    assert await listed(store, namespace, attributes={"Color": True}) == ["w4"]
+    assert await listed(store, namespace, attributes={"Color": 1}) == ["w5"]
+    assert await listed(store, namespace, attributes={"Color": "red", "Size": 1}) == []
+
+
 async def test_listing_shows_what_a_description_needs(store: HistoryStore, key: WorkflowKey) -> None:
     head = await created(store, key)
     ended = settlement(1, status=Status.COMPLETED, close_time=NOW + 50, history_length=11)
@@ -648,6 +742,33 @@ async def test_a_repeated_delivery_is_kept_once(dynamodb: DynamoDBStore, caller:
     assert (await current(dynamodb, head)).inbox == {"s:1": b"one"}
 
 
+async def test_whatever_is_counted_is_read(dynamodb: DynamoDBStore, caller: TwiceCaller, key: WorkflowKey) -> None:
+    """A message that is delivered between any two requests of a load is not missed by whoever knows the counter."""
+    head = await created(dynamodb, key)
+    await dynamodb.deliver(key, head.run_id, "activity:0:1", b"x", NOW, apart=True)
+    sender = DynamoDBStore(caller.caller, "history")
+    for number in (1, 2):
+        meanwhile = partial(sender.deliver, key, head.run_id, f"activity:{number}:1", b"x", NOW, apart=True)
+        caller.before = {number: meanwhile}
+        caller.calls.clear()
+        now = await current(dynamodb, head)
+        assert caller.calls == ["query", "query"]
+        counted = now.counter - head.counter
+        assert {f"activity:{n}:1" for n in range(counted)} <= set(now.inbox)
+
+
+async def test_a_repeated_delivery_apart_is_its_own(
+    dynamodb: DynamoDBStore, caller: TwiceCaller, key: WorkflowKey
+) -> None:
+    head = await created(dynamodb, key)
+    assert await dynamodb.settle(head, settlement(0), drop=[]) is None
+    caller.lost = {"put_item", "update_item"}
+    delivery = await dynamodb.deliver(key, head.run_id, "activity:1:1", b"one", NOW, apart=True)
+    assert delivery.before is not None
+    assert delivery.before.apart == "activity:1:1", "by this the sender knows that it owes the wake-up"
+    assert (await current(dynamodb, head)).inbox == {"activity:1:1": b"one"}
+
+
 async def test_a_repeated_release_shows_the_release(
     dynamodb: DynamoDBStore, caller: TwiceCaller, key: WorkflowKey
 ) -> None:
@@ -670,6 +791,7 @@ async def test_requests_that_each_operation_costs(
         (dynamodb.append(key, head.run_id, 1, b"delta"), ["put_item"]),
         (dynamodb.settle(head, settlement(1), drop=["start"]), ["update_item"]),
         (dynamodb.deliver(key, None, "s:1", b"one", NOW), ["update_item"]),
+        (dynamodb.deliver(key, head.run_id, "activity:1:1", b"x", NOW, apart=True), ["put_item", "update_item"]),
         (dynamodb.head(key), ["get_item"]),
         (dynamodb.claim(key, head.run_id, 1, 1, NOW), ["update_item"]),
     ):

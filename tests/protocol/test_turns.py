@@ -1,10 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from durability import workflow
+from durability._memory.cloud import MemoryCloud
+from durability._memory.time import VirtualTimeLoop
 from durability._runtime.turns import Turns
+from durability.application import Application
+from durability.client import Client
 
 
 async def test_one_at_a_time_in_the_order_of_asking() -> None:
@@ -48,3 +55,45 @@ async def test_whoever_gives_up_does_not_hold_up_others() -> None:
             await waiting
     async with asyncio.timeout(5), turns.of("w") as turn:
         assert turn.waiting == 0
+
+
+@workflow.defn
+class WaitsAMoment:
+    def __init__(self) -> None:
+        self.told = False
+
+    @workflow.run
+    async def run(self) -> float:
+        before = workflow.time()
+        await workflow.wait_condition(lambda: self.told, timeout=timedelta(seconds=1.2))
+        return workflow.time() - before
+
+    @workflow.signal
+    def tell(self) -> None:
+        self.told = True
+
+
+@pytest.mark.parametrize(("same_process", "waited"), [(True, 0.5), (False, 1.2)])
+def test_who_waits_for_a_timer_hears_of_messages_that_come_from_its_process(same_process: bool, waited: float) -> None:
+    loop = VirtualTimeLoop()
+    app = Application(workflows=[WaitsAMoment], deadlock_detection=False)
+
+    async def play() -> float:
+        async with MemoryCloud(
+            app.registry.create, app.runner, clock=loop.milliseconds, to_failure=app.registry.to_failure
+        ) as cloud:
+
+            def tell(workflow_id: str) -> None:
+                for engine in cloud._engines:
+                    engine.turns.tell(workflow_id)
+
+            client = Client(replace(cloud.gateway, told=tell) if same_process else cloud.gateway)
+            handle = await client.start_workflow(WaitsAMoment.run, id="w", task_queue="q")
+            await asyncio.sleep(0.5)
+            await handle.signal(WaitsAMoment.tell)
+            return await handle.result()
+
+    try:
+        assert loop.run_until_complete(play()) == pytest.approx(waited)
+    finally:
+        loop.close()

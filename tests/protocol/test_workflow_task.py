@@ -11,9 +11,10 @@ import pytest
 
 from durability import activity, workflow
 from durability._core import history
-from durability._core.encoding import decode_delta
+from durability._core.encoding import decode_delta, encode_input
+from durability._core.history import closes
 from durability._runtime.frontend import StartRequest, Status
-from durability._runtime.ports import WorkflowKey
+from durability._runtime.ports import Head, Settlement, WorkflowKey
 from durability._runtime.registry import WorkflowRegistry
 from durability._runtime.settings import Settings
 from durability.common import RetryPolicy
@@ -340,6 +341,48 @@ def test_nothing_of_a_superseded_delta_gets_out_even_after_a_crash() -> None:
     check_all(world)
 
 
+@workflow.defn
+class FirstOfTwo:
+    @workflow.run
+    async def run(self) -> int:
+        activities = [
+            workflow.start_activity(slow, n, start_to_close_timeout=SHORT, heartbeat_timeout=SHORT) for n in (1, 2)
+        ]
+        done, _ = await workflow.wait(activities, return_when=asyncio.FIRST_COMPLETED)
+        return len(done)
+
+
+def test_an_end_is_not_superseded_for_a_message_that_nobody_has_counted() -> None:
+    """It lies apart, its sender has not come to the head yet: who closes the run could not know of it."""
+    world = simulation(FirstOfTwo, settings=Settings(apart_from=0), latencies=(0.1,))
+    settle = world.store.settle
+    appends: list[int] = []
+
+    async def late(head: Head, settlement: Settlement, *, drop: list[str]) -> Head | None:
+        """Whoever closes the run first comes late: another executor has superseded the end."""
+        if settlement.close_time and not appends:
+            appends.append(world.store.requests["append"])
+            message = history.ActivityTaskCompleted(world.loop.milliseconds(), "activity:2:1", 2, 1, 1, "")
+            world.store._apart[key(), head.run_id]["activity:2:1"] = (0, encode_input(message))
+            await world.cloud.send_wake_up(head.wake_up_at(0))
+            await world.until(lambda: world.store.requests["append"] > appends[0], every=0.001)
+        return await settle(head, settlement, drop=drop)
+
+    world.store.settle = late  # type: ignore[method-assign]
+
+    async def scenario(world: Simulation) -> Any:
+        await world.start(FirstOfTwo)
+        return await world.result()
+
+    assert world.run(scenario) == 2
+    [run] = world.store._deltas.values()
+    *_, closed, superseding = map(decode_delta, run.values())
+    assert closes(closed)
+    assert superseding.supersedes
+    assert closes(superseding)
+    check_all(world)
+
+
 def test_a_signal_to_a_closed_run_is_refused_but_a_repeated_one_is_not() -> None:
     world = simulation()
 
@@ -656,6 +699,43 @@ def test_a_long_eager_activity_leaves_the_run_responsive() -> None:
         assert result == "done"
         assert poked_at - sent < 1
         assert len(world.begun()) == 1
+
+    world.run(scenario)
+    check_all(world)
+
+
+@workflow.defn
+class Hurried:
+    """Never silent for long enough to be released."""
+
+    def __init__(self) -> None:
+        self.poked_at = 0.0
+
+    @workflow.run
+    async def run(self) -> float:
+        for _ in range(100):
+            await workflow.execute_activity(slow, 0.3, start_to_close_timeout=SHORT)
+        return self.poked_at
+
+    @workflow.signal
+    def poke(self) -> None:
+        self.poked_at = workflow.time()
+
+
+def test_a_run_that_is_worked_on_without_a_pause_hears_signals_and_cancellation() -> None:
+    world = simulation(Hurried, reconciling=False)
+
+    async def scenario(world: Simulation) -> None:
+        await world.start(Hurried, id="signalled")
+        await world.start(Hurried, id="cancelled")
+        await asyncio.sleep(5)
+        sent = world.loop.milliseconds() / 1000
+        await world.signal("signalled", "poke", request_id="1")
+        await world.cancel("cancelled")
+        assert 0 < await world.result("signalled") - sent < 2
+        [request] = inputs(world, history.WorkflowExecutionCancelRequested)
+        assert request.time / 1000 - sent < 2
+        assert world.store.requests["load"] < 50, "it looks once a second, and each run takes thirty at most"
 
     world.run(scenario)
     check_all(world)

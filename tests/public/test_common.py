@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from durability import common, converter
-from durability._core.payload import Payload
+from durability._core.payload import ExternalPayloadDetails, Payload
+from durability._core.temporal_json import payload_from_json, payload_json
+from durability._rest.bodies import from_payload, to_payload
 from durability.api.common import v1
 from durability.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
@@ -67,6 +70,7 @@ payloads = st.builds(
     Payload,
     metadata=st.dictionaries(st.text(max_size=20), st.binary(max_size=200), max_size=4),
     data=st.binary(max_size=300),
+    external_payloads=st.lists(st.integers(0, 2**40).map(ExternalPayloadDetails), max_size=2).map(tuple),
 )
 
 
@@ -74,6 +78,10 @@ payloads = st.builds(
 def test_payload_has_the_wire_format_of_the_reference(payload: Payload) -> None:
     theirs = temporalio.api.common.v1.Payload.FromString(payload.SerializeToString())
     assert (dict(theirs.metadata), theirs.data) == (payload.metadata, payload.data)
+    sizes = [details.size_bytes for details in payload.external_payloads]
+    assert [details.size_bytes for details in theirs.external_payloads] == sizes
+    assert payload_from_json(payload_json(payload)) == copy.deepcopy(payload) == payload
+    assert to_payload(from_payload(payload)) == payload
     assert Payload.FromString(theirs.SerializeToString()) == payload
     assert payload.ByteSize() == theirs.ByteSize()
 
@@ -91,7 +99,6 @@ def test_payloads_have_the_wire_format_of_the_reference(items: list[Payload]) ->
 
 def test_fields_that_are_not_known_are_skipped() -> None:
     theirs = temporalio.api.common.v1.Payload(metadata={"encoding": b"x"}, data=b"y")
-    theirs.external_payloads.add().size_bytes = 300
     serialized = theirs.SerializeToString() + b"\x28\x96\x01" + b"\x31" + b"\0" * 8 + b"\x3d" + b"\0" * 4
     assert Payload.FromString(serialized) == Payload(metadata={"encoding": b"x"}, data=b"y")
 

@@ -105,3 +105,22 @@ async def test_workers_record_what_workflows_and_activities_count() -> None:
     assert updates["in-workflow"].attributes["workflow_type"] == "Counts"
     assert updates["in-workflow"].attributes["task_queue"] == "metrics"
     assert updates["in-activity"].attributes["activity_type"] == "count"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("start", ["start_local", "start_time_skipping"])
+async def test_environments_take_a_runtime(start: str) -> None:
+    buffer = runtime.MetricBuffer(100)
+    chosen = runtime.Runtime(telemetry=runtime.TelemetryConfig(metrics=buffer))
+    async with await getattr(WorkflowEnvironment, start)(runtime=chosen) as environment:
+        same = WorkflowEnvironment.from_client(environment.client)
+        async with Worker(same.client, task_queue="queue", workflows=[CountsOnce]):
+            await environment.client.execute_workflow(CountsOnce.run, id="counts", task_queue="queue")
+        assert [update.metric.name for update in buffer.retrieve_updates()] == ["counted"]
+
+
+@workflow.defn
+class CountsOnce:
+    @workflow.run
+    async def run(self) -> None:
+        workflow.metric_meter().create_counter("counted").add(1)

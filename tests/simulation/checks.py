@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from functools import cached_property
+from math import inf
 from typing import Final
 
 from durability._aws import items
@@ -45,6 +46,7 @@ def check(scenario: Scenario, world: World, told: Told) -> None:
     checks.history_has_no_gap_no_fork_and_never_changes()
     checks.accepted_inputs_are_recorded_once()
     checks.messages_are_consumed_in_time()
+    checks.outcomes_are_taken_in_time()
     checks.timers_fire_in_time()
     checks.nothing_is_left_waiting()
     checks.nothing_is_visible_before_it_is_durable()
@@ -149,6 +151,25 @@ class Checks:
                 taken = consumed.get((entry.run_id, entry.name))
                 if taken is not None:
                     require(taken - entry.time <= self.bound, f"consumed after {taken - entry.time:.1f} s: {entry}")
+
+    def outcomes_are_taken_in_time(self) -> None:
+        """Invariant 3: the outcome of a dispatched attempt decides about it, unless the run ends or gave it up."""
+        written = {(e.run_id, e.sequence): e.time for e in self.log if isinstance(e, Appended)}
+        decided: dict[tuple[str, int], list[float]] = {}
+        ended: dict[str, float] = {}
+        for run_id, deltas in self.effective.items():
+            for number, delta in deltas.items():
+                time = written[run_id, number]
+                for message in delta.inputs:
+                    if isinstance(message, history.ActivityOutcome | history.ActivityRetryScheduled):
+                        decided.setdefault((run_id, message.sequence), []).append(time)
+                if closes(delta):
+                    ended[run_id] = time
+        for entry in self.log:
+            if isinstance(entry, Accepted) and entry.name.startswith("activity:"):
+                times = [ended.get(entry.run_id, inf), *decided.get((entry.run_id, int(entry.name.split(":")[1])), ())]
+                late = min(times) - entry.time
+                require(late <= self.bound, f"taken after {late:.1f} s: {entry}")
 
     def timers_fire_in_time(self) -> None:
         """Invariant 3: not before their time, and not long after it."""
@@ -354,9 +375,14 @@ class Checks:
         require(not self.world.leftovers, self.world.leftovers)
 
     def deletion_leaves_nothing(self) -> None:
-        """An object goes with its run; one of a run that never came about is there only where its starter failed."""
+        """An object goes with its run; one of a run that never came about is there only where its starter failed.
+
+        Or where a run would have continued as new, and a message came: the run that follows has another id, and what
+        was put away stays. Whoever is late must not delete what an executor of the same end needs.
+        """
         runs = set(self.partitions)
         orphans = [name for name in self.told.left_behind if name.startswith(f"{NAMESPACE}/")]
         require(self.told.left_behind == orphans, f"left behind: {self.told.left_behind}")
         require(not runs & {name.split("/")[1] for name in orphans}, f"objects of deleted runs: {orphans}")
-        require(not orphans or bool(self.world.happened), f"nobody's objects: {orphans}")
+        may_be = bool(self.world.happened) or "new" in str(self.scenario.program)
+        require(not orphans or may_be, f"nobody's objects: {orphans}")

@@ -87,6 +87,7 @@ class Log:
     entries: list[Entry] = field(default_factory=list)
     time: Callable[[], float] = lambda: 0.0
     process: Callable[[], int] = lambda: 0
+    _laid: dict[int, str] = field(default_factory=dict)
 
     def add(self, entry: Entry) -> None:
         """Note something."""
@@ -100,6 +101,8 @@ class Log:
                 self.add(Changed(key))
             else:
                 self.add(Appended(key[0], match[1], int(match[2]), self.process(), self.time()))
+        elif key[1].startswith("INBOX#") and after is not None:
+            self._laid[self.process()] = after["name"]["S"]
         elif key[1] == items.HEAD and after is not None:
             self._head(key[0], before, after)
 
@@ -119,6 +122,8 @@ class Log:
             known = before["inbox"]["M"]
             if status != Status.RUNNING and before["status"] != after["status"]:
                 self.add(Closed(partition, run_id, status, time))
+            if before["counter"] != after["counter"] and items.APART in after and self.process() in self._laid:
+                self.add(Accepted(partition, run_id, self._laid.pop(self.process()), time))
         for name in after["inbox"]["M"]:
             if name not in known:
                 self.add(Accepted(partition, run_id, name, time))

@@ -41,6 +41,7 @@ class Plan:
         page_limit: Bytes of a query's page.
         deployed_at: Second at which version 2 of the code is deployed; 0 for never.
         at_once: The share of requests, and of answers, that take no time.
+        apart: Whether outcomes of dispatched activities lie beside the head, as if there were many.
     """
 
     seed: int = 0
@@ -51,3 +52,4 @@ class Plan:
     page_limit: int = 1_048_576
     deployed_at: float = 0.0
     at_once: float = 0.0
+    apart: bool = False

@@ -9,6 +9,7 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from durability._aws.dynamodb import DynamoDBStore
+from durability._aws.message_items import MessageItems
 from durability._core import history
 from durability._core.run import Run
 from durability._runtime import closing, dispatch, large_payloads, query_task, workflow_task
@@ -16,7 +17,7 @@ from durability._runtime.dispatched import DispatchedActivities
 from durability._runtime.eager import EagerActivities
 from durability._runtime.gateway import Gateway
 from durability._runtime.heartbeats import Heartbeats
-from durability._runtime.ports import Delivery, FencedError
+from durability._runtime.ports import Delivery, FencedError, Head
 from durability._runtime.sessions import Sessions
 from durability._runtime.wakeups import WakeUps
 from tests.simulation.table import Table
@@ -134,8 +135,8 @@ def _wake_on_every_second_message() -> Any:
     """Take a mark that is set for one that is clear, and the other way round."""
     original = DynamoDBStore.deliver
 
-    async def deliver(self: DynamoDBStore, key: Any, run_id: Any, message: str, body: bytes, now: int) -> Delivery:
-        delivery = await original(self, key, run_id, message, body, now)
+    async def deliver(self: DynamoDBStore, key: Any, run_id: Any, message: str, *rest: Any, **named: Any) -> Delivery:
+        delivery = await original(self, key, run_id, message, *rest, **named)
         if delivery.before is not None and delivery.accepted:
             delivery.before.awake = 0 if delivery.before.awake else 1
             delivery.before.inbox.pop(message, None)
@@ -169,10 +170,10 @@ def _children_without_request_id() -> Any:
 def _signals_without_key() -> Any:
     original = Gateway.deliver
 
-    async def deliver(self: Gateway, key: Any, run_id: Any, name: str, message: Any, *, chain: bool = False) -> bool:
+    async def deliver(self: Gateway, key: Any, run_id: Any, name: str, message: Any, **named: Any) -> bool:
         if name.startswith("signal:"):
             name = message.key = f"{name}:{uuid.uuid4().hex}"
-        return await original(self, key, run_id, name, message, chain=chain)
+        return await original(self, key, run_id, name, message, **named)
 
     return patch.object(Gateway, "deliver", deliver)
 
@@ -197,6 +198,13 @@ def _attempts_begin_late() -> Any:
 
 def _lost_attempts_are_not_noticed() -> Any:
     return patch.object(DispatchedActivities, "next_due", lambda self, run: 0)
+
+
+def _overlook_what_lies_apart() -> Any:
+    async def overlook(self: MessageItems, head: Head) -> Head:
+        return head
+
+    return patch.object(MessageItems, "with_apart", overlook)
 
 
 def _timers_fire_early() -> Any:
@@ -258,6 +266,7 @@ SABOTAGES: Final[dict[str, Sabotage]] = {
     "begin attempts after their time": _attempts_begin_late,
     "do not look after dispatched attempts": _lost_attempts_are_not_noticed,
     "fire timers early": _timers_fire_early,
+    "overlook what lies apart": _overlook_what_lies_apart,
     "trust a run in memory to be dispatched": _trust_what_is_held,
     "refer to another run's objects": _refer_to_objects_of_others,
     "keep the objects of runs that are deleted": _keep_objects,

@@ -249,6 +249,10 @@ def scenario_of(seed: int) -> Scenario:
     if source.random() < 0.2:
         program = programs.with_large_payloads(program, source)
         actions = tuple(replace(action, large=action.kind == "signal" and source.random() < 0.5) for action in actions)
+    source = random.Random(f"apart {seed}")
+    if source.random() < 0.5:
+        plan = replace(plan, apart=True)
+        program = [*program, ["all", [["dispatched", value] for value in range(source.randint(1, 4))]]]
     return Scenario(program, actions, plan, other=_mentions(program, "other"))
 
 
@@ -309,6 +313,7 @@ def smaller(scenario: Scenario) -> Iterator[Scenario]:
         {"page_limit": 1_048_576},
         {"deployed_at": 0.0},
         {"at_once": 0.0},
+        {"apart": False},
         {"seed": 0},
     ):
         changed = replace(plan, **plain)  # type: ignore[arg-type]

@@ -133,6 +133,7 @@ class Table:
     ) -> list[Item]:
         if not index:
             equal = {names.get(path[0], path[0]): values[placeholder] for path, placeholder in condition.equal}
+            _check_key((equal[items.PARTITION]["S"], 0), "primary key")
             partition = self.partitions.get(equal[items.PARTITION]["S"], {})
             if consistent:
                 return list(partition.values())

@@ -124,7 +124,8 @@ class World:
         loop: VirtualTimeLoop | None = None,
     ) -> None:
         self.plan = plan
-        self.settings = settings or Settings(inline_limit=INLINE)
+        apart_from = 0 if plan.apart else Settings().apart_from
+        self.settings = settings or Settings(inline_limit=INLINE, apart_from=apart_from)
         self.random = random.Random(plan.seed)
         self.loop = loop or Alone()
         self.log = Log()

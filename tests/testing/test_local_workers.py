@@ -14,7 +14,7 @@ from durability.client import WorkflowContinuedAsNewError, WorkflowUpdateStage
 from durability.common import SearchAttributeKey, WorkflowIDConflictPolicy
 from durability.service import RPCError, RPCStatusCode
 from durability.testing import WorkflowEnvironment
-from durability.worker import Worker
+from durability.worker import UnsandboxedWorkflowRunner, Worker
 
 SIZE = SearchAttributeKey.for_int("Size")
 COLOUR = SearchAttributeKey.for_keyword("Colour")
@@ -221,3 +221,109 @@ async def test_a_handle_on_an_existing_run_knows_the_first_run_of_its_chain(env:
         assert existing.result_run_id != first.result_run_id
         assert existing.first_execution_run_id == first.first_execution_run_id
         await existing.terminate()
+
+
+@workflow.defn
+class Prepares:
+    """Takes updates only once it has begun."""
+
+    @workflow.run
+    async def run(self) -> None:
+        workflow.set_update_handler("late", lambda: "here")
+        await workflow.wait_condition(lambda: False)
+
+
+async def test_an_idle_worker_begins_before_the_caller_goes_on(env: WorkflowEnvironment) -> None:
+    async with Worker(env.client, task_queue="q", workflows=[Prepares]):
+        handle = await env.client.start_workflow(Prepares.run, id="w", task_queue="q")
+        assert await handle.execute_update("late") == "here"
+
+
+@activity.defn
+async def ends_when_cancelled() -> str:
+    try:
+        await asyncio.Future()
+    except asyncio.CancelledError:
+        return "cancelled"
+    raise AssertionError
+
+
+@workflow.defn
+class CancelsLocal:
+    def __init__(self) -> None:
+        self.may_cancel = False
+
+    @workflow.run
+    async def run(self) -> str:
+        handle = workflow.start_local_activity(
+            ends_when_cancelled,
+            schedule_to_close_timeout=timedelta(seconds=30),
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        )
+        await workflow.wait_condition(lambda: self.may_cancel)
+        handle.cancel()
+        return await handle
+
+    @workflow.signal
+    def cancel(self) -> None:
+        self.may_cancel = True
+
+    @workflow.query
+    def state(self) -> bool:
+        return self.may_cancel
+
+
+async def test_a_local_activity_is_cancelled_whoever_has_the_run_by_now(env: WorkflowEnvironment) -> None:
+    async with (
+        asyncio.timeout(10),
+        Worker(env.client, task_queue="q", workflows=[CancelsLocal], activities=[ends_when_cancelled]),
+    ):
+        handle = await env.client.start_workflow(CancelsLocal.run, id="w", task_queue="q")
+        assert not await handle.query(CancelsLocal.state), "for which the executor of the activity gives the run away"
+        await handle.signal(CancelsLocal.cancel)
+        assert await handle.result() == "cancelled"
+
+
+instances = 0
+
+
+@activity.defn
+async def echo(value: int) -> int:
+    return value
+
+
+@workflow.defn
+class Remade:
+    """Counts how often it is made."""
+
+    def __init__(self) -> None:
+        global instances
+        instances += 1
+
+    @workflow.run
+    async def run(self) -> None:
+        for number in range(3):
+            await workflow.execute_activity(echo, number, start_to_close_timeout=timedelta(seconds=5))
+        both = [workflow.execute_activity(echo, n, start_to_close_timeout=timedelta(seconds=5)) for n in range(2)]
+        await asyncio.gather(*both)
+        await asyncio.sleep(0.001)
+        for number in range(2):
+            await workflow.execute_local_activity(echo, number, start_to_close_timeout=timedelta(seconds=5))
+        await asyncio.sleep(0.001)
+
+
+async def test_without_a_cache_every_workflow_task_replays(env: WorkflowEnvironment) -> None:
+    global instances
+    instances = 0
+    async with Worker(
+        env.client,
+        task_queue="q",
+        workflows=[Remade],
+        activities=[echo],
+        max_cached_workflows=0,
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    ):
+        handle = await env.client.start_workflow(Remade.run, id="w", task_queue="q")
+        await handle.result()
+    events = [event.name for event in (await handle.fetch_history()).events]
+    assert instances == events.count("WorkflowTaskCompleted") > 5

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -111,6 +113,27 @@ async def test_json_replays() -> None:
     recorded = await history("complete")
     read = WorkflowHistory.from_json("w-complete", recorded.to_json())
     assert (await Replayer(workflows=[Everything]).replay_workflow(read)).replay_failure is None
+
+
+OLD_ENUMS = re.compile(
+    r'"(?:EVENT_TYPE|TASK_QUEUE_KIND|PARENT_CLOSE_POLICY|WORKFLOW_ID_REUSE_POLICY|RETRY_STATE|INITIATOR)_(\w+)"'
+)
+
+
+async def test_json_of_old_servers_replays() -> None:
+    recorded = await history("complete")
+    old, changed = OLD_ENUMS.subn(lambda name: f'"{name[1].title().replace("_", "")}"', recorded.to_json())
+    assert changed > 20
+    document = json.loads(old)
+    assert document["events"][0]["eventType"] == "WorkflowExecutionStarted"
+    for event in document["events"]:  # fields that were not set were written out
+        attributes = next(value for name, value in event.items() if name.endswith("Attributes"))
+        attributes.setdefault("header", None)
+        attributes.setdefault("parentWorkflowExecution", None)
+    read = WorkflowHistory.from_json("w-complete", document)
+    assert (await Replayer(workflows=[Everything]).replay_workflow(read)).replay_failure is None
+    with pytest.raises(NondeterminismError):
+        await Replayer(workflows=[Otherwise]).replay_workflow(read)
 
 
 async def test_part_of_a_history_replays() -> None:

@@ -83,6 +83,30 @@ async def test_a_custom_supplier_is_asked_for_each_activity(
     assert "reserve_slot of the slot supplier failed" in caplog.text
 
 
+@workflow.defn
+class LocalSteps:
+    @workflow.run
+    async def run(self) -> None:
+        await asyncio.gather(
+            *(workflow.execute_local_activity(step, start_to_close_timeout=timedelta(seconds=5)) for _ in range(2))
+        )
+        await workflow.execute_activity(step, start_to_close_timeout=timedelta(seconds=5))
+
+
+async def test_local_activities_have_slots_of_their_own() -> None:
+    supplier, fixed = OneAtATime(), FixedSizeSlotSupplier(1)
+    supplier.fails = False
+    tuner = WorkerTuner.create_composite(
+        workflow_supplier=fixed, activity_supplier=fixed, local_activity_supplier=supplier, nexus_supplier=fixed
+    )
+    async with (
+        await WorkflowEnvironment.start_time_skipping() as env,
+        Worker(env.client, task_queue="slots", workflows=[LocalSteps], activities=[step], tuner=tuner),
+    ):
+        await env.client.execute_workflow(LocalSteps.run, id="steps", task_queue="slots")
+    assert supplier.log == ["reserved local-activity on slots", "used by step", "released"] * 2
+
+
 def test_tuners_have_the_reference_s_defaults() -> None:
     assert slots_of(WorkerTuner.create_fixed()._activity_supplier) == 100
     assert slots_of(WorkerTuner.create_fixed(activity_slots=7)._activity_supplier) == 7

@@ -6,7 +6,7 @@ from typing import Any
 
 from durability import workflow
 from durability.common import RetryPolicy, WorkflowIDReusePolicy
-from durability.exceptions import ApplicationError
+from durability.exceptions import ApplicationError, ChildWorkflowError
 from tests.differential.stage import Stage, attempt, scenario
 
 
@@ -317,3 +317,64 @@ class Timing:
 @scenario(Timing, Child, histories=False)
 async def asyncio_timeout_around_child(stage: Stage) -> Any:
     return await stage.execute(Timing.run, stage.id("-child"))
+
+
+@workflow.defn
+class Stubborn:
+    """Goes on when it is cancelled, until it is told to stop."""
+
+    def __init__(self) -> None:
+        self.over = False
+
+    @workflow.signal
+    def stop(self) -> None:
+        self.over = True
+
+    @workflow.run
+    async def run(self) -> list[str | None]:
+        while not self.over:
+            try:
+                await workflow.wait_condition(lambda: self.over)
+            except asyncio.CancelledError:
+                continue
+        return [workflow.cancellation_reason()]
+
+
+@workflow.defn
+class Insistent:
+    """Cancels a child again and again: in one go, or after each request was delivered."""
+
+    @workflow.run
+    async def run(self, kind: str, pause: float) -> Any:
+        handle = await workflow.start_child_workflow(
+            Stubborn.run,
+            id=f"{workflow.info().workflow_id}-child",
+            cancellation_type=workflow.ChildWorkflowCancellationType[kind],
+        )
+        for number in range(3):
+            handle.cancel(f"reason {number}")
+            await asyncio.sleep(pause)
+        await handle.signal(Stubborn.stop)
+        try:
+            return await handle
+        except ChildWorkflowError as error:
+            return str(error)
+
+
+@scenario(
+    Insistent,
+    Stubborn,
+    cases=[(kind, pause) for kind in ("TRY_CANCEL", "WAIT_CANCELLATION_COMPLETED", "ABANDON") for pause in (0, 0.05)],
+    histories=False,  # when the child has a request is up to the server
+)
+async def cancel_child_again(stage: Stage, case: tuple[str, float]) -> Any:
+    handle = await stage.start(Insistent.run, *case)
+    result = await handle.result()
+    events = (await handle.fetch_history()).to_json_dict()["events"]
+    reasons = [
+        event["requestCancelExternalWorkflowExecutionInitiatedEventAttributes"].get("reason")
+        for event in events
+        if "requestCancelExternalWorkflowExecutionInitiatedEventAttributes" in event
+    ]
+    # Of requests that are sent together, the server may deliver any one.
+    return [reasons, result if case[1] else type(result).__name__]

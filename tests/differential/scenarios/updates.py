@@ -367,3 +367,50 @@ async def the_update_that_ends_the_workflow_is_answered(stage: Stage) -> Any:
     handle = await stage.start(Chatty.run)
     await stage.reached(handle, "WorkflowTaskCompleted")
     return [[await handle.execute_update(Chatty.note, text) for text in "abc"], await handle.result()]
+
+
+ATTEMPTS: list[str] = []
+"""Workflow tasks that failed, in this engine's copy of the module."""
+
+
+@workflow.defn
+class Broken:
+    """Fails its workflow tasks, the run or just the first update."""
+
+    def __init__(self) -> None:
+        self.over = False
+
+    @workflow.run
+    async def run(self, broken: bool) -> str:
+        if broken:
+            ATTEMPTS.append(workflow.info().workflow_id)
+            raise KeyError("a bug")
+        await workflow.wait_condition(lambda: self.over)
+        return "over"
+
+    @workflow.update
+    async def mend(self) -> str:
+        own = workflow.info().workflow_id
+        if own not in ATTEMPTS:
+            ATTEMPTS.append(own)
+            raise KeyError("a bug, once")
+        self.over = True
+        return "mended"
+
+
+@scenario(Broken, histories=False)
+async def update_of_a_run_whose_tasks_fail(stage: Stage) -> Any:
+    handle = await stage.client.start_workflow(
+        Broken.run, True, id=stage.id(), task_queue=stage.task_queue, task_timeout=timedelta(seconds=1)
+    )
+    while ATTEMPTS.count(stage.id()) < 3:  # noqa: ASYNC110 - the attempts are made by the engine
+        await asyncio.sleep(0.05)
+    seen = await attempt(handle.execute_update(Broken.mend, id="refused"))
+    await handle.terminate()
+    return seen
+
+
+@scenario(Broken, histories=False)
+async def update_whose_first_task_fails(stage: Stage) -> Any:
+    handle = await stage.start(Broken.run, False, task_timeout=timedelta(seconds=1))
+    return [await handle.execute_update(Broken.mend), await handle.result()]
