@@ -8,11 +8,10 @@ what it was called with and told since, a message by what it says: what differs 
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from typing import Any, ClassVar, Final
 
@@ -20,12 +19,13 @@ from durability._aws import items
 from durability._aws.callers import AwsError
 from durability._aws.queues import decode_attempt
 from durability._runtime.frontend import Status
+from tests.simulation.actors import Actor, Clock, Held, Parcel
 from tests.simulation.log import Accepted, Appended, Begun, Entry, Log, Sent
 from tests.simulation.plan import Plan
 from tests.simulation.queues import RECEIVES
 from tests.simulation.scenario import VERSIONS
 from tests.simulation.solo import START, Asked, Failed, Local, Processes, digest
-from tests.simulation.steps import CONTAINERS, NOTHING, TIME, Bounds, Fate, Footprint, Step
+from tests.simulation.steps import CONTAINERS, NOTHING, TIME, Bounds, Fate, Step
 from tests.simulation.table import Item, Key, Table
 from tests.simulation.world import RECONCILER_PERIOD, TIMEOUT
 
@@ -33,77 +33,7 @@ SHORTLY: Final = 30.0
 """Seconds: what falls due within them may come before a request that waits; the deadline of an invocation may not."""
 HORIZON: Final = 1_000.0
 """Virtual seconds within which everything must be over."""
-_EPOCH: Final = 1_700_000_000.0
 _KEY: Final = "default#w"
-
-
-@dataclass(frozen=True)
-class Parcel:
-    """A message on a queue."""
-
-    queue: str
-    body: str
-    name: str
-    due: float = 0.0
-    receives: int = 0
-    failures: int = 0
-
-    @property
-    def state(self) -> tuple[str, str, float, int]:
-        """What matters of it. Not how often it was received: where few faults are, it is not given up for that."""
-        return self.queue, self.body, self.due, self.failures
-
-
-@dataclass(frozen=True)
-class Actor:
-    """A process that is at work: an invocation with its message, or a call of a client."""
-
-    name: str
-    local: Local
-    deadline: float = math.inf
-    parcel: Parcel | None = None
-    client: str = ""
-    sent: int = 0
-
-    @property
-    def key(self) -> str:
-        """Equal for processes that differ in names alone."""
-        return self.local.name
-
-
-@dataclass(frozen=True)
-class Held:
-    """A request that waits, or the end of a process, or a message that is to be delivered."""
-
-    name: str
-    key: str
-    process: str
-    footprint: Footprint
-    fates: tuple[Fate, ...]
-    actor: Actor | None = None
-    asked: Asked | None = None
-    parcel: Parcel | None = None
-
-    def step(self, fate: Fate = Fate.DONE) -> Step:
-        """What may become of it."""
-        name = self.name if fate is Fate.DONE else f"{self.name}, {fate.value}"
-        # Who dies instead touches nothing.
-        return Step(name, self.key, self.process, NOTHING if fate is Fate.CRASH else self.footprint, fate)
-
-
-class Clock:
-    """The time of a state."""
-
-    def __init__(self, now: float) -> None:
-        self.now = now
-
-    def time(self) -> float:
-        """Virtual seconds."""
-        return self.now
-
-    def milliseconds(self) -> int:
-        """Virtual milliseconds since the epoch."""
-        return round((_EPOCH + self.now) * 1000)
 
 
 class SteppedWorld:
