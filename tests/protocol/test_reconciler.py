@@ -57,9 +57,8 @@ def test_a_run_that_cannot_be_woken_keeps_nobody_from_being_woken() -> None:
 
     async def run() -> None:
         registry = application.registry
-        async with Outage(
-            registry.create, application.runner, clock=loop.milliseconds, to_failure=registry.to_failure
-        ) as cloud:
+        cloud = Outage(registry.create, application.runner, clock=loop.milliseconds, to_failure=registry.to_failure)
+        async with cloud:
             await scenario(cloud)
 
     try:
