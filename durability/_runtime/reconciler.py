@@ -21,16 +21,25 @@ MOST = 64 * BATCH
 
 
 async def reconcile(engine: Engine) -> int:
-    """Wake every run that is overdue. Returns how many."""
+    """Wake every run that is overdue. Returns how many.
+
+    One that cannot be woken keeps none of those behind it from being woken; its error is raised in the end.
+    """
     before = engine.clock() - engine.settings.overdue
     lost = await _lost(engine, before)
+    failures: list[Exception] = []
     for wake_up in lost:
         logger.warning(
             "run %s of workflow %r was not looked at in time: waking it", wake_up.run_id, wake_up.workflow_id
         )
-        await engine.queue.send_wake_up(wake_up)
+        try:
+            await engine.queue.send_wake_up(wake_up)
+        except Exception as error:
+            failures.append(error)
     if lost:
         engine.count("OverdueRuns", len(lost))
+    if failures:
+        raise failures[0]
     return len(lost)
 
 

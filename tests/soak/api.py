@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import random
+import time
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -52,7 +53,7 @@ class Api:
         body: Mapping[str, Any] | None = None,
         *,
         key: str = "",
-        tries: int = 60,
+        patience: float = 900.0,
         timeout: float = 30.0,
     ) -> httpx.Response:
         """Send until it is answered.
@@ -62,25 +63,29 @@ class Api:
             path: below the API's address.
             body: JSON to send.
             key: idempotency key.
-            tries: how often at most.
+            patience: seconds after which it is not sent again.
             timeout: seconds to wait for each answer.
 
         Raises:
             Unanswered: it was not.
         """
         headers = {"Idempotency-Key": key} if key else {}
-        for attempt in range(tries):
-            if attempt:
-                await asyncio.sleep(self._random.uniform(0.1, min(5.0, 0.3 * 2**attempt)))
+        gives_up = time.monotonic() + patience
+        longest = 0.6
+        while True:
             try:
                 response = await self._http.request(method, path, json=body, headers=headers, timeout=timeout)
             except httpx.HTTPError as error:
-                self.repeated[f"{type(error).__name__}"] += 1
-                continue
-            if response.status_code not in _AGAIN:
-                return response
-            self.repeated[f"HTTP {response.status_code}"] += 1
-        raise Unanswered(f"{method} {path}")
+                trouble = type(error).__name__
+            else:
+                if response.status_code not in _AGAIN:
+                    return response
+                trouble = f"HTTP {response.status_code}"
+            if time.monotonic() > gives_up or not patience:
+                raise Unanswered(f"{method} {path}: {trouble}")
+            self.repeated[trouble] += 1
+            await asyncio.sleep(self._random.uniform(0.1, longest))
+            longest = min(2 * longest, 5.0)
 
     async def outcome(self, workflow_id: str) -> Outcome | None:
         """How a workflow ended; None if it has not, or is not there."""

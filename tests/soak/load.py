@@ -214,7 +214,7 @@ class Load:
         story.updates[number] = False
         path = f"{workflow_path(story.workflow_id)}/updates/add"
         try:
-            answer = await self._api.send("POST", path, {"args": [number]}, tries=1)
+            answer = await self._api.send("POST", path, {"args": [number]}, patience=0)
         except Unanswered:
             return
         story.updates[number] = answer.status_code == 200 and "failure" not in answer.json()
@@ -225,12 +225,12 @@ class Load:
         """Start the workflow; an impatient caller does so once, and hears nothing if it takes long."""
         impatient = chance.random() < _IMPATIENT
         body = {"workflow_type": workflow_type, "workflow_id": story.workflow_id, "args": [argument]}
-        tries, timeout = (1, chance.uniform(0.005, 0.3)) if impatient else (60, 30.0)
+        patience, timeout = (0.0, chance.uniform(0.005, 0.3)) if impatient else (900.0, 30.0)
         for workflow_id in (story.workflow_id, *story.children):
             self._watch.add(workflow_id)
         try:
             key = f"{story.workflow_id}/start"
-            answer = await self._api.send("POST", "/workflows", body, key=key, tries=tries, timeout=timeout)
+            answer = await self._api.send("POST", "/workflows", body, key=key, patience=patience, timeout=timeout)
             story.acknowledged = answer.status_code in (200, 201)
             if not story.acknowledged:
                 self.findings.blame(story.workflow_id, [f"its start was answered {answer.status_code} {answer.text}"])
