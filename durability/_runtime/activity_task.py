@@ -39,6 +39,9 @@ from durability.exceptions import RetryState
 
 logger = logging.getLogger("durability.runtime")
 
+_LATE = 5_000
+"""Milliseconds after which a message is taken for one that may have come before: then a read comes before the claim."""
+
 
 async def execute_attempt(engine: Engine, attempt: ActivityAttempt) -> None:
     """Run an attempt if nobody else has begun it.
@@ -76,6 +79,8 @@ class _AttemptExecution:
     async def _claim_and_run(self) -> None:
         engine, attempt = self.engine, self.attempt
         now = engine.clock()
+        if now - attempt.due > _LATE and not await self._is_awaited():
+            return
         mine, state = await engine.store.claim(self.key, attempt.run_id, attempt.sequence, attempt.attempt, now)
         if not mine:
             if state.next_attempt > attempt.attempt and state.attempt == attempt.attempt:
@@ -88,6 +93,11 @@ class _AttemptExecution:
             # Nothing that waits may stand between here and the activity's code.
             return
         await self._run(record, told.payloads, now)
+
+    async def _is_awaited(self) -> bool:
+        """Whether the run is open. Its items may be gone, with the claim that would stop a message that comes again."""
+        head = await self.engine.store.head(self.key)
+        return head is not None and head.open and head.run_id == self.attempt.run_id
 
     async def _run(self, record: ActivityTaskScheduled, told: list[Payload], started: int) -> None:
         engine, attempt = self.engine, self.attempt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 
 import pytest
@@ -11,6 +12,7 @@ from durability._aws.dynamodb import DynamoDBStore
 from durability._aws.message_items import SPILL_FROM, MessageItems
 from durability._aws.requests import TableRequests
 from durability._memory.payloads import MemoryPayloadStore
+from durability._runtime.activity_task import execute_attempt
 from durability._runtime.frontend import ListFilter, Status
 from durability._runtime.identifiers import new_run_id
 from durability._runtime.ports import Head, HistoryStore, Settlement, WorkflowKey
@@ -18,8 +20,8 @@ from durability._runtime.retention import sweep
 from durability._runtime.settings import Settings
 from durability.service import RPCError, RPCStatusCode
 from tests.protocol.conftest import TwiceCaller
-from tests.protocol.programs import ACTIVITIES, WORKFLOWS, Steps
-from tests.protocol.simulation import Simulation
+from tests.protocol.programs import ACTIVITIES, WORKFLOWS, Retrying, Steps
+from tests.protocol.simulation import Begun, Sent, Simulation
 from tests.protocol.test_store_contract import NOW, created, new_head
 
 
@@ -158,5 +160,21 @@ def test_retention() -> None:
         assert not engine.payload_store.objects  # type: ignore[attr-defined]
         with pytest.raises(RPCError, match="not found"):
             await engine.gateway.describe("w", None)
+
+    Simulation(WORKFLOWS, ACTIVITIES).run(scenario)
+
+
+def test_an_attempt_that_comes_again_after_the_deletion_of_its_run_is_not_begun() -> None:
+    async def scenario(world: Simulation) -> None:
+        await world.start(Retrying)
+        await world.result()
+        await world.reader.delete("w", None)
+        await asyncio.sleep(20)
+        begun = [entry for entry in world.log if isinstance(entry, Begun)]
+        attempts = [entry.attempt for entry in world.log if isinstance(entry, Sent)]
+        assert attempts
+        for attempt in attempts:
+            await execute_attempt(world.cloud.engine, attempt)
+        assert [entry for entry in world.log if isinstance(entry, Begun)] == begun
 
     Simulation(WORKFLOWS, ACTIVITIES).run(scenario)
