@@ -13,17 +13,16 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from durability._core import history
-from durability._core.encoding import decode_delta, encode_delta
-from durability._core.history import FORMAT, Delta, Input, closes
-from durability._core.run import PYTHON, Run, acceptable, effective
+from durability._core.encoding import decode_delta
+from durability._core.history import Delta, Input, closes
+from durability._core.run import Run, acceptable, effective
 from durability._runtime.dispatch import Decision, decisions
-from durability._runtime.frontend import Status
 from durability._runtime.identifiers import successor_run_id
 from durability._runtime.inbox import waiting_messages
-from durability._runtime.outcomes import report_to_parent, status_of, stored_outcome
-from durability._runtime.ports import FencedError, Head, Settlement, WorkflowKey
+from durability._runtime.outcomes import status_of, stored_outcome
+from durability._runtime.ports import FencedError, Head, Settlement
 from durability._runtime.starting import first_head
-from durability._runtime.succession import note_retry_state, successor_of
+from durability._runtime.succession import successor_of
 from durability._runtime.workflow_payloads import WorkflowPayloads
 
 if TYPE_CHECKING:
@@ -64,19 +63,31 @@ async def replay(
         Exception: See ``WorkflowPayloads.replay``.
     """
     recorded = list(effective(deltas))
+    await payloads.replay(run, recorded[:-1])
+    inputs = superseded(run, head, recorded)
+    if inputs is None:
+        await payloads.replay(run, recorded[-1:])
+    return inputs
+
+
+def superseded(run: Run, head: Head, recorded: list[tuple[int, Delta, int]]) -> list[Input] | None:
+    """The inputs of the last delta, if it is a closing one that never took effect, as a message was accepted after it.
+
+    Args:
+        run: As it was before that delta. If it is superseded, its number and time are noted here.
+        head: As it was when all deltas had been read, or later.
+        recorded: The effective deltas.
+    """
     last = recorded[-1] if recorded else None
     if last is None or not head.open or head.run_id != run.run_id or not closes(last[1]):
-        await payloads.replay(run, recorded)
         return None
-    await payloads.replay(run, recorded[:-1])
     known = set(map(identity, last[1].inputs))
     come = [m for _, m in waiting_messages(head) if identity(m) not in known and run.accepts(m)]
-    if len(acceptable([*last[1].inputs, *come])) > len(last[1].inputs):
-        run.last = last[0]
-        run.time = max(run.time, last[1].time)  # its timers have fired: time does not go back
-        return last[1].inputs
-    await payloads.replay(run, [last])
-    return None
+    if len(acceptable([*last[1].inputs, *come])) == len(last[1].inputs):
+        return None
+    run.last = last[0]
+    run.time = max(run.time, last[1].time)  # its timers have fired: time does not go back
+    return last[1].inputs
 
 
 async def close(task: WorkflowTask, commands: list[Decision]) -> str:
@@ -170,57 +181,3 @@ async def finish_predecessor(task: WorkflowTask) -> None:
     ]
     await _dispatch_predecessor(task, run, left)
     task.engine.code.close(run)
-
-
-async def fail_unseen(task: WorkflowTask, error: Exception) -> bool:
-    """Fail a run whose code does not fit its history, as its workflow asks for. False if it is at its end already."""
-    engine, head = task.engine, task.head
-    bodies = await engine.store.deltas(task.key, head.run_id)
-    deltas = [(sequence, decode_delta(body), len(body)) for sequence, body in bodies]
-    if not head.open or (deltas and closes(deltas[-1][1])):
-        return False
-    run = Run(task.key.namespace, task.key.workflow_id, head.run_id, engine.factory)
-    run.absorb(deltas)
-    inputs = [message for _, message in waiting_messages(head) if run.accepts(message)]
-    command = history.WorkflowExecutionFailed(engine.to_failure(error))
-    await engine.payloads.encode_failure(run, command.failure)
-    delta = run.end(inputs, command, engine.clock(), build=engine.build, identity=engine.identity)
-    note_retry_state(run)
-    body = encode_delta(delta)
-    await engine.store.append(task.key, head.run_id, run.last + 1, body)
-    run.committed(run.last + 1, delta, len(body))
-    engine.code.close(task.run)
-    task.run, task.undispatched = run, decisions(delta)
-    return True
-
-
-async def end_unseen(task: WorkflowTask, error: Exception) -> bool:
-    """Terminate a run whose code or history fails, if somebody asked for that: it must always be possible."""
-    head = task.head
-    if not head.open:
-        return False
-    messages = acceptable([message for _, message in waiting_messages(head)])
-    if not any(isinstance(message, history.WorkflowExecutionTerminated) for message in messages):
-        return False
-    bodies = await task.engine.store.deltas(task.key, head.run_id)
-    sequence = (bodies[-1][0] if bodies else 0) + 1
-    now = task.engine.clock()
-    delta = Delta(FORMAT, now, messages, [], task.engine.build, task.engine.identity, PYTHON)
-    delta.supersedes = bool(bodies) and closes(decode_delta(bodies[-1][1]))
-    await task.engine.store.append(task.key, head.run_id, sequence, encode_delta(delta))
-    record = head.record
-    if record.parent_workflow_id:  # before the release: a delta that supersedes this one terminates the run as well
-        ended = next(m for m in messages if isinstance(m, history.WorkflowExecutionTerminated))
-        report = report_to_parent(ended, record.parent_sequence, now)
-        parent = WorkflowKey(task.key.namespace, record.parent_workflow_id)
-        await task.engine.gateway.deliver(parent, record.parent_run_id, report.key, report)
-    settlement = Settlement(
-        dispatched=sequence,
-        wake_up=0,
-        history_length=head.history_length + len(messages),
-        status=Status.TERMINATED,
-        close_time=now,
-    )
-    if await task.engine.store.settle(head, settlement, drop=list(head.inbox)) is not None:
-        raise FencedError
-    return True

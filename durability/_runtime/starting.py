@@ -208,22 +208,15 @@ class Start:
 
     async def _signal_existing(self, existing: Head) -> bool:
         """Whether the open run took the signal. It may have ended since it was looked at."""
-        request = self.request
+        message = self._signal()
         try:
-            await self.gateway.signal(
-                request.workflow_id,
-                existing.run_id,
-                request.signal_name,
-                request.signal_arguments,
-                request_id=request.request_id,
-                headers=request.headers,
-                identity=request.identity,
-            )
-        except RPCError as error:
-            if error.status != RPCStatusCode.NOT_FOUND:
-                raise
-            return False
-        return True
+            return await self.gateway.deliver(existing.key, existing.run_id, message.key, message)
+        except ItemTooLargeError as error:
+            raise RPCError(
+                f"the signal to workflow {existing.key.workflow_id!r} does not fit into its inbox: {error}",
+                RPCStatusCode.RESOURCE_EXHAUSTED,
+                b"",
+            ) from error
 
 
 def _is_null(payload: Payload) -> bool:

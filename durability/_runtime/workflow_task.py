@@ -16,7 +16,7 @@ from durability._core import history
 from durability._core.encoding import decode_delta, encode_delta, encode_input
 from durability._core.history import Command, Delta, Input
 from durability._core.run import Run, effective, is_self_contained
-from durability._runtime import closing
+from durability._runtime import closing, without_code
 from durability._runtime.dispatch import Decision, Dispatcher, decisions
 from durability._runtime.dispatched import DispatchedActivities
 from durability._runtime.eager import EagerActivities
@@ -211,9 +211,9 @@ class WorkflowTask:
             deltas = [(sequence, decode_delta(body), len(body)) for sequence, body in loaded.deltas]
             self.superseded = await closing.replay(self.engine.payloads, self.run, head, deltas)
         except Exception as error:
-            if await closing.end_unseen(self, error):
-                return False
-            if self.run.is_failure_exception(error) and await closing.fail_unseen(self, error):
+            if await without_code.terminate(self):
+                return True
+            if self.run.is_failure_exception(error) and await without_code.fail(self, error):
                 return True
             raise _WorkflowTaskFailed from error
         if self.superseded is not None and head.apart:
@@ -228,10 +228,10 @@ class WorkflowTask:
         ]
         return True
 
-    async def _replay_afresh(self) -> bool:
+    async def _replay_afresh(self, inputs: list[Input]) -> bool:
         """Where no run is held from one task to the next, this executor's tasks are no exception.
 
-        False if that ended the run.
+        False if the run has failed, as its code does not fit its history; it has consumed ``inputs`` then.
         """
         if self.superseded is not None:
             return True
@@ -246,8 +246,10 @@ class WorkflowTask:
         try:
             await self.engine.payloads.replay(self.run, [(n, decode_delta(body), len(body)) for n, body in deltas])
         except Exception as error:
-            if self.run.is_failure_exception(error) and await closing.fail_unseen(self, error):
-                return False
+            if self.run.is_failure_exception(error):
+                inputs = await self.engine.payloads.stored(self.run, inputs)
+                if await without_code.fail(self, error, inputs):
+                    return False
             raise _WorkflowTaskFailed from error
         return True
 
@@ -266,9 +268,10 @@ class WorkflowTask:
                 return await closing.close(self, self.undispatched)
             inputs = await self._collect()
             if inputs:
-                cold = self._advanced and not self.engine.sessions.limit and self.run.begins_task(inputs)
-                if not cold or await self._replay_afresh():
-                    await self._advance(inputs)
+                afresh = self._advanced and not self.engine.sessions.limit and self.run.begins_task(inputs)
+                if afresh and not await self._replay_afresh(inputs):
+                    continue
+                await self._advance(inputs)
                 continue
             if self.eager.handed_over and not self.eager.busy:
                 await self.engine.queue.send_wake_up(self.head.wake_up_at(0))

@@ -49,9 +49,11 @@ class Slots(Protocol):
     @property
     def free(self) -> int:
         """How many there are to take, as far as that is known."""
+        ...
 
     def take(self, activity_type: str) -> AbstractAsyncContextManager[None]:
         """A context in which an activity of a type has a slot."""
+        ...
 
 
 def make_slots(supplier: SlotSupplier, reservation: Reservation) -> Slots:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from typing import Any, Required, TypedDict, TypeVarTuple, Unpack, overload
+from typing import Any, Concatenate, Required, TypedDict, TypeVarTuple, Unpack, overload
 
 from durability._core.interceptors import SignalWithStartWorkflowRequest, UserMetadata
 from durability.common import (
@@ -15,7 +15,7 @@ from durability.common import (
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
-from durability.types import MethodSyncOrAsyncNoParam, MethodSyncOrAsyncSingleParam, ParamType, SelfType
+from durability.types import MethodSyncOrAsyncNoParam, MethodSyncOrAsyncSingleParam, MultiParamSpec, ParamType, SelfType
 from durability.workflow._external import ExternalWorkflowHandle, get_external_workflow_handle
 from durability.workflow._runtime import current
 
@@ -66,7 +66,7 @@ async def signal_with_start_workflow(
 ) -> ExternalWorkflowHandle[SelfType]: ...
 @overload
 async def signal_with_start_workflow(
-    workflow: Callable[[SelfType, *tuple[Any, ...]], Awaitable[Any]],
+    workflow: Callable[Concatenate[SelfType, MultiParamSpec], Awaitable[Any]],
     *,
     args: list[Any],
     signal: str | Callable[..., Awaitable[None] | None],

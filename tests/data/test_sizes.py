@@ -95,3 +95,33 @@ async def test_payloads_that_are_too_large() -> None:
             assert isinstance(error, ActivityError)
             assert isinstance(error.cause, ApplicationError)
             assert error.cause.type == "PayloadsTooLarge"
+
+
+@workflow.defn
+class Summoning:
+    @workflow.run
+    async def run(self, target: str) -> list[str | None]:
+        reached = []
+        for letter in "ab":
+            handle = await workflow.signal_with_start_workflow(
+                Carrying.run,
+                args=["x" * LARGE, 1],
+                id=target,
+                task_queue="q",
+                signal=Carrying.tell,
+                signal_args=letter * LARGE,
+            )
+            reached.append(handle.run_id)
+        return reached
+
+
+@pytest.mark.asyncio
+async def test_large_payloads_of_a_workflows_signal_with_start() -> None:
+    async with await WorkflowEnvironment.start_local() as environment:
+        client = environment.client
+        async with Worker(
+            client, task_queue="q", workflows=[Carrying, Summoning], activities=[repeated], max_cached_workflows=0
+        ):
+            reached = await client.execute_workflow(Summoning.run, "target", id="sender", task_queue="q")
+            assert len(set(reached)) == 1
+            assert await client.get_workflow_handle("target").result() == [LARGE, 1, LARGE, LARGE]

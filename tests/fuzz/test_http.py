@@ -163,7 +163,7 @@ def check(deployed: Deployment, answer: Answer) -> None:
 @pytest.mark.parametrize("name", ROUTES)
 def test_an_operation_takes_anything(name: str) -> None:
     @given(st.lists(requests(ROUTES[name]), min_size=1, max_size=4))
-    @examples(6)
+    @examples(10)
     def play(planned: list[Request]) -> None:
         with deployment() as deployed:
             prepare(deployed)

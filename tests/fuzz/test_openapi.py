@@ -92,7 +92,7 @@ def test_answers_are_what_the_document_says(name: str, mode: GenerationMode) -> 
     numbers = iter(range(10**9))
 
     @given(operation.as_strategy(generation_mode=mode))
-    @examples(3)
+    @examples(5)
     def play(case: Case) -> None:
         with deployment() as deployed:
             prepare(deployed)

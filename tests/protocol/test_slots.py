@@ -59,7 +59,7 @@ class OneAtATime(ActivityRunner):
     def free_slots(self) -> int:
         return self.free
 
-    def slot(self, activity_type: str) -> AbstractAsyncContextManager[None]:
+    def slot(self, activity_type: str, *, local: bool = False) -> AbstractAsyncContextManager[None]:
         return self._take()
 
     @asynccontextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tests.simulation.plan import Delivery, Fault, Plan
+from tests.simulation.programs import large_text
 from tests.simulation.scenario import Action, Scenario
 
 REGRESSIONS: Final[dict[str, Scenario]] = {
@@ -199,5 +200,16 @@ REGRESSIONS: Final[dict[str, Scenario]] = {
             faults={2: Fault.FREEZE_BEFORE, 30: Fault.UNAVAILABLE, 28: Fault.UNAVAILABLE},
             at_once=0.5,
         ),
+    ),
+    "whoever could not read a payload terminated the run again, from what it had read long before the end": Scenario(
+        program=[
+            ["large", 18, True],
+            ["tell", "other", "t18-480582"],
+            ["large", 48, False],
+            ["flaky", 10, 1, True],
+            ["ballast", large_text(0)],
+        ],
+        actions=(Action(at=3.0053, kind="query"), Action(at=3.0074, kind="terminate")),
+        plan=Plan(seed=468618027, faults={55: Fault.UNAVAILABLE}, skew=3.0, deployed_at=2.0, at_once=0.5),
     ),
 }

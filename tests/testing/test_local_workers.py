@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from durability import activity, workflow
-from durability.client import WorkflowContinuedAsNewError, WorkflowUpdateStage
+from durability.client import WorkflowContinuedAsNewError, WorkflowFailureError, WorkflowUpdateStage
 from durability.common import SearchAttributeKey, WorkflowIDConflictPolicy
 from durability.service import RPCError, RPCStatusCode
 from durability.testing import WorkflowEnvironment
@@ -327,3 +327,30 @@ async def test_without_a_cache_every_workflow_task_replays(env: WorkflowEnvironm
         await handle.result()
     events = [event.name for event in (await handle.fetch_history()).events]
     assert instances == events.count("WorkflowTaskCompleted") > 5
+
+
+@workflow.defn(sandboxed=False)
+class DependsOnReplay:
+    @workflow.run
+    async def run(self) -> None:
+        if workflow.unsafe.is_replaying():
+            await workflow.sleep(1)
+        await workflow.execute_activity(echo, 1, start_to_close_timeout=timedelta(seconds=5))
+
+
+async def test_without_a_cache_code_that_does_not_replay_fails_at_once(env: WorkflowEnvironment) -> None:
+    async with Worker(
+        env.client,
+        task_queue="q",
+        workflows=[DependsOnReplay],
+        activities=[echo],
+        max_cached_workflows=0,
+        workflow_failure_exception_types=[workflow.NondeterminismError],
+    ):
+        handle = await env.client.start_workflow(DependsOnReplay.run, id="w", task_queue="q")
+        with pytest.raises(WorkflowFailureError) as failed:
+            await handle.result()
+        assert "Nondeterminism" in str(failed.value.cause)
+    names = [event.name for event in (await handle.fetch_history()).events]
+    assert names[-1] == "WorkflowExecutionFailed", names
+    assert "WorkflowTaskFailed" not in names

@@ -35,6 +35,23 @@ async def external_workflows() -> None:
     await handle.signal(OneParam.signal_no_param, 1)  # error
 
 
+async def signals_with_start() -> None:
+    one = await workflow.signal_with_start_workflow(
+        OneParam.run, ORDER, id="1", task_queue="q", signal=OneParam.signal_one_param, signal_args=1
+    )
+    assert_type(one, workflow.ExternalWorkflowHandle[OneParam])
+    none = await workflow.signal_with_start_workflow(
+        OneParam.run, args=[ORDER], id="1", task_queue="q", signal=OneParam.signal_no_param
+    )
+    assert_type(none, workflow.ExternalWorkflowHandle[OneParam])
+    await workflow.signal_with_start_workflow("name", 1, "a", id="1", task_queue="q", signal="s", signal_args=[1, 2])
+
+    options: Any = {"id": "1", "task_queue": "q"}
+    await workflow.signal_with_start_workflow(OneParam.run, "1", signal=OneParam.signal_no_param, **options)  # error
+    await workflow.signal_with_start_workflow("name", 1, id="1", signal="s")  # error
+    await workflow.signal_with_start_workflow("name", 1, id="1", task_queue="q")  # error
+
+
 def new_run() -> None:
     workflow.continue_as_new(ORDER)
 

@@ -1,0 +1,113 @@
+"""Ending a run whose code, or history, fails: told from what is recorded alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from durability._core import history
+from durability._core.encoding import decode_delta, encode_delta
+from durability._core.history import Command, Delta, Input
+from durability._core.run import Run, acceptable, effective
+from durability._runtime.closing import identity, superseded
+from durability._runtime.dispatch import decisions
+from durability._runtime.inbox import waiting_messages
+from durability._runtime.large_payloads import refers
+from durability._runtime.ports import FencedError
+from durability._runtime.succession import note_retry_state
+
+if TYPE_CHECKING:
+    from durability._runtime.workflow_task import WorkflowTask
+
+
+async def terminate(task: WorkflowTask) -> bool:
+    """End a run that somebody has terminated: it must always be possible. False if nobody has."""
+    if not task.head.open or not _is_terminated(waiting_messages(task.head)):
+        return False
+    ending = await _Ending.of(task)
+    if not ending.run.closed:
+        if not _is_terminated(waiting_messages(task.head)):
+            return False
+        await ending.append(None, ())
+    return ending.take_over()
+
+
+async def fail(task: WorkflowTask, error: Exception, brought: Sequence[Input] = ()) -> bool:
+    """Fail a run whose code does not fit its history, as its workflow asks for. False if it is at its end already.
+
+    The end is recorded together with what waits for the run, and with what was ``brought`` to it.
+    """
+    if not task.head.open:
+        return False
+    ending = await _Ending.of(task)
+    if ending.run.closed:
+        return False
+    command = history.WorkflowExecutionFailed(task.engine.to_failure(error))
+    await task.engine.payloads.encode_failure(ending.run, command.failure)
+    await ending.append(command, brought)
+    return ending.take_over()
+
+
+def _is_terminated(waiting: list[tuple[str, Input]]) -> bool:
+    return any(isinstance(message, history.WorkflowExecutionTerminated) for _, message in waiting)
+
+
+class _Ending:
+    """A run as its history says, read again, as what failed may have been read long ago."""
+
+    def __init__(
+        self, task: WorkflowTask, run: Run, deltas: list[tuple[int, Delta]], again: list[Input] | None
+    ) -> None:
+        self.task = task
+        self.run = run
+        self._deltas = deltas
+        self._again = again
+
+    @classmethod
+    async def of(cls, task: WorkflowTask) -> _Ending:
+        """Read the run. Raises FencedError if it is not open any more."""
+        loaded = await task.engine.store.load(task.key, task.head.run_id, 0)
+        head = loaded.head
+        if head is None or head.run_id != task.head.run_id or not head.open:
+            raise FencedError
+        task.head = head
+        run = Run(task.key.namespace, task.key.workflow_id, head.run_id, task.engine.factory)
+        recorded = list(effective((number, decode_delta(body), len(body)) for number, body in loaded.deltas))
+        run.absorb(recorded[:-1])
+        again = superseded(run, head, recorded)
+        if again is None:
+            run.absorb(recorded[-1:])
+        return cls(task, run, [(number, delta) for number, delta, _ in recorded], again)
+
+    async def append(self, command: Command | None, brought: Sequence[Input]) -> None:
+        """Record an end, by a command or by what is waiting, together with what was brought and what is waiting."""
+        run, engine = self.run, self.task.engine
+        inputs = list(self._again or ())
+        known = set(map(identity, inputs))
+        for message in (*brought, *(message for _, message in waiting_messages(self.task.head))):
+            if identity(message) not in known and run.accepts(message):
+                known.add(identity(message))
+                inputs.append(message)
+        inputs = acceptable(inputs)
+        now = engine.clock()
+        run.absorb_inputs(inputs, max(now, run.time))
+        commands = [command] if command is not None and not run.closed else []
+        delta = run.record(inputs, commands, now, build=engine.build, identity=engine.identity)
+        delta.supersedes = self._again is not None
+        delta.refers = refers((*inputs, *commands))
+        note_retry_state(run)
+        body = encode_delta(delta)
+        sequence = run.last + 1
+        await engine.store.append(self.task.key, run.run_id, sequence, body)
+        run.committed(sequence, delta, len(body))
+        self._deltas.append((sequence, delta))
+
+    def take_over(self) -> bool:
+        """Let the workflow task give effect to the end."""
+        task = self.task
+        task.engine.code.close(task.run)
+        task.run, task.superseded = self.run, None
+        task.undispatched = [
+            decision for number, delta in self._deltas if task.head.dispatched < number for decision in decisions(delta)
+        ]
+        return True
