@@ -303,7 +303,8 @@ class WorkflowTask:
         """Everything that has come and that the run has not consumed."""
         now = self._collected = self.engine.clock()
         given_up = 0 < self.dispatched.next_due(self.run) <= now  # unless its outcome is waiting
-        if given_up or now - self._looked > self.engine.settings.look_after:
+        in_time = now < self.deadline - self.engine.settings.reserve
+        if given_up or (in_time and now - self._looked > self.engine.settings.look_after):
             await self._read_head_again()
         inputs = list(self.superseded or ())
         known = set(map(closing.identity, inputs))

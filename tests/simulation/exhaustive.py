@@ -1,23 +1,26 @@
-"""Every order of requests, over the code that ships: stateless model checking of the small protocol.
+"""Every order of requests, over the code that ships: model checking of the small protocol.
 
-Each execution starts a world anew, replays a prefix of choices and goes on from there; a depth-first search over the
-choices visits them all. What is left out changes nothing about the answer:
+What is explored are states of a whole deployment (``stepped``); where a process goes from one request to the next is
+asked of the code itself (``solo``): handlers, engine and adapters run, once for everything that one process can be
+told. What is left out changes nothing about the answer:
 
 - *States seen before* (``SteppedWorld.state``). A process is deterministic between requests: what it does next follows
-  from its name and the answers that it had, and when. With the table, the messages under way, the clock, and what may
-  still go wrong, that is all that the rest of an execution depends on; with the bag of what took effect so far it is
-  all that the checks at its end depend on. Whether what took effect came in a right order is checked before a prefix
-  is left.
+  from what it was called with, the answers that it had, and when. With the table, the messages under way, the clock
+  and what may still go wrong, that is all that the rest of an execution depends on; with the bag of what took effect
+  so far it is all that the checks at its end depend on. What has taken effect is checked in every state.
+- *States seen with more faults to come.* Whatever may happen with fewer may happen with more.
+- *Names.* Processes that were told the same and messages that say the same are interchangeable.
 - *Orders of what commutes* (sleep sets). Requests of two processes that touch no item in common lead to the same state
   in either order; a step that was explored from a state need not be explored again after steps that commute with it.
   A state that is met again with fewer steps asleep is explored for the difference (Godefroid, Partial-Order Methods for
-  the Verification of Concurrent Systems, 1996).
+  the Verification of Concurrent Systems, 1996). A crash touches nothing: it is tried when its process has got there,
+  and not again after each step of others.
 - *Requests that nothing meets*. A message that is sent goes into a bag, and an effect of an activity into the log.
   Every execution carries out such a request, or ends its process, at some point, and may as well do it at once:
   whatever comes before that point is of other processes and commutes with it. Not where time may pass instead, which
   commutes with nothing.
 
-The last two can be turned off, which a test does to see that the same ends are reached.
+All but the first can be turned off, which a test does to see that the same ends are reached.
 Time passes when no request waits, and where ``Bounds.jumps`` says so also while some do.
 """
 
@@ -26,26 +29,26 @@ from __future__ import annotations
 import asyncio
 import sys
 import warnings
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from durability._aws import items
+from durability._aws.connect import aws_ports
 from durability._core.history import WorkflowExecutionSignaled
-from durability._runtime.frontend import Status
+from durability._runtime.frontend import Outcome
+from durability._runtime.gateway import Gateway
+from durability._runtime.settings import Settings
 from tests.simulation.checks import Checks, check, require
 from tests.simulation.log import Accepted, Appended
-from tests.simulation.processes import Died
-from tests.simulation.programs import ACTIVITIES, Program
-from tests.simulation.scenario import VERSIONS, Action, Scenario, Told, act, start
+from tests.simulation.programs import Program
+from tests.simulation.scenario import Action, Scenario, Told
 from tests.simulation.search import Explorer, Figures
-from tests.simulation.stepped import SteppedWorld
-from tests.simulation.steps import Bounds, Fate, Step
-from tests.simulation.world import World
+from tests.simulation.solo import Processes
+from tests.simulation.stepped import HORIZON, SteppedWorld
+from tests.simulation.steps import Bounds, Fate
+from tests.simulation.table import TableCaller
+from tests.simulation.world import DEPLOYMENT, NAMESPACE
 
-HORIZON: Final = 1_000.0
-"""Virtual seconds within which everything must be over."""
 PROMPT: Final = 130.0
 """Virtual seconds within which an accepted message is consumed: two rounds of the reconciler, and a moment."""
 CLIENT_AWAY: Final = 3 * PROMPT
@@ -73,87 +76,51 @@ class Configuration:
         return Scenario(self.program, tuple(Action(0.0, "signal", number) for number in range(self.signals)))
 
 
-def explore(configuration: Configuration, most: int | None = None) -> Figures:
-    """Every execution of a configuration. Raises Found."""
-    return explorer(configuration).explore(most)
+def explore(configuration: Configuration) -> Figures:
+    """Everything that may happen in a configuration. Raises Found."""
+    return explorer(configuration).explore()
 
 
 def explorer(configuration: Configuration, *, reduced: bool = True) -> Explorer:
     """A search through a configuration."""
-    return Explorer(lambda direct: play(configuration, direct, reduced=reduced), reduced=reduced)
-
-
-def play(
-    configuration: Configuration,
-    direct: Callable[[SteppedWorld, list[Step]], Step | None],
-    *,
-    reduced: bool = True,
-) -> bytes:
-    """One execution and its checks. Returns its end; nothing if it only came to a state that needs no exploring.
-
-    Raises:
-        Violation: An invariant does not hold.
-    """
-    scenario, told = configuration.scenario, Told()
-    clients: list[asyncio.Task[Any]] = []
-
-    def over(world: SteppedWorld) -> bool:
-        if world.loop.time() > HORIZON:
-            return True
-        return not world.parcels and bool(clients) and all(map(asyncio.Task.done, clients)) and _closed(world)
-
-    world = SteppedWorld(VERSIONS, ACTIVITIES, configuration.bounds, direct, over, reduced=reduced)
-
-    async def scene(_: World) -> bytes:
-        created = asyncio.Event()
-        world.table.observers.append(lambda *_: created.set())
-
-        async def begin() -> None:
-            await world.client(lambda gateway: start(gateway, "w", scenario.program, scenario.expected, told, "w"))
-
-        clients.append(world.spawn(begin()))
-        clients[0].set_name("start")
-        await created.wait()
-        if configuration.reconciler:
-            world.spawn(_reconcile(world))
-        for number, action in enumerate(scenario.actions):
-            clients.append(world.spawn(act(world, action, told)))
-            clients[-1].set_name(f"signal {number}")
-        finished = await world.ended
-        end = world.state() if finished else b""
-        world.calm = True
-        if finished and _closed(world):
-            told.outcome = await world.client(lambda gateway: gateway.outcome("w", None, wait=0))
-        elif finished:
-            told.stuck = f"not over after {HORIZON:,.0f} s: {world.table.item(('default#w', items.HEAD))}"
-        return end
-
+    scenario, bounds = configuration.scenario, configuration.bounds
+    # A run is overdue as soon as it is awake: the reconciler may find it at any moment.
+    processes = Processes(scenario, Settings(overdue=-1))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        end = world.run(scene)
-    if world.errors:
-        raise world.errors[0]
-    require(not world.dead_letters, f"given up: {world.dead_letters}")
-    if end:
-        check(scenario, world, told)
-        _check_promptness(world, Checks(scenario, world, told))
-    else:
-        checks = Checks(scenario, world, told)
-        checks.history_has_no_gap_no_fork_and_never_changes()
-        checks.nothing_is_visible_before_it_is_durable()
-        checks.no_activity_runs_again_after_its_result()
-        checks.closed_runs_stay_closed()
-    return end
+        begin = SteppedWorld(processes, bounds, reconciler=configuration.reconciler, reduced=reduced)
+    return Explorer(begin, _Looks(scenario).look, reduced=reduced)
 
 
-async def _reconcile(world: SteppedWorld) -> None:
-    with suppress(Died):  # and come again in a minute
-        await world.invoke("reconciler", {})
+@dataclass
+class _Looks:
+    """Checks states as they are reached."""
+
+    scenario: Scenario
+    _seen: set[tuple[object, ...]] = field(default_factory=set)
+
+    def look(self, world: SteppedWorld) -> None:
+        """Check what has happened so far, and at the end everything. Raises Violation."""
+        require(not world.dead_letters, f"given up: {world.dead_letters}")
+        if world.over:
+            require(world.closed, f"not over after {HORIZON:,.0f} s: {world.table.item(('default#w', items.HEAD))}")
+            told = Told(signals={action.name: True for action in self.scenario.actions})
+            told.outcome = asyncio.run(_outcome(world))
+            check(self.scenario, world, told)
+            _check_promptness(world, Checks(self.scenario, world, told))
+        elif world.written not in self._seen:
+            self._seen.add(world.written)
+            checks = Checks(self.scenario, world, Told())
+            checks.history_has_no_gap_no_fork_and_never_changes()
+            checks.nothing_is_visible_before_it_is_durable()
+            checks.no_activity_runs_again_after_its_result()
+            checks.closed_runs_stay_closed()
 
 
-def _closed(world: SteppedWorld) -> bool:
-    head = items.read_head(world.table.partitions["default#w"][items.HEAD])
-    return head.status != Status.RUNNING and not head.awake and not head.attention
+async def _outcome(world: SteppedWorld) -> Outcome | None:
+    ports = aws_ports(TableCaller(world.table), DEPLOYMENT)
+    gateway = Gateway(NAMESPACE, ports.store, ports.queue, ports.invoker, world.loop.milliseconds)
+    return await gateway.outcome("w", None, wait=0)
 
 
 def _check_promptness(world: SteppedWorld, checks: Checks) -> None:
@@ -188,6 +155,7 @@ SMALL: Final = {
 """Those that take seconds."""
 
 LARGE: Final = {
+    "two signals, the reconciler, a crash": Configuration(reconciler=True, bounds=Bounds(faults=1, executors=2)),
     "two signals, a crash": Configuration(bounds=Bounds(faults=1)),
     "two signals, the reconciler": Configuration(reconciler=True),
     "two signals, a lost answer or a second delivery": Configuration(bounds=Bounds(faults=1, kinds=_ANSWERS)),

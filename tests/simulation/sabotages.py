@@ -16,6 +16,7 @@ from durability._runtime import closing, dispatch, large_payloads, query_task, w
 from durability._runtime.dispatched import DispatchedActivities
 from durability._runtime.eager import EagerActivities
 from durability._runtime.gateway import Gateway
+from durability._runtime.heartbeats import Heartbeats
 from durability._runtime.ports import Delivery, FencedError, Head
 from durability._runtime.sessions import Sessions
 from durability._runtime.wakeups import WakeUps
@@ -227,6 +228,20 @@ def _refer_to_objects_of_others() -> Any:
     return patch.object(large_payloads, "_is_foreign", lambda payload, prefix: False)
 
 
+def _keep_objects() -> Any:
+    async def forget(self: large_payloads.LargePayloads, namespace: str, run_id: str) -> None:
+        """The run goes, and what it stored stays."""
+
+    return patch.object(large_payloads.LargePayloads, "forget", forget)
+
+
+def _let_heartbeats_go_on() -> Any:
+    async def end(self: Heartbeats) -> None:
+        """Who answers does not wait for them."""
+
+    return patch.object(Heartbeats, "end", end)
+
+
 SABOTAGES: Final[dict[str, Sabotage]] = {
     "append without its condition": _unconditional("put_item", "attribute_not_exists(#sk)"),
     "start without its condition": _unconditional("put_item", "attribute_not_exists(#pk)"),
@@ -254,6 +269,8 @@ SABOTAGES: Final[dict[str, Sabotage]] = {
     "overlook what lies apart": _overlook_what_lies_apart,
     "trust a run in memory to be dispatched": _trust_what_is_held,
     "refer to another run's objects": _refer_to_objects_of_others,
+    "keep the objects of runs that are deleted": _keep_objects,
+    "answer while heartbeats are recorded": _let_heartbeats_go_on,
 }
 """By what is done. Each is entered around seeds until one of them fails."""
 

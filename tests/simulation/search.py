@@ -1,7 +1,7 @@
 """Depth-first search over all that may happen in a stepped world.
 
-Each execution starts a world anew, replays a prefix of choices and goes on from there. Left out are states that were
-seen before, states that were seen with more faults to come, and orders of steps that commute (sleep sets).
+Left out are states that were seen before, states that were seen with more faults to come, and orders of steps that
+commute (sleep sets).
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from tests.simulation.processes import NoProgressError
 from tests.simulation.stepped import SteppedWorld
 from tests.simulation.steps import Step
 
-Direct = Callable[[SteppedWorld, list[Step]], Step | None]
+_State = tuple[bytes, int]
+_NONE: Final[frozenset[int]] = frozenset()
 
 
 @dataclass
@@ -23,22 +24,22 @@ class Figures:
 
     Attributes:
         states: Different ones.
-        transitions: Steps taken from a state for the first time.
-        executions: Worlds that were started; some ended in a state seen before.
-        finished: Those that ran to the end.
-        deepest: Steps of the longest.
+        transitions: Steps taken.
+        ends: Different states in which everything is over.
+        deepest: Steps of the longest path.
+        places: Different ones in which single processes stood: so often the code ran.
     """
 
     states: int = 0
     transitions: int = 0
-    executions: int = 0
-    finished: int = 0
+    ends: int = 0
     deepest: int = 0
+    places: int = 0
 
     def __str__(self) -> str:
         return (
-            f"{self.states:,} states, {self.transitions:,} transitions, {self.executions:,} executions, "
-            f"{self.finished:,} of them to the end, up to {self.deepest} choices"
+            f"{self.states:,} states, {self.transitions:,} transitions, {self.ends:,} ends, "
+            f"up to {self.deepest} choices, {self.places:,} places of processes"
         )
 
 
@@ -46,96 +47,87 @@ class Found(AssertionError):
     """A violation, with the steps that lead to it."""
 
 
-_State = tuple[bytes, int]
-_NONE: Final[frozenset[int]] = frozenset()
-
-
 @dataclass
 class _Node:
     """A state on the path: the steps to take from it, and which of them is being taken."""
 
+    world: SteppedWorld
     state: _State
     steps: list[Step]
     asleep: frozenset[Step]
-    position: int = 0
+    position: int = -1
 
     @property
-    def step(self) -> Step:
+    def taken(self) -> Step:
+        """The step that is being taken."""
         return self.steps[self.position]
 
     def asleep_after(self) -> frozenset[Step]:
         """What need not be explored after the step that is being taken."""
-        return frozenset(s for s in {*self.asleep, *self.steps[: self.position]} if s.commutes(self.step))
+        before = {*self.asleep, *self.steps[: self.position]}
+        return frozenset(step for step in before if step.commutes(self.taken))
 
 
 class Explorer:
     """Depth-first search over the choices of one configuration.
 
     Args:
-        play: Plays one execution and checks it. Returns its end; nothing if it did not come to one.
+        begin: The first state.
+        look: Checks a state, with what has newly happened in it. Raises AssertionError.
         reduced: Whether orders of what commutes are left out, and what was seen with more faults to come.
 
     Attributes:
         figures: How much has been explored.
-        ends: The states in which executions have ended.
+        ends: The states in which everything was over.
     """
 
-    def __init__(self, play: Callable[[Direct], bytes], *, reduced: bool = True) -> None:
-        self._play = play
+    def __init__(self, begin: SteppedWorld, look: Callable[[SteppedWorld], None], *, reduced: bool = True) -> None:
+        self._begin = begin
+        self._look = look
         self._reduced = reduced
         self.figures = Figures()
         self.ends: set[bytes] = set()
         self._path: list[_Node] = []
-        self._depth = 0
         self._on_path: set[_State] = set()
         self._seen: dict[_State, frozenset[int]] = {}
         self._numbers: dict[str, int] = {}
 
-    def explore(self, most: int | None = None) -> Figures:
-        """Explore everything, or ``most`` executions. Raises Found."""
-        while True:
-            self._depth = 0
-            self.figures.executions += 1
-            try:
-                end = self._play(self._choose)
-            except Exception as error:
-                trace = "\n".join(f"  {node.step.name}" for node in self._path)
-                raise Found(f"{type(error).__name__}: {error}\nafter\n{trace}") from error
-            self.figures.finished += bool(end)
-            self.ends |= {end} if end else set()
-            self.figures.states = len(self._seen)
-            while self._path and self._path[-1].position + 1 == len(self._path[-1].steps):
-                self._on_path.discard(self._path.pop().state)
-            if not self._path or self.figures.executions == most:
-                return self.figures
-            self._path[-1].position += 1
-            self.figures.transitions += 1
+    def explore(self) -> Figures:
+        """Explore everything. Raises Found."""
+        try:
+            self._arrive(self._begin, frozenset())
+            while self._path:
+                node = self._path[-1]
+                node.position += 1
+                if node.position == len(node.steps):
+                    self._on_path.discard(self._path.pop().state)
+                    continue
+                self.figures.transitions += 1
+                self._arrive(node.world.after(node.taken), node.asleep_after() if self._reduced else frozenset())
+        except Exception as error:
+            trace = "\n".join(f"  {node.taken.name}" for node in self._path)
+            raise Found(f"{type(error).__name__}: {error}\nafter\n{trace}") from error
+        self.figures.states = len(self._seen)
+        self.figures.ends = len(self.ends)
+        self.figures.places = len(self._begin.processes)
+        return self.figures
 
-    def _choose(self, world: SteppedWorld, steps: list[Step]) -> Step | None:
-        if self._depth < len(self._path):
-            node = self._path[self._depth]
-            if node.step not in steps:
-                raise RuntimeError(f"not reproducible: {node.step.name} is not among {[step.name for step in steps]}")
-        else:
-            found = self._new_node(world, steps)
-            if found is None:
-                return None
-            node = found
-            self._path.append(node)
-            self._on_path.add(node.state)
-            self.figures.transitions += 1
-        self._depth += 1
-        self.figures.deepest = max(self.figures.deepest, self._depth)
-        return node.step
-
-    def _new_node(self, world: SteppedWorld, steps: list[Step]) -> _Node | None:
-        """The state that the path has led to; None if nothing in it is left to explore."""
-        state = (world.state(), world.faults_left)
+    def _arrive(self, world: SteppedWorld, asleep: frozenset[Step]) -> None:
+        """Check a state, and put it on the path if anything in it is left to explore."""
+        digest = world.state()
+        state = (digest, world.faults_left)
+        if not world.over or digest not in self.ends:
+            self._look(world)
+        if world.over:
+            self.ends.add(digest)
         if state in self._on_path:
             raise NoProgressError("what has been done since this state was met first has led back to it")
-        asleep = self._path[-1].asleep_after() if self._path and self._reduced else frozenset()
         names = frozenset(map(self._number, asleep)) or _NONE
         left = self._left(state, world.bounds.faults)
+        if left is not None and not left - names:
+            self._seen[state] = left & names or _NONE
+            return
+        steps = [] if world.over else world.steps()
         if left is None:
             todo = [step for step in steps if self._number(step) not in names]
             self._seen[state] = names
@@ -143,7 +135,10 @@ class Explorer:
             todo = [step for step in steps if self._number(step) in left - names]
             self._seen[state] = left & names or _NONE
             asleep = frozenset(step for step in asleep if self._number(step) in left)
-        return _Node(state, todo, asleep) if todo else None
+        if todo:
+            self._path.append(_Node(world, state, todo, asleep))
+            self._on_path.add(state)
+            self.figures.deepest = max(self.figures.deepest, len(self._path))
 
     def _number(self, step: Step) -> int:
         """Stands for a step: there are many states, and few steps."""

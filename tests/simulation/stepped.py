@@ -1,455 +1,395 @@
 """A deployment in which every request waits until it is told what becomes of it: nothing is left to latencies.
 
-When nothing can run, whoever directs the world is shown all that may happen next: each request that waits can be
-carried out, its process can die before that or before it ends, its answer can be lost; a message that is sent can be
-delivered twice; time can pass. A process is known by what it was called with and told since, a message by what it says:
-orders that differ in names alone lead to equal states.
+A state of it is a value: the table, what is under way on the queues, and where each process stands. ``steps`` says all
+that may happen next: a request is carried out, its process dies before that or before it ends, its answer is lost; a
+message that is sent is delivered twice; time passes. ``after`` gives the state that follows. A process is known by
+what it was called with and told since, a message by what it says: what differs in names alone is equal.
 """
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from collections.abc import Iterator
+from copy import copy
+from dataclasses import replace
+from itertools import count
+from typing import Any, ClassVar, Final
 
+from durability._aws import items
 from durability._aws.callers import AwsError
-from durability._memory.time import VirtualTimeLoop
-from durability._runtime.gateway import Gateway
-from durability._runtime.registry import WorkflowRegistry
-from durability._runtime.settings import Settings
-from tests.simulation.log import Accepted, Appended, Begun
+from durability._aws.queues import decode_attempt
+from durability._runtime.frontend import Status
+from tests.simulation.actors import Actor, Clock, Held, Parcel
+from tests.simulation.log import Accepted, Appended, Begun, Entry, Log, Sent
 from tests.simulation.plan import Plan
-from tests.simulation.processes import Died, Process, current_process
-from tests.simulation.queues import RECEIVES, Queue
-from tests.simulation.steps import CONTAINERS, NOTHING, TIME, Bounds, Fate, Footprint, Step, footprint_of
-from tests.simulation.table import Item, Key
-from tests.simulation.world import Container, World
-
-T = TypeVar("T")
+from tests.simulation.queues import RECEIVES
+from tests.simulation.scenario import VERSIONS
+from tests.simulation.solo import START, Asked, Failed, Local, Processes, digest
+from tests.simulation.steps import CONTAINERS, NOTHING, TIME, Bounds, Fate, Step
+from tests.simulation.table import Item, Key, Table
+from tests.simulation.world import RECONCILER_PERIOD, TIMEOUT
 
 SHORTLY: Final = 30.0
 """Seconds: what falls due within them may come before a request that waits; the deadline of an invocation may not."""
+HORIZON: Final = 1_000.0
+"""Virtual seconds within which everything must be over."""
+_KEY: Final = "default#w"
 
 
-@dataclass(eq=False)
-class Actor(Process):
-    """A process, and all that it has been told so far: what it does next depends on nothing else.
-
-    Attributes:
-        name: Its own, which says what caused it.
-        told: A digest of what it was called with, and of every answer and random number that it had since, and when.
-    """
-
-    name: str = ""
-    told: bytes = b""
-    requests: int = 0
-    sent: int = 0
-    drawn: int = 0
-
-    def hear(self, *what: object) -> None:
-        """Take note of something."""
-        self.told = _digest(self.told, *what)
-
-
-@dataclass(eq=False)
-class Held:
-    """A request that waits."""
-
-    actor: Actor
-    number: int
-    operation: str
-    footprint: Footprint
-    fates: tuple[Fate, ...]
-    future: asyncio.Future[Fate]
-    told_apart: bool
-
-    @property
-    def name(self) -> str:
-        """Names the request to a reader."""
-        return f"{self.actor.name}:{self.number} {self.operation}"
-
-    @property
-    def key(self) -> str:
-        """Names the request in all orders of events."""
-        key = f"{self.actor.told.hex()}:{self.number}"
-        return f"{key} {self.name}" if self.told_apart else key
-
-    def step(self, fate: Fate = Fate.DONE) -> Step:
-        """What may become of it."""
-        name = self.name if fate is Fate.DONE else f"{self.name}, {fate.value}"
-        # Who dies instead touches nothing.
-        footprint = NOTHING if fate is Fate.CRASH else self.footprint
-        return Step(name, self.key, self.actor.told.hex(), footprint, fate)
-
-
-class _Loop(VirtualTimeLoop):
-    """Asks before time passes."""
-
-    idle: Callable[[float], bool]
-
-    def skip(self, seconds: float) -> None:
-        if not self.idle(seconds):
-            super().skip(seconds)
-
-
-class _Marks(random.Random):
-    """Random numbers that depend on the process and on how many it has drawn."""
-
-    def randbytes(self, n: int) -> bytes:
-        actor = current_process()
-        if not isinstance(actor, Actor):
-            return hashlib.shake_128(b"world").digest(n)
-        actor.drawn += 1
-        drawn = hashlib.shake_128(f"{actor.name}/{actor.drawn}".encode()).digest(n)
-        actor.hear(drawn)
-        return drawn
-
-
-@dataclass(eq=False)
-class _Parcel:
-    """A message on a queue."""
-
-    name: str
-    body: str
-    due: float
-    receives: int = 0
-    failures: int = 0
-
-    def state(self, now: float) -> tuple[str, float, int]:
-        """What matters of it from now on: not how often it was received, unless that is about to be too often."""
-        return self.body, max(0.0, self.due - now), self.failures
-
-
-class _Queue(Queue):
-    """Delivers each message by itself: at once, when it is due, and again at once when its process died."""
-
-    world: SteppedWorld
-
-    def __init__(self, world: SteppedWorld, function: str) -> None:
-        super().__init__(world, function, 1)
-        self._room = asyncio.Semaphore(world.bounds.executors) if world.bounds.executors else nullcontext()
-        self._body = ""
-
-    def send(self, body: str, delay: float) -> None:
-        """Accept a message."""
-        sender = current_process()
-        name = f"schedule@{self.world.loop.time()}"
-        if isinstance(sender, Actor):
-            sender.sent += 1
-            name = f"{sender.name}.{sender.sent}"
-        parcel = _Parcel(name, body, self.world.loop.time() + delay)
-        self.world.parcels[name] = parcel
-        if delay:
-            self.world.loop.call_later(delay, self._arrive, parcel)
-        else:
-            self._arrive(parcel)
-
-    def _arrive(self, parcel: _Parcel) -> None:
-        self.world.spawn(self._serve(parcel))
-
-    async def _serve(self, parcel: _Parcel) -> None:
-        world = self.world
-        while parcel.receives < RECEIVES:
-            parcel.receives += 1
-            async with self._room:
-                self._check_order(parcel)
-                if await self._delivered(parcel, f"{parcel.name}#{parcel.receives}"):
-                    break
-        else:
-            world.dead_letters.append(parcel.name)
-        del world.parcels[parcel.name]
-
-    def _check_order(self, parcel: _Parcel) -> None:
-        """Where some wait until others have been served, it must not matter which."""
-        self._body = self._body or parcel.body
-        if self.world.bounds.executors and parcel.body != self._body:
-            raise RuntimeError(f"no configuration for a bound on executors: {parcel.body} is not {self._body}")
-
-    async def _delivered(self, parcel: _Parcel, name: str) -> bool:
-        world = self.world
-        if world.bounds.warm:
-            await world.turn(Actor(0, "delivery", name=name, told=_digest(parcel.body)), "deliver", CONTAINERS)
-        world.next_name = name
-        try:
-            answer = await world.invoke(self.function, {"Records": [{"messageId": parcel.name, "body": parcel.body}]})
-        except Died:
-            return False
-        failed = bool(answer["batchItemFailures"])
-        parcel.failures += failed
-        return not failed
-
-
-class SteppedWorld(World):
-    """The deployment, and what may happen in it next.
+class SteppedWorld:
+    """A state of the deployment. Only ``after`` makes others of it.
 
     Attributes:
-        direct: Chooses one of the steps that it is shown; None to go no further.
-        over: Says, when nothing waits, whether everything is over.
-        reduced: Whether a request that nothing else meets is carried out before all others, and only one of equal
-            processes goes on.
-        ended: Set when everything is over; False if it went no further.
+        log: What took effect, in one of the orders that lead here.
+        happened: How often which fault happened.
+        over: Whether nothing more will happen; or too much time has passed.
+        done: The clients that were answered.
     """
 
-    def __init__(
-        self,
-        versions: Mapping[int, WorkflowRegistry],
-        activities: list[Callable[..., Any]],
-        bounds: Bounds,
-        direct: Callable[[SteppedWorld, list[Step]], Step | None],
-        over: Callable[[SteppedWorld], bool],
-        *,
-        reduced: bool = True,
-    ) -> None:
-        loop = _Loop()
-        # A run is overdue as soon as it is awake: the reconciler may find it at any moment.
-        super().__init__(versions, activities, Plan(), Settings(overdue=-1), loop)
-        loop.idle = self._idle
-        loop.set_exception_handler(_ignore_the_dead)
-        self.random = _Marks()
+    plan = Plan()
+    versions = VERSIONS
+    version = 1
+    leftovers: tuple[str, ...] = ()
+    objects: ClassVar[dict[str, bytes]] = {}
+
+    def __init__(self, processes: Processes, bounds: Bounds, *, reconciler: bool, reduced: bool = True) -> None:
+        self.processes = processes
         self.bounds = bounds
-        self.direct = direct
-        self.over = over
         self.reduced = reduced
-        self.ended: asyncio.Future[bool] = loop.create_future()
+        self.reconciler = reconciler
         self.faults_left = bounds.faults
         self.jumps_left = bounds.jumps
-        self.held: list[Held] = []
-        self.actors: dict[str, Actor] = {}
-        self.resting: dict[str, float] = {}
-        self.parcels: dict[str, _Parcel] = {}
-        self.dead_letters: list[str] = []
-        self.next_name = ""
-        self.queues = {name: _Queue(self, name) for name in self.queues}
+        self.loop = Clock(0.0)
+        self.log = Log()
+        self.happened: Counter[str] = Counter()
+        self.done: frozenset[str] = frozenset()
+        self.dead_letters: tuple[str, ...] = ()
+        self.actors: tuple[Actor, ...] = ()
+        self.waiting: tuple[Parcel, ...] = ()
+        self.idle: tuple[Local, ...] = ()
+        self.resting: tuple[tuple[float, str], ...] = ()
+        self.attempts: dict[str, int] = {}
+        self.bag: tuple[str, ...] = ()
+        self.next_round = RECONCILER_PERIOD
+        self.begun = False
         self._digests: dict[Key, bytes] = {}
-        self._memories: dict[Container, bytes] = {}
-        self.table.observers.append(self._wrote)
+        self._known = 0
+        self.table = Table(self.loop.milliseconds)
+        self._observe()
+        self._call(START)
+        self._settle()
 
-    # --- what may happen ----------------------------------------------------------------------------------------------
+    @property
+    def services(self) -> SteppedWorld:
+        """Where the bucket is, which is empty."""
+        return self
 
-    def _idle(self, seconds: float) -> bool:
-        """Nothing can run: let something happen. False if time is to pass."""
-        if self.calm or self.ended.done():
-            return False
-        self.held = [held for held in self.held if not held.future.done()]
-        if not self.held:
-            if not self.over(self):
-                return False
-            self.ended.set_result(True)
-            return True
-        try:
-            step = self.direct(self, self.steps(seconds))
-        except Exception as error:  # comes out where there is somebody to end all that runs
-            self.ended.set_exception(error)
-            return True
-        if step is None:
-            self.ended.set_result(False)
-        elif step is TIME:
-            self.jumps_left -= 1
-            self.happened[step.name] += 1
-            return False
-        else:
-            self._take(step)
-        return True
+    def after(self, step: Step) -> SteppedWorld:
+        """The state that follows."""
+        world = copy(self)
+        world.loop = Clock(self.loop.now)
+        world.log = Log(list(self.log.entries))
+        world.happened = Counter(self.happened)
+        world.attempts = dict(self.attempts)
+        world._digests = dict(self._digests)
+        world.table = replace(
+            self.table,
+            clock=world.loop.milliseconds,
+            observers=[],
+            partitions={name: dict(partition) for name, partition in self.table.partitions.items()},
+            _past={key: list(past) for key, past in self.table._past.items()},
+            _indexed={index: dict(keys) for index, keys in self.table._indexed.items()},
+        )
+        world._observe()
+        world._take(step)
+        world._settle()
+        return world
 
-    def steps(self, seconds: float) -> list[Step]:
-        """Everything that may happen now, up to the order of what commutes with all else."""
-        self.held.sort(key=lambda held: (held.key, held.name))
-        jump = self.jumps_left > 0 and seconds <= SHORTLY
-        held = self._different() if jump or not self.reduced else self._first()
-        faults = self.bounds.kinds if self.faults_left else ()
-        # What goes wrong comes first: a crash commutes with all that others do, and need not be tried after it again.
-        found = [one.step(fate) for one in held for fate in one.fates if fate in faults]
-        found += [one.step() for one in held]
-        return [*found, TIME] if jump else found
-
-    def _first(self) -> list[Held]:
-        """A request that nothing else meets, if its process waits for nothing else; or all requests."""
-        waiting = Counter(held.actor.name for held in self.held)
-        for held in self.held:
-            if held.footprint.nothing and waiting[held.actor.name] == 1:
-                return [held]
-        return self._different()
-
-    def _different(self) -> list[Held]:
-        """The requests that wait, one of those that are equal in all but the name."""
-        return list({held.key: held for held in reversed(self.held)}.values())[::-1]
-
-    def _take(self, step: Step) -> None:
-        held = next(held for held in self.held if held.key == step.request)
-        if step.fate is not Fate.DONE:
-            self.faults_left -= 1
-            self.happened[step.fate.value] += 1
-        if step.fate is Fate.CRASH:
-            held.future.cancel()
-            held.actor.die()
-        else:
-            held.future.set_result(step.fate)
-
-    async def turn(self, actor: Actor, operation: str, footprint: Footprint, *fates: Fate) -> Fate:
-        """Wait until it is this request's turn."""
-        actor.requests += 1
-        future: asyncio.Future[Fate] = self.loop.create_future()
-        self.held.append(Held(actor, actor.requests, operation, footprint, fates, future, not self.reduced))
-        return await future
-
-    # --- requests -----------------------------------------------------------------------------------------------------
-
-    async def request(self, service: str, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        """One request, carried out when it is told to."""
-        actor = current_process()
-        assert isinstance(actor, Actor)
-        if self.calm:
-            return await self.services.carry_out(service, operation, parameters)
-        fates = (Fate.CRASH, Fate.LOST, Fate.TWICE) if service == "sqs" else (Fate.CRASH, Fate.LOST)
-        while True:
-            fate = await self.turn(
-                actor, f"{service}.{operation}", footprint_of(service, operation, parameters), *fates
-            )
-            answer: dict[str, Any] | AwsError
-            try:
-                answer = await self.services.carry_out(service, operation, parameters)
-            except AwsError as error:
-                answer = error
-            if fate is Fate.TWICE:
-                await self.services.carry_out(service, operation, parameters)
-            if fate is Fate.LOST:
-                actor.hear(self.loop.time(), "nothing")
-                continue
-            if isinstance(answer, AwsError):
-                actor.hear(self.loop.time(), answer.code, answer.response)
-                raise answer
-            actor.hear(self.loop.time(), answer)
-            return answer
-
-    async def point(self, name: str, effect: Callable[[], T]) -> T:
-        """Something that an activity does to the world."""
-        actor = current_process()
-        assert isinstance(actor, Actor)
-        await self.turn(actor, name, NOTHING, Fate.CRASH)
-        result = effect()
-        actor.hear(self.loop.time(), name)
-        return result
-
-    # --- processes ----------------------------------------------------------------------------------------------------
-
-    def _new_process(self, kind: str) -> Process:
-        self._processes += 1
-        name, self.next_name = self.next_name or f"{kind}@{self.loop.time()}", ""
-        return Actor(self._processes, kind, name=name)
-
-    async def run_in(self, process: Process, work: Callable[[], Awaitable[T]]) -> T:
-        """Run something in a process. Raises Died."""
-        assert isinstance(process, Actor)
-
-        async def to_the_end() -> T:
-            result = await work()
-            warm = self.bounds.warm and process.kind != "client"
-            if not self.calm and (self.faults_left or warm):
-                await self.turn(process, "end", CONTAINERS if warm else NOTHING, Fate.CRASH)
-            return result
-
-        self.actors[process.name] = process
-        try:
-            return await super().run_in(process, to_the_end)
-        finally:
-            del self.actors[process.name]
-
-    async def client(self, call: Callable[[Gateway], Awaitable[T]], **_: Any) -> T:
-        """A client's call, made again with the same request id when its process died."""
-        task = asyncio.current_task()
-        assert task is not None
-        gateway, attempt = self.gateway(), 0
-        while True:
-            attempt += 1
-            self.next_name = f"{task.get_name()}#{attempt}"
-            process = self._new_process("client")
-            assert isinstance(process, Actor)
-            process.hear(task.get_name(), self.loop.time())
-            try:
-                return await self.run_in(process, lambda: call(gateway))
-            except Died:
-                if self.bounds.retry_after:
-                    self.resting[task.get_name()] = self.loop.time() + self.bounds.retry_after
-                    await asyncio.sleep(self.bounds.retry_after)
-                    del self.resting[task.get_name()]
-
-    def _container(self, function: str) -> Container:
-        idle = [container for container in self._containers[function] if not container.busy]
-        if idle and self.bounds.warm:
-            return max(idle, key=lambda container: self._memories.get(container, b""))
-        container = Container(function, self.version, self._handler(function))
-        self._containers[function].append(container)
-        return container
-
-    def _handler(self, function: str) -> Callable[[Any, Any], Awaitable[Any]]:
-        handler = super()._handler(function)
-        served = b""
-
-        async def serve(event: Any, context: Any) -> Any:
-            nonlocal served
-            actor = current_process()
-            assert isinstance(actor, Actor)
-            bodies = [record["body"] for record in event.get("Records", ())] or event
-            actor.hear(function, served, bodies, self.loop.time())
-            answer = await handler(event, context)
-            served = actor.told
-            self._memories[next(c for c in self._containers[function] if c.handler is serve)] = served
-            return answer
-
-        return serve
-
-    def _identity(self, function: str) -> str:
-        """The same for all: it is recorded for those who read a history, and nothing depends on it."""
-        return function
-
-    # --- states -------------------------------------------------------------------------------------------------------
+    def _observe(self) -> None:
+        self.log.time = self.loop.time
+        self.table.observers += [self.log.wrote, self._wrote]
 
     def _wrote(self, key: Key, before: Item | None, after: Item | None) -> None:
         if after is None:
             self._digests.pop(key, None)
         else:
-            self._digests[key] = _digest(sorted(after.items()))
+            self._digests[key] = digest(sorted(after.items()))
+
+    # --- what may happen ----------------------------------------------------------------------------------------------
+
+    def _is_over(self) -> bool:
+        return not self.actors and not self.waiting and (self.loop.now > HORIZON or self._settled)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the run has come to its end, and nobody is owed anything."""
+        item = self.table.item((_KEY, items.HEAD))
+        if item is None:
+            return False
+        head = items.read_head(item)
+        return head.status != Status.RUNNING and not head.awake and not head.attention
+
+    @property
+    def _settled(self) -> bool:
+        clients = 1 + len(self.processes.scenario.actions)
+        return len(self.done) == clients and not self.waiting and self.closed
+
+    def steps(self) -> list[Step]:
+        """Everything that may happen now, up to the order of what commutes with all else."""
+        held = sorted(self._held(), key=lambda one: (one.key, one.name))
+        jump = self.jumps_left > 0 and self._next_time() - self.loop.now <= SHORTLY
+        chosen = held if jump or not self.reduced else self._first(held)
+        different = list({one.key: one for one in reversed(chosen)}.values())[::-1]
+        faults = self.bounds.kinds if self.faults_left else ()
+        # What goes wrong comes first: a crash commutes with all that others do, and need not be tried after it again.
+        found = [one.step(fate) for one in different for fate in one.fates if fate in faults]
+        found += [one.step() for one in different]
+        return [*found, TIME] if jump else found
+
+    def _first(self, held: list[Held]) -> list[Held]:
+        """A request that nothing else meets, if its process waits for nothing else; or all requests."""
+        waiting = Counter(one.actor.name for one in held if one.actor is not None)
+        for one in held:
+            if one.actor is not None and one.footprint.nothing and waiting[one.actor.name] == 1:
+                return [one]
+        return held
+
+    def _anything_held(self) -> bool:
+        if self.bounds.warm and any(parcel.due <= self.loop.now for parcel in self.waiting):
+            return True
+        return any(actor.local.asked or actor.local.over for actor in self.actors)
+
+    def _held(self) -> Iterator[Held]:
+        warm = self.bounds.warm
+        for actor in self.actors:
+            apart = "" if self.reduced else f" {actor.name}"
+            for asked in actor.local.asked:
+                fates: tuple[Fate, ...] = (Fate.CRASH,)
+                if asked.service == "sqs":
+                    fates = (Fate.CRASH, Fate.LOST, Fate.TWICE)
+                elif asked.service != "effect":
+                    fates = (Fate.CRASH, Fate.LOST)
+                yield Held(
+                    f"{actor.name}:{asked.number} {asked.service}.{asked.operation}",
+                    f"{actor.key}:{asked.number}{apart}",
+                    actor.key,
+                    asked.footprint,
+                    fates,
+                    actor,
+                    asked,
+                )
+            if actor.local.over:
+                footprint = CONTAINERS if warm and actor.parcel is not None else NOTHING
+                yield Held(f"{actor.name} ends", f"{actor.key}:end{apart}", actor.key, footprint, (Fate.CRASH,), actor)
+        if warm:
+            for parcel in self.waiting:
+                if parcel.due <= self.loop.now:
+                    key = digest(parcel.state).hex()
+                    yield Held(f"deliver {parcel.name}", key, key, CONTAINERS, (), parcel=parcel)
+
+    # --- what follows -------------------------------------------------------------------------------------------------
+
+    def _take(self, step: Step) -> None:
+        if step is TIME:
+            self.jumps_left -= 1
+            self.happened[step.name] += 1
+            self._pass_time()
+            return
+        held = next(one for one in sorted(self._held(), key=lambda one: one.name) if one.key == step.request)
+        if step.fate is not Fate.DONE:
+            self.faults_left -= 1
+            self.happened[step.fate.value] += 1
+        if held.parcel is not None:
+            self._deliver(held.parcel)
+        elif step.fate is Fate.CRASH:
+            assert held.actor is not None
+            self._die(held.actor)
+        elif held.asked is None:
+            assert held.actor is not None
+            self._end(held.actor)
+        else:
+            assert held.actor is not None
+            self._carry_out(held.actor, held.asked, step.fate)
+
+    def _carry_out(self, actor: Actor, asked: Asked, fate: Fate) -> None:
+        for _ in range(2 if fate is Fate.TWICE else 1):
+            actor, answer = self._request(actor, asked)
+        if fate is not Fate.LOST:  # otherwise it is sent again
+            self._go_on(actor, self.processes.answered(actor.local, asked.number, answer, self.loop.now))
+
+    def _request(self, actor: Actor, asked: Asked) -> tuple[Actor, Any]:
+        if asked.service == "dynamodb":
+            try:
+                return actor, self.table.call(asked.operation, asked.parameters)
+            except AwsError as error:
+                return actor, Failed(error.code, str(error).removeprefix(f"{error.code}: "), error.response)
+        if asked.service == "effect":
+            return actor, None
+        if asked.service != "sqs":
+            raise NotImplementedError(f"{asked.service}.{asked.operation}")
+        queue = asked.parameters["QueueUrl"]
+        for entry in asked.parameters.get("Entries", [asked.parameters]):
+            body, delay = entry["MessageBody"], entry.get("DelaySeconds", 0)
+            if queue == "activity":
+                self.log.add(Sent(decode_attempt(body)))
+            sent = replace(actor, sent=actor.sent + 1)
+            self.actors = tuple(sent if other is actor else other for other in self.actors)
+            actor = sent
+            self.waiting += (
+                Parcel(queue, body, f"{actor.name}.{actor.sent}", self.loop.now + delay if delay else 0.0),
+            )
+        return actor, {}
+
+    def _go_on(self, actor: Actor, local: Local) -> None:
+        for entry in local.emitted:
+            self.log.add(entry)
+        self.actors = tuple(replace(actor, local=local) if other is actor else other for other in self.actors)
+
+    def _remove(self, actor: Actor) -> None:
+        self.actors = tuple(other for other in self.actors if other is not actor)
+
+    def _die(self, actor: Actor) -> None:
+        self._remove(actor)
+        if actor.parcel is not None:
+            self._redeliver(actor.parcel)
+        elif actor.client and self.bounds.retry_after:
+            self.resting += ((self.loop.now + self.bounds.retry_after, actor.client),)
+        elif actor.client:
+            self._call(actor.client)
+
+    def _end(self, actor: Actor) -> None:
+        self._remove(actor)
+        if actor.client:
+            self.done |= {actor.client}
+        elif actor.parcel is not None:
+            if actor.local.failed:
+                self._redeliver(replace(actor.parcel, failures=actor.parcel.failures + 1))
+            if self.bounds.warm:
+                self.idle += (actor.local,)
+
+    def _redeliver(self, parcel: Parcel) -> None:
+        if parcel.receives == RECEIVES:
+            self.dead_letters += (parcel.name,)
+        else:
+            self.waiting += (parcel,)
+
+    def _call(self, client: str) -> None:
+        self.attempts[client] = attempt = self.attempts.get(client, 0) + 1
+        name = f"{client}#{attempt}" if client == START else f"signal {client}#{attempt}"
+        local = self.processes.called("client", client, self.loop.now, salt=name)
+        self.actors += (Actor(name, local, client=client),)
+
+    def _deliver(self, parcel: Parcel) -> None:
+        self.waiting = tuple(other for other in self.waiting if other is not parcel)
+        parcel = replace(parcel, due=0.0, receives=parcel.receives + 1)
+        name = f"{parcel.name}#{parcel.receives}"
+        container = max((one for one in self.idle if one.kind == parcel.queue), key=lambda one: one.key, default=None)
+        if container is not None:
+            self.idle = tuple(one for one in self.idle if one is not container)
+        event = {"Records": [{"messageId": "message", "body": parcel.body}]}
+        salt = self._free_salt() if parcel.queue == "workflow" else name
+        local = self.processes.called(parcel.queue, event, self.loop.now, salt=salt, container=container)
+        self.actors += (Actor(name, local, self.loop.now + TIMEOUT, parcel),)
+
+    def _free_salt(self) -> str:
+        taken = {actor.local.salt for actor in self.actors} | {local.salt for local in self.idle}
+        return next(salt for number in count() if (salt := f"workflow {number}") not in taken)
+
+    def _settle(self) -> None:
+        """Go on to where there is something to choose."""
+        while True:
+            self._begin_the_others()
+            self._deliver_all()
+            if not self.faults_left:
+                for actor in self.actors:
+                    if actor.local.over and not (self.bounds.warm and actor.parcel is not None):
+                        self._end(actor)
+            self.over = self._is_over()
+            if self.over or self._anything_held():
+                break
+            self._pass_time()
+        summaries = map(_summary, self.log.entries[self._known :])
+        self.bag = tuple(sorted((*self.bag, *summaries)))
+        self._known = len(self.log.entries)
+
+    def _begin_the_others(self) -> None:
+        """Once there is a run, clients signal it, and the reconciler may go round."""
+        if self.begun or self.table.item((_KEY, items.HEAD)) is None:
+            return
+        self.begun = True
+        for number in range(len(self.processes.scenario.actions)):
+            self._call(str(number))
+        if self.reconciler:
+            self._go_round()
+
+    def _go_round(self) -> None:
+        local = self.processes.called("reconciler", {}, self.loop.now, salt="reconciler")
+        self.actors += (Actor(f"reconciler@{self.loop.now}", local, self.loop.now + TIMEOUT),)
+
+    def _deliver_all(self) -> None:
+        if self.bounds.warm:
+            return
+        limit = self.bounds.executors
+        for parcel in self.waiting:
+            busy = sum(actor.parcel is not None for actor in self.actors)
+            if limit and parcel.body != self.waiting[0].body:
+                raise RuntimeError("where some wait until others have been served, it must not matter which")
+            if parcel.due <= self.loop.now and not (limit and busy >= limit):
+                self._deliver(parcel)
+
+    def _next_time(self) -> float:
+        times = [actor.local.wakes for actor in self.actors] + [actor.deadline for actor in self.actors]
+        times += [parcel.due for parcel in self.waiting if parcel.due > self.loop.now]
+        times += [due for due, _ in self.resting]
+        return min([*times, self.next_round])
+
+    def _pass_time(self) -> None:
+        now = self.loop.now = self._next_time()
+        for actor in self.actors:
+            if actor.deadline <= now:
+                self._die(actor)
+            elif actor.local.wakes <= now:
+                self._go_on(actor, self.processes.awake(actor.local, now))
+        for due, client in self.resting:
+            if due <= now:
+                self._call(client)
+        self.resting = tuple(one for one in self.resting if one[0] > now)
+        if self.next_round <= now:
+            self.next_round = now + RECONCILER_PERIOD
+            overdue = self.loop.milliseconds() + 1000
+            if self.table.shows(items.ATTENTION_INDEX, overdue, self.loop.milliseconds()):
+                self._go_round()
+
+    # --- states -------------------------------------------------------------------------------------------------------
+
+    @property
+    def written(self) -> tuple[object, ...]:
+        """All that the checks of what has happened so far depend on."""
+        return self.bag, tuple(sorted(digest for key, digest in self._digests.items() if "#" in key[1]))
 
     def state(self) -> bytes:
         """A digest of everything on which it depends what can happen from here, and what the checks will say of it.
 
         All but how much may still go wrong.
         """
-        idle = [c for containers in self._containers.values() for c in containers if not c.busy]
-        now = self.loop.time()
-        return _digest(
-            now,
+        return digest(
+            self.loop.now,
             self.jumps_left,
             sorted(self._digests.items()),
-            sorted(actor.told for actor in self.actors.values()),
-            sorted(held.key for held in self.held),
-            sorted(parcel.state(now) for parcel in self.parcels.values()),
-            sorted(self.resting.items()),
+            sorted((actor.local.key, actor.deadline) for actor in self.actors),
+            sorted(parcel.state for parcel in self.waiting),
+            sorted(self.resting),
+            sorted(self.done),
             len(self.dead_letters),
-            sorted(self._memories.get(container, b"") for container in idle) if self.bounds.warm else (),
-            sorted(map(_summary, self.log.entries)),
+            sorted(local.key for local in self.idle),
+            self.bag,
         )
 
 
-def _ignore_the_dead(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Nobody hears how what a process was waiting for ended when the process died."""
-    if not isinstance(context.get("exception"), asyncio.CancelledError):
-        loop.default_exception_handler(context)
-
-
-def _summary(entry: object) -> str:
+def _summary(entry: Entry) -> str:
     match entry:
         case Appended(partition, run_id, sequence, _, time):
             return f"{partition} {run_id} {sequence} {time}"
         case Accepted() | Begun():
             return f"{entry} {entry.time}"
     return repr(entry)
-
-
-def _digest(*parts: object) -> bytes:
-    return hashlib.blake2b(repr(parts).encode(), digest_size=16).digest()

@@ -97,7 +97,7 @@ class _Requests:
 
 
 @dataclass(frozen=True)
-class _Context:
+class InvocationContext:
     world: World
     deadline: float
 
@@ -262,7 +262,7 @@ class World:
         deadline = self.loop.time() + TIMEOUT
         watch = self.loop.call_at(deadline, self._end, process)
         try:
-            answer = await self.run_in(process, lambda: container.handler(event, _Context(self, deadline)))
+            answer = await self.run_in(process, lambda: container.handler(event, InvocationContext(self, deadline)))
             if process.thawed is not None:
                 await process.thawed.wait()
         except Died:
