@@ -23,6 +23,7 @@ _COLLECTORS = 0.2
 _IMPATIENT = 0.1
 _TROUBLED = 0.12
 _LOOK = 0.2
+_LATE = 60.0
 
 
 @dataclass
@@ -163,7 +164,8 @@ class Load:
         """The warehouse reports, and reports again until its webhook is taken; sometimes once more than that."""
         delay, again = chance.uniform(0, 6), chance.random() < 0.3
         if story.plot is Plot.CANCELLED and chance.random() < 0.5:
-            return
+            # Seldom needed: a step that is waited for and succeeds takes the cancellation with it, as in Temporal.
+            delay = _LATE
         while (picking := story.entry(self.books, "pickings", "picking")) is None:  # noqa: ASYNC110 - a server's book
             await asyncio.sleep(_LOOK)
         await asyncio.sleep(delay)
