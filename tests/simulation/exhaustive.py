@@ -162,6 +162,9 @@ LARGE: Final = {
     "a signal, the reconciler, a crash": Configuration(signals=1, reconciler=True, bounds=Bounds(faults=1)),
     "an eager step, a signal, a crash": Configuration([["eager", 1]], signals=1, bounds=Bounds(faults=1)),
     "continuing as new, a signal, a crash": Configuration([["new"]], signals=1, bounds=Bounds(faults=1)),
+    "continuing as new, a signal, a lost answer or a second delivery": Configuration(
+        [["new"]], signals=1, bounds=Bounds(faults=1, kinds=_ANSWERS)
+    ),
     "a timer against a signal, a crash": Configuration([["race", 10]], signals=1, bounds=Bounds(faults=1, jumps=1)),
     "a signal, a crash, warm containers": Configuration(signals=1, bounds=Bounds(faults=1, warm=True)),
 }
