@@ -63,7 +63,7 @@ class Payload(msgspec.Struct, array_like=True, kw_only=False):
                 data = value
             elif number == 3:
                 size = dict(wire.fields(value)).get(1, 0)
-                external.append(ExternalPayloadDetails(size if isinstance(size, int) else 0))
+                external.append(ExternalPayloadDetails(wire.signed(size) if isinstance(size, int) else 0))
         self.metadata, self.data, self.external_payloads = metadata, data, tuple(external)
         return len(serialized)
 

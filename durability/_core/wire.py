@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+_ALL_BITS = 2**64 - 1
 _VARINT, _FIXED64, _LENGTH_DELIMITED, _FIXED32 = 0, 1, 2, 5
 
 
@@ -27,8 +28,17 @@ def field(number: int, value: bytes) -> bytes:
 
 
 def number_field(number: int, value: int) -> bytes:
-    """Encode an integer, boolean or enum; nothing for 0, which is what a missing one is read as."""
-    return varint(number << 3 | _VARINT) + varint(value) if value else b""
+    """Encode an integer, boolean or enum; nothing for 0, which is what a missing one is read as.
+
+    A negative one is its two's complement of 64 bits, as protobuf's ``int64`` has it; see ``signed``.
+    """
+    return varint(number << 3 | _VARINT) + varint(value & _ALL_BITS) if value else b""
+
+
+def signed(value: int) -> int:
+    """The ``int64`` that a varint stands for."""
+    value &= _ALL_BITS
+    return value - _ALL_BITS - 1 if value >> 63 else value
 
 
 def fixed_field(number: int, value: float, *, double: bool) -> bytes:
