@@ -160,5 +160,5 @@ async def test_values_of_a_workflow_lie_in_the_bucket(s3: Any) -> None:
     assert stored == 6
     started = history.events[0].workflow_execution_started_event_attributes
     [reference] = started.input.payloads
-    assert [details.size_bytes for details in reference.external_payloads] == [3_000_033]
+    assert [details.size_bytes for details in reference.external_payloads] == [3_000_031]
     assert len(history.to_json()) < 20_000

@@ -79,7 +79,7 @@ def test_a_deleted_schedule_does_not_fire(cloud: LocalCloud, mark: Path) -> None
 
 def test_a_schedule_can_be_moved(cloud: LocalCloud, mark: Path) -> None:
     create(cloud, "moved", far(), mark)
-    at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=3)
+    at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=6)
     arguments = cloud.client("scheduler").get_schedule(GroupName=cloud.resources["ScheduleGroup"].ref, Name="moved")
     cloud.client("scheduler").update_schedule(
         Name="moved",
