@@ -27,20 +27,9 @@ REGRESSIONS: Final[dict[str, Scenario]] = {
         ),
     ),
     "an attempt that the run had given up reported its cancellation, and the workflow failed of it": Scenario(
-        program=[
-            ["all", [["flaky", 46, 2, True], ["race", 1]]],
-            ["all", [["counting", 2], ["slow", 22], ["patched", 20]]],
-        ],
-        actions=(Action(at=0.0137, kind="query", value=0, persistent=True),),
-        plan=Plan(
-            seed=4106420999,
-            faults={36: Fault.FREEZE_BEFORE},
-            deliveries={6: Delivery.LOST, 4: Delivery.TWICE, 1: Delivery.LOST},
-            skew=3.0,
-            lag=0.0,
-            page_limit=1048576,
-            deployed_at=0.0,
-        ),
+        program=[["flaky", 46, 2, True]],
+        plan=Plan(seed=2293620260, faults={14: Fault.FREEZE_BEFORE, 27: Fault.FREEZE_BEFORE}),
+        other=False,
     ),
     "a query showed the end of a run that had been superseded, without a signal that had been accepted": Scenario(
         program=[["eager", 49], ["new"], ["patched", 38]],
@@ -143,24 +132,10 @@ REGRESSIONS: Final[dict[str, Scenario]] = {
         ),
     ),
     "an update that nobody validated was recorded together with a termination": Scenario(
-        program=[["outside", 35], ["flaky", 42, 2, False], ["eager", 18], ["counting", 4]],
-        actions=(
-            Action(at=0.5062, kind="signal", value=0, persistent=True),
-            Action(at=0.0048000000000000004, kind="signal", value=1, persistent=True),
-            Action(at=0.0083, kind="signal", value=2, persistent=True),
-            Action(at=0.0061, kind="signal", value=3, persistent=True),
-            Action(at=0.0006, kind="add", value=1, persistent=True),
-            Action(at=3.0022, kind="query", value=0, persistent=True),
-        ),
-        plan=Plan(
-            seed=2279696266,
-            faults={13: Fault.FREEZE_AFTER, 3: Fault.THROTTLE, 1: Fault.FREEZE_AFTER},
-            deliveries={5: Delivery.LOST, 19: Delivery.TWICE, 13: Delivery.TWICE},
-            skew=0.5,
-            lag=0.0,
-            page_limit=1048576,
-            deployed_at=0.0,
-        ),
+        program=[],
+        actions=(Action(at=0.024, kind="reject", value=1), Action(at=0.0103, kind="terminate")),
+        plan=Plan(seed=119272176),
+        other=False,
     ),
     "a signal whose answer was lost was repeated to the run that follows": Scenario(
         program=[["eager", 1], ["new"], ["eager", 2]],
