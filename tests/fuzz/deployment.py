@@ -88,6 +88,7 @@ class Deployment:
             callback_secret=self.secret,
             clock=lambda: loop.milliseconds() / 1000,
         )
+        asyncio.set_event_loop(loop)  # Mangum asks for one
         self._handler = in_one_loop(Mangum(self.app, lifespan="off"))
 
     async def _connect(self) -> Any:
