@@ -15,6 +15,8 @@ from durability.service import RPCError, RPCStatusCode
 
 _END_OF_TIME: Final = 10**15 - 1
 
+_Wanted = Callable[[Head], bool]
+
 
 class Listing:
     """Queries on the indexes."""
@@ -47,29 +49,31 @@ class Listing:
         after = max(filter.started_after, 0)
         if after > before:
             return [], ""
+
+        def wanted(head: Head) -> bool:
+            return after <= head.start_time <= before and _place(head) < cursor and selects(filter, head)
+
         if filter.workflow_id:
-            heads = await self._by_id(WorkflowKey(namespace, filter.workflow_id))
-            heads = [head for head in heads if after <= head.start_time <= before and selects(filter, head)]
+            heads = await self._by_id(WorkflowKey(namespace, filter.workflow_id), wanted)
         else:
             heads = []
             for status in [Status(filter.status)] if filter.status else list(Status):
-                heads += await self._partition(namespace, filter, status, after, before)
-        heads = [head for head in heads if _place(head) < cursor]
+                heads += await self._partition(namespace, filter, status, after, before, wanted)
         heads.sort(key=_place, reverse=True)
         page = heads[: filter.page_size]
         token = f"{page[-1].start_time}:{page[-1].run_id}" if len(heads) >= filter.page_size and page else ""
         return page, token
 
-    async def _by_id(self, key: WorkflowKey) -> list[Head]:
+    async def _by_id(self, key: WorkflowKey, wanted: _Wanted) -> list[Head]:
         heads: list[Head] = []
         for condition, value in (("#sk = :sk", items.HEAD), ("begins_with(#sk, :sk)", items.run_key(""))):
             parameters = _query(f"#pk = :pk AND {condition}", {"#pk": items.PARTITION, "#sk": items.SORT})
             values = {":pk": string(items.partition(key)), ":sk": string(value)}
-            heads += await self._all(parameters | {"ExpressionAttributeValues": values}, None)
+            heads += await self._all(parameters | {"ExpressionAttributeValues": values}, None, wanted)
         return heads
 
     async def _partition(
-        self, namespace: str, filter: ListFilter, status: Status, after: int, before: int
+        self, namespace: str, filter: ListFilter, status: Status, after: int, before: int, wanted: _Wanted
     ) -> list[Head]:
         """The newest runs of one status, of one type or of all, as many as the page may need."""
         if filter.workflow_type:
@@ -95,21 +99,15 @@ class Listing:
                 ":before": number(before),
             }
         parameters |= {"ExpressionAttributeValues": values, "ScanIndexForward": False}
-        cursor = _read_token(filter.page_token)
-        heads = await self._all(
-            parameters, filter.page_size, lambda head: _place(head) < cursor and selects(filter, head)
-        )
-        return [head for head in heads if selects(filter, head)]
+        return await self._all(parameters, filter.page_size, wanted)
 
-    async def _all(
-        self, parameters: dict[str, Any], limit: int | None, counts: Callable[[Head], bool] = lambda _: True
-    ) -> list[Head]:
-        """What a query gives, until there are ``limit`` that count."""
+    async def _all(self, parameters: dict[str, Any], limit: int | None, wanted: _Wanted) -> list[Head]:
+        """What a query gives of what is wanted, until there are ``limit``."""
         heads: list[Head] = []
         while True:
             answer = await self._requests.request("query", **parameters)
-            heads += [items.read_head(item) for item in answer["Items"]]
-            if "LastEvaluatedKey" not in answer or (limit is not None and sum(map(counts, heads)) >= limit):
+            heads += filter(wanted, map(items.read_head, answer["Items"]))
+            if "LastEvaluatedKey" not in answer or (limit is not None and len(heads) >= limit):
                 return heads
             parameters = parameters | {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 

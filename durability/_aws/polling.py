@@ -384,7 +384,6 @@ class PolledWorker:
             await task.run_to_release()
         finally:
             self._tasks[:] = [other for other in self._tasks if other is not task]
-            await task.eager.stop()
 
     async def _execute_activity(self, body: str) -> None:
         await execute_attempt(self.engine, decode_attempt(body))

@@ -8,6 +8,7 @@ There is no pickle and nothing that needs user code to be read.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -74,6 +75,15 @@ def decode_delta(stored: bytes) -> Delta:
     if delta.format != FORMAT:
         raise HistoryFormatError(_explain(body, ValueError("wrong format number")))
     return delta
+
+
+def decode_deltas(stored: Iterable[tuple[int, bytes]]) -> list[tuple[int, Delta, int]]:
+    """Read stored deltas with their numbers: triples of number, delta and stored bytes, as ``Run.replay`` takes them.
+
+    Raises:
+        HistoryFormatError: See ``decode_delta``.
+    """
+    return [(sequence, decode_delta(body), len(body)) for sequence, body in stored]
 
 
 def _explain(body: bytes, error: Exception) -> str:

@@ -215,12 +215,14 @@ class Run:
             self._absorb_commands(delta.commands, delta.time)
             self.committed(sequence, delta, size)
 
-    def end(self, inputs: list[Input], command: Command, now: int, *, build: str, identity: str) -> Delta:
-        """Consume inputs and end with a command without asking the workflow's code. Otherwise as ``advance``."""
-        time = max(now, self.time)
-        self.absorb_inputs(inputs, time)
-        self._absorb_commands([command], time)
-        return Delta(history.FORMAT, time, inputs, [command], build, identity, PYTHON)
+    def end(self, inputs: list[Input], command: Command | None, now: int, *, build: str, identity: str) -> Delta:
+        """Consume inputs, and end without asking the workflow's code: by one of them, or else with a command.
+
+        Otherwise as ``advance``.
+        """
+        self.absorb_inputs(acceptable(inputs), max(now, self.time))
+        commands = [command] if command is not None and not self.closed else []
+        return self.record(inputs, commands, now, build=build, identity=identity)
 
     def is_failure_exception(self, error: BaseException) -> bool:
         """Whether an exception that the workflow's code met fails the workflow, and not just its workflow task."""

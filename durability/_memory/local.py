@@ -366,7 +366,6 @@ class LocalCloud:
             await task.run_to_release()
         finally:
             worker.tasks[:] = [other for other in worker.tasks if other is not task]
-            await task.eager.stop()
 
     def _awaits_first_task(self, wake_up: WakeUp) -> bool:
         """Whether a run has not begun, and not been terminated: a caller may wait for that in turn."""

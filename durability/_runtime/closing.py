@@ -13,10 +13,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from durability._core import history
-from durability._core.encoding import decode_delta
+from durability._core.encoding import decode_deltas
 from durability._core.history import Delta, Input, closes
 from durability._core.run import Run, acceptable, effective
-from durability._runtime.dispatch import Decision, decisions
+from durability._runtime.dispatch import Decision, undispatched
 from durability._runtime.identifiers import successor_run_id
 from durability._runtime.inbox import waiting_messages
 from durability._runtime.outcomes import status_of, stored_outcome
@@ -49,6 +49,18 @@ def identity(message: Input) -> tuple[Any, ...]:
             return ("timeout",)
         case _:
             return (message.key,)
+
+
+def add_news(run: Run, inputs: list[Input], candidates: Iterable[Input]) -> None:
+    """Add to ``inputs`` those candidates that the run has not consumed, each once."""
+    known = set(map(identity, inputs))
+    for message in candidates:
+        if isinstance(message, history.WorkflowExecutionStarted):
+            known.update((key,) for key in message.recent_keys)
+        name = identity(message)
+        if name not in known and run.accepts(message):
+            known.add(name)
+            inputs.append(message)
 
 
 async def replay(
@@ -171,13 +183,7 @@ async def finish_predecessor(task: WorkflowTask) -> None:
     if not bodies or summary.dispatched >= bodies[-1][0]:
         return
     run = Run(task.key.namespace, task.key.workflow_id, run_id, task.engine.factory)
-    deltas = [(sequence, decode_delta(body), len(body)) for sequence, body in bodies]
+    deltas = decode_deltas(bodies)
     await task.engine.payloads.replay(run, deltas)
-    left = [
-        decision
-        for sequence, delta, _ in effective(deltas)
-        if sequence > summary.dispatched
-        for decision in decisions(delta)
-    ]
-    await _dispatch_predecessor(task, run, left)
+    await _dispatch_predecessor(task, run, undispatched(deltas, summary.dispatched))
     task.engine.code.close(run)

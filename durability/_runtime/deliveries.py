@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from durability._core import history
-from durability._core.encoding import decode_delta, encode_input
+from durability._core.encoding import decode_deltas, encode_input
 from durability._core.history import Input
 from durability._core.run import effective
 from durability._runtime.ports import WorkflowKey
@@ -73,7 +73,7 @@ async def was_consumed(gateway: Gateway, key: WorkflowKey, run_id: str, message:
     """Whether a closed run has the message: its sender died, or did not hear the answer, and tries again."""
     if not isinstance(message, history.WorkflowExecutionSignaled | history.WorkflowExecutionCancelRequested):
         return False
-    deltas = [(sequence, decode_delta(body), len(body)) for sequence, body in await gateway.store.deltas(key, run_id)]
+    deltas = decode_deltas(await gateway.store.deltas(key, run_id))
     return any(
         (isinstance(recorded, type(message)) and recorded.key == message.key)
         or (isinstance(recorded, history.WorkflowExecutionStarted) and message.key in recorded.recent_keys)

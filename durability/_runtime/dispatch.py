@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from durability._core import history
 from durability._core.history import Command, Delta, Input
-from durability._core.run import OpenActivity, Run
+from durability._core.run import OpenActivity, Run, effective
 from durability._core.system_operation import request_id
 from durability._runtime.attempts import cancelled
 from durability._runtime.dispatched import DispatchedActivities
@@ -38,6 +38,13 @@ Decision = Command | history.ActivityRetryScheduled
 def decisions(delta: Delta) -> list[Decision]:
     """What a delta decided: the runtime's attempts and the workflow's commands."""
     return [*(m for m in delta.inputs if isinstance(m, history.ActivityRetryScheduled)), *delta.commands]
+
+
+def undispatched(deltas: Iterable[tuple[int, Delta, int]], dispatched: int) -> list[Decision]:
+    """What those of a run's deltas decided that are above the number up to which all is known to be dispatched."""
+    return [
+        decision for sequence, delta, _ in effective(deltas) if dispatched < sequence for decision in decisions(delta)
+    ]
 
 
 @dataclass(slots=True)

@@ -245,9 +245,8 @@ class EagerActivities:
 
     async def _attempt_now(self, run: Run, activity: OpenActivity, attempt: int, cancellation: Cancellation) -> None:
         engine = self.engine
-        record = activity.record
         told = await engine.large.bring_back(await self._details(run, activity, attempt))
-        record = await engine.large.bring_back(record)
+        record = await engine.large.bring_back(activity.record)
         started = engine.clock()
         if 0 < activity.deadline <= started:
             # This process was frozen: somebody else may have declared the attempt lost and begun the next one.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from durability._core import history
-from durability._core.encoding import decode_command, decode_delta
+from durability._core.encoding import decode_command, decode_delta, decode_deltas
 from durability._core.history import Delta, Input, closes
 from durability._core.payload import Payload
 from durability._core.run import effective
@@ -323,7 +323,7 @@ class Gateway:
         while True:
             loaded = await self.store.load(head.key, head.run_id, after)
             is_open = loaded.head is not None and loaded.head.open and loaded.head.run_id == head.run_id
-            deltas = [(sequence, decode_delta(body), len(body)) for sequence, body in loaded.deltas]
+            deltas = decode_deltas(loaded.deltas)
             if is_open and deltas and closes(deltas[-1][1]):
                 deltas.pop()  # takes effect when the head is closed, or is superseded
             found = updates.read_state(state, deltas) or found
@@ -397,7 +397,7 @@ class Gateway:
         else:
             current, bodies = None, await self.store.deltas(head.key, head.run_id)
         consumed: set[str] = set()
-        for number, delta, _ in effective((sequence, decode_delta(body), len(body)) for sequence, body in bodies):
+        for number, delta, _ in effective(decode_deltas(bodies)):
             consumed.update(map(inbox_name, delta.inputs))
             yield number, delta
         if current is None or current.run_id != head.run_id or not current.open:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 
 from durability._core.activation import QueryRequest
-from durability._core.encoding import decode_delta
+from durability._core.encoding import decode_deltas
 from durability._core.history import Input
 from durability._core.run import Run
 from durability._runtime import closing
@@ -64,7 +64,7 @@ async def _answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
             raise workflow_not_found(query.workflow_id, run_id)
         await check_here(engine, loaded.head.task_queue)
         try:
-            deltas = [(sequence, decode_delta(body), len(body)) for sequence, body in loaded.deltas]
+            deltas = decode_deltas(loaded.deltas)
             superseded = await closing.replay(engine.payloads, run, loaded.head, deltas)
             untouched = not await _look_ahead(engine, run, loaded.head, superseded or [])
         except Exception as error:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from durability._core import history
-from durability._core.encoding import decode_delta, encode_command
+from durability._core.encoding import decode_deltas, encode_command
 from durability._core.failure import CanceledFailureInfo, Failure, too_large_failure
 from durability._core.history import ActivityTaskScheduled, Delta, Input
 from durability._core.payload import payload_size
@@ -58,7 +58,7 @@ async def report(gateway: Gateway, news: ActivityReport) -> bool:
     head = await gateway.head_of(workflow_id, token.run_id if token else news.run_id or None)
     if not head.open:
         raise _not_found(news, f"workflow {workflow_id!r} has ended")
-    deltas = [(n, decode_delta(body), len(body)) for n, body in await gateway.store.deltas(head.key, head.run_id)]
+    deltas = decode_deltas(await gateway.store.deltas(head.key, head.run_id))
     activity = _find(news, token, [delta for _, delta, _ in effective(deltas)])
     state = TaskState() if activity.eager else await gateway.store.task(head.key, head.run_id, activity.record.sequence)
     attempt = activity.attempt if activity.eager else state.attempt

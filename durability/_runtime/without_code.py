@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from durability._core import history
-from durability._core.encoding import decode_delta, encode_delta
+from durability._core.encoding import decode_deltas, encode_delta
 from durability._core.history import Command, Delta, Input
-from durability._core.run import Run, acceptable, effective
-from durability._runtime.closing import identity, superseded
-from durability._runtime.dispatch import decisions
+from durability._core.run import Run, effective
+from durability._runtime.closing import add_news, superseded
+from durability._runtime.dispatch import undispatched
 from durability._runtime.inbox import waiting_messages
 from durability._runtime.large_payloads import refers
 from durability._runtime.ports import FencedError
@@ -56,7 +56,7 @@ class _Ending:
     """A run as its history says, read again, as what failed may have been read long ago."""
 
     def __init__(
-        self, task: WorkflowTask, run: Run, deltas: list[tuple[int, Delta]], again: list[Input] | None
+        self, task: WorkflowTask, run: Run, deltas: list[tuple[int, Delta, int]], again: list[Input] | None
     ) -> None:
         self.task = task
         self.run = run
@@ -72,42 +72,32 @@ class _Ending:
             raise FencedError
         task.head = head
         run = Run(task.key.namespace, task.key.workflow_id, head.run_id, task.engine.factory)
-        recorded = list(effective((number, decode_delta(body), len(body)) for number, body in loaded.deltas))
+        recorded = list(effective(decode_deltas(loaded.deltas)))
         run.absorb(recorded[:-1])
         again = superseded(run, head, recorded)
         if again is None:
             run.absorb(recorded[-1:])
-        return cls(task, run, [(number, delta) for number, delta, _ in recorded], again)
+        return cls(task, run, recorded, again)
 
     async def append(self, command: Command | None, brought: Sequence[Input]) -> None:
         """Record an end, by a command or by what is waiting, together with what was brought and what is waiting."""
         run, engine = self.run, self.task.engine
         inputs = list(self._again or ())
-        known = set(map(identity, inputs))
-        for message in (*brought, *(message for _, message in waiting_messages(self.task.head))):
-            if identity(message) not in known and run.accepts(message):
-                known.add(identity(message))
-                inputs.append(message)
-        inputs = acceptable(inputs)
-        now = engine.clock()
-        run.absorb_inputs(inputs, max(now, run.time))
-        commands = [command] if command is not None and not run.closed else []
-        delta = run.record(inputs, commands, now, build=engine.build, identity=engine.identity)
+        add_news(run, inputs, (*brought, *(message for _, message in waiting_messages(self.task.head))))
+        delta = run.end(inputs, command, engine.clock(), build=engine.build, identity=engine.identity)
         delta.supersedes = self._again is not None
-        delta.refers = refers((*inputs, *commands))
+        delta.refers = refers((*delta.inputs, *delta.commands))
         note_retry_state(run)
         body = encode_delta(delta)
         sequence = run.last + 1
         await engine.store.append(self.task.key, run.run_id, sequence, body)
         run.committed(sequence, delta, len(body))
-        self._deltas.append((sequence, delta))
+        self._deltas.append((sequence, delta, len(body)))
 
     def take_over(self) -> bool:
         """Let the workflow task give effect to the end."""
         task = self.task
         task.engine.code.close(task.run)
         task.run, task.superseded = self.run, None
-        task.undispatched = [
-            decision for number, delta in self._deltas if task.head.dispatched < number for decision in decisions(delta)
-        ]
+        task.undispatched = undispatched(self._deltas, task.head.dispatched)
         return True

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 import msgspec
 
 from durability._core import history
-from durability._core.encoding import decode_delta, encode_delta, encode_input
+from durability._core.encoding import decode_deltas, encode_delta, encode_input
 from durability._core.history import Command, Delta, Input
-from durability._core.run import Run, effective, is_self_contained
+from durability._core.run import Run, is_self_contained
 from durability._runtime import closing, without_code
-from durability._runtime.dispatch import Decision, Dispatcher, decisions
+from durability._runtime.dispatch import Decision, Dispatcher, decisions, undispatched
 from durability._runtime.dispatched import DispatchedActivities
 from durability._runtime.eager import EagerActivities
 from durability._runtime.engine import Engine
@@ -51,11 +51,7 @@ async def execute(engine: Engine, wake_up: WakeUp, *, deadline: int) -> None:
     """
     if await engine.wake_ups.put_back(wake_up, engine.clock()):
         return
-    task = WorkflowTask(engine, wake_up, deadline)
-    try:
-        await task.run_to_release()
-    finally:
-        await task.eager.stop()
+    await WorkflowTask(engine, wake_up, deadline).run_to_release()
 
 
 async def catch_up(engine: Engine, wake_up: WakeUp, *, deadline: int) -> None:
@@ -64,11 +60,7 @@ async def catch_up(engine: Engine, wake_up: WakeUp, *, deadline: int) -> None:
     Raises:
         Exception: A port failed.
     """
-    task = WorkflowTask(engine, wake_up, deadline, hurried=True)
-    try:
-        await task.run_to_release()
-    finally:
-        await task.eager.stop()
+    await WorkflowTask(engine, wake_up, deadline, hurried=True).run_to_release()
 
 
 async def deliver_update(engine: Engine, wake_up: WakeUp, update: PendingUpdate, *, deadline: int) -> None:
@@ -77,11 +69,7 @@ async def deliver_update(engine: Engine, wake_up: WakeUp, update: PendingUpdate,
     Raises:
         Exception: A port failed.
     """
-    task = WorkflowTask(engine, wake_up, deadline, update, hurried=True)
-    try:
-        await task.run_to_release()
-    finally:
-        await task.eager.stop()
+    await WorkflowTask(engine, wake_up, deadline, update, hurried=True).run_to_release()
 
 
 @dataclass(slots=True)
@@ -119,12 +107,15 @@ class WorkflowTask:
         self.dispatcher = Dispatcher(engine, self.eager, self.dispatched)
 
     async def run_to_release(self) -> None:
-        """Work until nothing is left to do, here or in this executor's eager activities."""
+        """Work until nothing is left to do, here or in this executor's eager activities; or end them as well."""
         if self.wake_up.due and not await is_needed(self.engine, self.wake_up):
             return
         run_id = self.wake_up.run_id
-        while run_id:
-            run_id = await self._work_on(run_id)
+        try:
+            while run_id:
+                run_id = await self._work_on(run_id)
+        finally:
+            await self.eager.stop()
 
     async def _work_on(self, run_id: str) -> str:
         """Work on one run until it is released. Returns the id of the run that follows it here, or nothing."""
@@ -208,7 +199,7 @@ class WorkflowTask:
         if not head.open and head.dispatched >= self.run.last + len(loaded.deltas) and not head.awake:
             return False
         try:
-            deltas = [(sequence, decode_delta(body), len(body)) for sequence, body in loaded.deltas]
+            deltas = decode_deltas(loaded.deltas)
             self.superseded = await closing.replay(self.engine.payloads, self.run, head, deltas)
         except Exception as error:
             if await without_code.terminate(self):
@@ -220,12 +211,7 @@ class WorkflowTask:
             if not await self.engine.store.count_again(head):
                 raise FencedError
             head.counter += 1
-        self.undispatched = [
-            decision
-            for sequence, delta, _ in effective(deltas)
-            if head.dispatched < sequence <= self.run.last
-            for decision in decisions(delta)
-        ]
+        self.undispatched = undispatched(deltas, head.dispatched)
         return True
 
     async def _replay_afresh(self, inputs: list[Input]) -> bool:
@@ -244,7 +230,7 @@ class WorkflowTask:
         self.engine.code.close(run)
         self._advanced = False
         try:
-            await self.engine.payloads.replay(self.run, [(n, decode_delta(body), len(body)) for n, body in deltas])
+            await self.engine.payloads.replay(self.run, decode_deltas(deltas))
         except Exception as error:
             if self.run.is_failure_exception(error):
                 inputs = await self.engine.payloads.stored(self.run, inputs)
@@ -307,7 +293,6 @@ class WorkflowTask:
         if given_up or (in_time and now - self._looked > self.engine.settings.look_after):
             await self._read_head_again()
         inputs = list(self.superseded or ())
-        known = set(map(closing.identity, inputs))
         self._unrecorded = [*self._unrecorded, *self.news, *self.eager.news]
         self.news.clear()
         self.eager.news.clear()
@@ -326,13 +311,7 @@ class WorkflowTask:
             candidates += self.run.due_inputs(now)
             candidates += self.eager.begin_due(self.run, now, ended)
             candidates += await self.dispatched.overdue(self.run, now, ended)
-        for message in candidates:
-            if isinstance(message, history.WorkflowExecutionStarted):
-                known.update((key,) for key in message.recent_keys)
-            identity = closing.identity(message)
-            if identity not in known and self.run.accepts(message):
-                known.add(identity)
-                inputs.append(message)
+        closing.add_news(self.run, inputs, candidates)
         return inputs
 
     async def _read_head_again(self) -> None:

@@ -11,6 +11,7 @@ from unittest.mock import patch
 from durability._aws.dynamodb import DynamoDBStore
 from durability._aws.message_items import MessageItems
 from durability._core import history
+from durability._core.encoding import decode_delta
 from durability._core.run import Run
 from durability._runtime import closing, dispatch, large_payloads, query_task, workflow_task
 from durability._runtime.dispatched import DispatchedActivities
@@ -64,7 +65,7 @@ def _dispatch_before_append() -> Any:
         append = self.engine.store.append
 
         async def dispatch_first(key: Any, run_id: str, sequence: int, body: bytes) -> None:
-            delta = workflow_task.decode_delta(body)
+            delta = decode_delta(body)
             if not self.run.closed:
                 self.news += await self.dispatcher.dispatch(self.run, dispatch.decisions(delta))
             await append(key, run_id, sequence, body)
@@ -83,7 +84,7 @@ def _eager_before_append() -> Any:
 
         async def start_first(key: Any, run_id: str, sequence: int, body: bytes) -> None:
             if not self.run.closed:
-                self._start_eager(workflow_task.decode_delta(body))
+                self._start_eager(decode_delta(body))
             await append(key, run_id, sequence, body)
 
         with patch.object(self.engine.store, "append", start_first):
@@ -153,7 +154,7 @@ def _no_timers() -> Any:
 
 
 def _forget_undispatched() -> Any:
-    return patch.object(workflow_task, "decisions", lambda delta: [])
+    return patch.object(workflow_task, "undispatched", lambda deltas, dispatched: [])
 
 
 def _children_without_request_id() -> Any:
