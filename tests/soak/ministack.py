@@ -16,7 +16,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import boto3
 import httpx
@@ -125,44 +125,55 @@ def ministack(proxy: Proxy, variables: Mapping[str, str], output: Path) -> Itera
         variables: environment variables of the functions.
         output: folder for its log, and for its data while it runs.
     """
+    with (
+        tempfile.TemporaryDirectory(dir=output) as scratch,
+        (output / "ministack.log").open("wb") as log,
+        # Each function process has the bundle unpacked for itself.
+        emulator(log, f"--with={SAM}", S3_DATA_DIR=f"{scratch}/s3", TMPDIR=scratch) as (url, server),
+    ):
+        bundle = _build()
+        _deploy(url, {**variables, "AWS_ENDPOINT_URL": proxy.before(url), "PYTHONPATH": str(bundle)}, bundle, output)
+        yield MinistackTarget(url, proxy, server)
+
+
+@contextmanager
+def emulator(
+    log: IO[bytes], *options: str, starts_within: float = _STARTS_WITHIN, **variables: str
+) -> Iterator[tuple[str, int]]:
+    """A ministack that ends with all its processes; its URL and process group.
+
+    Args:
+        log: for what it prints.
+        options: of ``uv tool run``.
+        starts_within: seconds.
+        variables: environment variables of it.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    with tempfile.TemporaryDirectory(dir=output) as scratch, (output / "ministack.log").open("w") as log:
-        server = subprocess.Popen(
-            [
-                ROOT / ".uv/bin/uv",
-                "tool",
-                "run",
-                "--quiet",
-                *f"--from ministack=={VERSION} --with {SAM} ministack".split(),
-            ],
-            env={
-                **os.environ,
-                "BIND_HOST": "127.0.0.1",
-                "GATEWAY_PORT": str(port),
-                "IOT_MTLS_ENABLED": "0",
-                "SFTP_ENABLED": "0",
-                "S3_DATA_DIR": f"{scratch}/s3",
-                "TMPDIR": scratch,  # each function process has the bundle unpacked for itself
-            },
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        try:
-            _wait_for(url, server)
-            bundle = _build()
-            _deploy(
-                url, {**variables, "AWS_ENDPOINT_URL": proxy.before(url), "PYTHONPATH": str(bundle)}, bundle, output
-            )
-            yield MinistackTarget(url, proxy, server.pid)
-        finally:
-            _end(server)
+    server = subprocess.Popen(
+        [ROOT / ".uv/bin/uv", "tool", "run", "--quiet", f"--from=ministack=={VERSION}", *options, "ministack"],
+        env={
+            **os.environ,
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(port),
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            **variables,
+        },
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+    try:
+        _wait_for(url, server, starts_within)
+        yield url, server.pid
+    finally:
+        _end(server)
 
 
-def _wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _STARTS_WITHIN
+def _wait_for(url: str, server: subprocess.Popen[bytes], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and server.poll() is None:
         with suppress(httpx.HTTPError):
             httpx.get(f"{url}/_ministack/health", trust_env=False)
