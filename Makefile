@@ -73,7 +73,7 @@ demo: $(VENV)/.stamp ## Run the example application on the local cloud, with cra
 
 .PHONY: test
 test: $(VENV)/.stamp ## Run the tests
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --max-worker-restart 2 $(ARGS)
 
 .PHONY: simulate
 simulate: $(VENV)/.stamp ## Play seeds of the simulation: random programs, clients and faults (SEEDS=100000, FIRST=0)

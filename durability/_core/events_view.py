@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import msgspec
+
 from durability._core.events_attributes import EventsBuilder
 from durability._core.history import Delta, standing
 from durability._core.message_view import Message, Timestamp
@@ -173,7 +175,7 @@ def to_events(
         The events, numbered from 1.
 
     Raises:
-        HistoryFormatError: The deltas refer to something that they do not tell of.
+        HistoryFormatError: The deltas refer to something that they do not tell of, or hold what cannot be read.
     """
     builder = EventsBuilder(workflow_id, run_id, namespace, task_queue, new_run_id)
     for delta in standing(deltas):
@@ -181,6 +183,8 @@ def to_events(
             builder.add(delta)
         except (KeyError, OverflowError) as error:
             raise HistoryFormatError(f"the history is not whole: nothing has been told of {error}") from error
+        except (msgspec.MsgspecError, ValueError) as error:
+            raise HistoryFormatError(f"a record of the history is corrupt: {error}") from error
     return [
         HistoryEvent(number, event.time, event.name, Message(event.attributes), Message(event.user_metadata))
         for number, event in enumerate(builder.events, 1)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from durability._core import encoding
 from durability._core.encoding import DEFLATED, PLAIN
 from durability._core.events_view import to_events
-from durability._core.history import FORMAT, Command, Delta, Input
+from durability._core.history import FORMAT, Command, Delta, Input, SignalWithStartScheduled, WorkflowExecutionStarted
 from durability._core.payload import Payload, Payloads
 from durability.exceptions import HistoryFormatError
 from tests.fuzz.strategies import damaged, examples, values_of
@@ -79,6 +79,12 @@ def test_a_history_that_can_be_read_can_be_shown_or_is_refused(delta: Delta) -> 
     except HistoryFormatError:
         return
     assert [event.event_id for event in events] == list(range(1, len(events) + 1))
+
+
+def test_a_history_with_an_option_that_cannot_be_read_is_refused() -> None:
+    signal = SignalWithStartScheduled(1, "w", "W", "q", [], "note", [], priority=[Payload()])
+    with pytest.raises(HistoryFormatError, match="corrupt"):
+        to_events([Delta(FORMAT, 1, [WorkflowExecutionStarted(1, "s", "W", "q", [])], [signal])])
 
 
 @given(values_of(Payload))
