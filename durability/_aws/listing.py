@@ -26,21 +26,32 @@ class Listing:
 
     async def overdue(self, namespace: str, before: int, limit: int) -> list[WakeUp]:
         """Wake-ups for runs that should have been looked at before a time, oldest first."""
+        found = [
+            entry for shard in range(items.SHARDS) for entry in await self._attention(namespace, shard, before, limit)
+        ]
+        found.sort(key=lambda entry: entry[0])
+        return [wake_up for _, wake_up in found[:limit]]
+
+    async def _attention(self, namespace: str, shard: int, before: int, limit: int) -> list[tuple[int, WakeUp]]:
+        """The runs of one shard with the times at which they should have been looked at, oldest first."""
         found: list[tuple[int, WakeUp]] = []
-        for shard in range(items.SHARDS):
+        parameters: dict[str, Any] = {}
+        while True:
             answer = await self._requests.request(
                 "query",
                 IndexName=items.ATTENTION_INDEX,
                 KeyConditionExpression="#shard = :shard AND #at <= :before",
                 ExpressionAttributeNames={"#shard": items.ATTENTION_SHARD, "#at": items.ATTENTION_AT},
                 ExpressionAttributeValues={":shard": string(f"{namespace}#{shard}"), ":before": number(before)},
-                Limit=limit,
+                Limit=limit - len(found),
+                **parameters,
             )
             for item in answer["Items"]:
                 wake_up = WakeUp(item["workflow_id"]["S"], item["run_id"]["S"], task_queue=item["task_queue"]["S"])
                 found.append((int(item[items.ATTENTION_AT]["N"]), wake_up))
-        found.sort(key=lambda entry: entry[0])
-        return [wake_up for _, wake_up in found[:limit]]
+            if "LastEvaluatedKey" not in answer or len(found) >= limit:
+                return found
+            parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     async def page(self, namespace: str, filter: ListFilter) -> tuple[list[Head], str]:
         """A page, newest start first: the partitions that can hold answers, merged."""

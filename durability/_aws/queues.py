@@ -9,6 +9,7 @@ from typing import Any, Final
 from durability._aws.callers import AwsError, Caller
 from durability._aws.task_queues import MISSING, TaskQueues
 from durability._runtime.ports import ActivityAttempt, TaskKind, WakeUp
+from durability._runtime.together import together
 
 BATCH: Final = 10
 """Entries of one SendMessageBatch."""
@@ -33,21 +34,13 @@ class SqsQueues:
         message = {"MessageBody": encode_wake_up(wake_up), "DelaySeconds": _seconds(delay)}
         await self._send("send_message", wake_up.task_queue, "workflow", message)
 
+    async def send_wake_ups(self, wake_ups: list[WakeUp]) -> None:
+        """See ``TaskQueue.send_wake_ups``."""
+        await self._send_batches("workflow", [(each.task_queue, encode_wake_up(each)) for each in wake_ups])
+
     async def send_activities(self, attempts: list[ActivityAttempt], *, delay: int = 0) -> None:
         """See ``TaskQueue.send_activities``."""
-        by_queue: dict[str, list[str]] = {}
-        for attempt in attempts:
-            by_queue.setdefault(attempt.task_queue, []).append(_encode_attempt(attempt))
-        for task_queue, bodies in by_queue.items():
-            for batch in _batches(bodies):
-                entries = [
-                    {"Id": str(position), "MessageBody": body, "DelaySeconds": _seconds(delay)}
-                    for position, body in enumerate(batch)
-                ]
-                answer = await self._send("send_message_batch", task_queue, "activity", {"Entries": entries})
-                failed = answer.get("Failed")
-                if failed:
-                    raise AwsError(failed[0].get("Code", ""), failed[0].get("Message", "message not accepted"), answer)
+        await self._send_batches("activity", [(each.task_queue, _encode_attempt(each)) for each in attempts], delay)
 
     async def has_backlog(self, task_queue: str) -> bool:
         """See ``TaskQueue.has_backlog``."""
@@ -57,6 +50,26 @@ class SqsQueues:
         name = "ApproximateNumberOfMessages"
         answer = await self._caller.call("sqs", "get_queue_attributes", QueueUrl=url, AttributeNames=[name])
         return int(answer["Attributes"][name]) > 0
+
+    async def _send_batches(self, kind: TaskKind, messages: list[tuple[str, str]], delay: int = 0) -> None:
+        """Send bodies to their task queues; a batch that is not accepted keeps none of the others from being sent."""
+        by_queue: dict[str, list[str]] = {}
+        for task_queue, body in messages:
+            by_queue.setdefault(task_queue, []).append(body)
+        await together(
+            self._send_batch(task_queue, kind, batch, delay)
+            for task_queue, bodies in by_queue.items()
+            for batch in _batches(bodies)
+        )
+
+    async def _send_batch(self, task_queue: str, kind: TaskKind, bodies: list[str], delay: int) -> None:
+        entries = [
+            {"Id": str(position), "MessageBody": body, "DelaySeconds": _seconds(delay)}
+            for position, body in enumerate(bodies)
+        ]
+        answer = await self._send("send_message_batch", task_queue, kind, {"Entries": entries})
+        if failed := answer.get("Failed"):
+            raise AwsError(failed[0].get("Code", ""), failed[0].get("Message", "message not accepted"), answer)
 
     async def _send(self, operation: str, task_queue: str, kind: TaskKind, message: dict[str, Any]) -> dict[str, Any]:
         url = await self._task_queues.find(task_queue, kind)

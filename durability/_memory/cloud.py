@@ -17,6 +17,7 @@ from durability._runtime.engine import Engine
 from durability._runtime.ports import ActivityAttempt, Clock, HistoryStore, PayloadStore, WakeUp, WorkflowKey
 from durability._runtime.reconciler import reconcile
 from durability._runtime.settings import Settings
+from durability._runtime.together import together
 from durability._runtime.workflow_payloads import PayloadOptions
 from durability.activity._runner import ActivityRunner
 
@@ -113,6 +114,10 @@ class MemoryCloud:
     async def send_wake_up(self, wake_up: WakeUp, *, delay: int = 0) -> None:
         """See ``TaskQueue.send_wake_up``."""
         self._later(-(-delay // 1000), self._deliver(wake_up, 1))
+
+    async def send_wake_ups(self, wake_ups: list[WakeUp]) -> None:
+        """See ``TaskQueue.send_wake_ups``."""
+        await together(map(self.send_wake_up, wake_ups))
 
     async def send_activities(self, attempts: list[ActivityAttempt], *, delay: int = 0) -> None:
         """See ``TaskQueue.send_activities``."""

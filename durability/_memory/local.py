@@ -36,6 +36,7 @@ from durability._runtime.pace import Pace
 from durability._runtime.ports import ActivityAttempt, Head, WakeUp, WorkflowKey
 from durability._runtime.sessions import Sessions
 from durability._runtime.settings import Settings
+from durability._runtime.together import together
 from durability._runtime.validation import workflow_not_found
 from durability._runtime.workflow_payloads import PayloadOptions
 from durability._runtime.workflow_task import WorkflowTask
@@ -195,6 +196,10 @@ class LocalCloud:
     async def send_wake_up(self, wake_up: WakeUp, *, delay: int = 0) -> None:
         """See ``TaskQueue.send_wake_up``."""
         self._send(wake_up, delay, lambda: self._relevance(wake_up))
+
+    async def send_wake_ups(self, wake_ups: list[WakeUp]) -> None:
+        """See ``TaskQueue.send_wake_ups``."""
+        await together(map(self.send_wake_up, wake_ups))
 
     async def send_activities(self, attempts: list[ActivityAttempt], *, delay: int = 0) -> None:
         """See ``TaskQueue.send_activities``."""

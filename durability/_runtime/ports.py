@@ -346,7 +346,13 @@ class TaskQueue(Protocol):
         """``delay`` in milliseconds, at most 900,000; rounded up to whole seconds."""
         ...
 
-    async def send_activities(self, attempts: list[ActivityAttempt], *, delay: int = 0) -> None: ...
+    async def send_wake_ups(self, wake_ups: list[WakeUp]) -> None:
+        """Send all that can be sent. Raises the first error of those that cannot."""
+        ...
+
+    async def send_activities(self, attempts: list[ActivityAttempt], *, delay: int = 0) -> None:
+        """Send all that can be sent, ``delay`` as above. Raises the first error of those that cannot."""
+        ...
 
     async def has_backlog(self, task_queue: str) -> bool:
         """Whether workflow tasks of a worker's task queue wait for the worker."""

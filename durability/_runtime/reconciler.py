@@ -10,36 +10,36 @@ of the reconciler's schedule.
 from __future__ import annotations
 
 import logging
+from typing import Final
 
 from durability._runtime.engine import Engine
 from durability._runtime.ports import WakeUp
+from durability._runtime.together import together
 
 logger = logging.getLogger("durability.runtime")
 
-BATCH = 1000
-MOST = 64 * BATCH
+MOST: Final = 64_000
+"""Runs of one round: so many wake-ups are sent in some ten of the function's 60 seconds."""
+NAMED: Final = 100
+"""Runs of one round that are named in the log."""
 
 
 async def reconcile(engine: Engine) -> int:
     """Wake every run that is overdue. Returns how many.
 
-    One that cannot be woken keeps none of those behind it from being woken; its error is raised in the end.
+    All of them in every round: were it only the oldest, those that cannot be helped would hide the others for ever.
+    One that cannot be woken keeps none of the others from being woken; its error is raised in the end.
     """
-    before = engine.clock() - engine.settings.overdue
-    lost = await _lost(engine, before)
-    failures: list[Exception] = []
-    for wake_up in lost:
+    lost = await _lost(engine, engine.clock() - engine.settings.overdue)
+    for wake_up in lost[:NAMED]:
         logger.warning(
             "run %s of workflow %r was not looked at in time: waking it", wake_up.run_id, wake_up.workflow_id
         )
-        try:
-            await engine.queue.send_wake_up(wake_up)
-        except Exception as error:
-            failures.append(error)
+    if len(lost) > NAMED:
+        logger.warning("and %d more runs that were not looked at in time", len(lost) - NAMED)
     if lost:
         engine.count("OverdueRuns", len(lost))
-    if failures:
-        raise failures[0]
+        await engine.queue.send_wake_ups(lost)
     return len(lost)
 
 
@@ -49,21 +49,13 @@ async def wake_task_queue(engine: Engine, task_queue: str) -> None:
     Among them are those that the functions could make nothing of, and would try again after a backoff.
     """
     soon = engine.clock() + engine.settings.failure_backoff_limit
-    for wake_up in await engine.store.overdue(engine.namespace, soon, MOST):
-        if wake_up.task_queue == task_queue:
-            await engine.queue.send_wake_up(wake_up)
+    waiting = await engine.store.overdue(engine.namespace, soon, MOST)
+    await engine.queue.send_wake_ups([wake_up for wake_up in waiting if wake_up.task_queue == task_queue])
 
 
 async def _lost(engine: Engine, before: int) -> list[WakeUp]:
     """Wake-ups that nobody will receive any more."""
-    backlogs: dict[str, bool] = {}
-    limit = BATCH
-    while True:
-        overdue = await engine.store.overdue(engine.namespace, before, limit)
-        for wake_up in overdue:
-            if wake_up.task_queue not in backlogs:
-                backlogs[wake_up.task_queue] = await engine.queue.has_backlog(wake_up.task_queue)
-        lost = [wake_up for wake_up in overdue if not backlogs[wake_up.task_queue]]
-        if lost or len(overdue) < limit or limit >= MOST:
-            return lost[:BATCH]
-        limit *= 8  # the runs of a worker that is away must not hide those behind them
+    overdue = await engine.store.overdue(engine.namespace, before, MOST)
+    task_queues = list({wake_up.task_queue for wake_up in overdue})
+    backlogs = dict(zip(task_queues, await together(map(engine.queue.has_backlog, task_queues)), strict=True))
+    return [wake_up for wake_up in overdue if not backlogs[wake_up.task_queue]]

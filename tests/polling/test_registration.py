@@ -85,8 +85,12 @@ async def test_a_worker_that_registers_wakes_the_runs_that_the_functions_failed_
     env._cloud.record()
     async with Worker(env.client, task_queue="novel", workflows=[Novel]):
         assert {await handle.result() for handle in handles} == {"known to the worker"}
-    woken = [each for each in env._cloud.records() if each["principal"] == "WorkerPolicy"]
-    assert sum(each["operation"] == "SendMessage" for each in woken) == len(handles)
+    sent = [
+        json.loads(each["request"])["Entries"]
+        for each in env._cloud.records()
+        if (each["principal"], each["operation"]) == ("WorkerPolicy", "SendMessageBatch")
+    ]
+    assert [len(entries) for entries in sent] == [len(handles)]
     env._cloud.record(False)
     await elsewhere.terminate()
 
