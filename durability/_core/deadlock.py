@@ -42,7 +42,7 @@ class DeadlockDetector:
             limit: Seconds that an activation may take.
         """
         self._limit = limit
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # garbage may be collected, and so any code run, while it is held
         self._watched: dict[int, tuple[float, str]] = {}
         self._found: dict[int, tuple[str, str]] = {}
         self._running = False
@@ -58,20 +58,19 @@ class DeadlockDetector:
             DeadlockError: The block took longer than the limit; the error's note names the line where it was.
         """
         thread = threading.get_ident()
+        error: DeadlockError | None = None
         self._begin(thread, what)
         try:
-            yield
+            try:
+                yield
+            finally:
+                error = self._end(thread)
         except _Interrupt:
-            error = self._end(thread)
-            assert error is not None
-            raise error from None
-        except BaseException:
-            self._end(thread)
-            raise
-        error = self._end(thread)
+            # Thrown into the block, or into the end of it when that came just then; there is no second one.
+            error = error or self._end(thread)
         if error is not None:
-            # It did yield in the end, but only after the limit: a blocking call cannot be interrupted.
-            raise error
+            # A blocking call cannot be interrupted: it did yield in the end, but only after the limit.
+            raise error from None
 
     def blocked(self, thread: int) -> DeadlockError | None:
         """What is wrong with a thread that runs a watched block, has been interrupted, and does not come back."""

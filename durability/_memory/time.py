@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -34,6 +35,8 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         outside: Work in threads that the loop waits for; time does not pass meanwhile.
     """
 
+    _clock_resolution: float  # asyncio's
+
     def __init__(self, *, start: float = 1_700_000_000.0) -> None:
         self._now = 0.0
         self._start = start
@@ -49,6 +52,9 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def skip(self, seconds: float) -> None:
         """Let time pass."""
         self._now += seconds
+        # A timer fires within the clock's resolution. Were that less than numbers so large can tell apart, one that is
+        # due would never be: after 194 days.
+        self._clock_resolution = max(self._clock_resolution, 2 * math.ulp(self._now))
 
     def milliseconds(self) -> int:
         """Virtual milliseconds since the epoch."""
