@@ -137,7 +137,7 @@ $(BUNDLE)/.stamp: $(UV) requirements/functions.lock $(APPLICATION_REQUIREMENTS) 
 		$(addprefix --requirement ,$(APPLICATION_REQUIREMENTS))
 	rm -rf $(BUNDLE)/bin $(BUNDLE)/.lock
 	cp -R durability functions $(APPLICATION_PACKAGES) $(BUNDLE)
-	rm -rf $(BUNDLE)/durability/_local $(BUNDLE)/durability/_lint $(BUNDLE)/durability/_cli $(BUNDLE)/durability/_cli.py
+	rm -rf $(BUNDLE)/durability/_local $(BUNDLE)/durability/_simulation $(BUNDLE)/durability/_lint $(BUNDLE)/durability/_cli $(BUNDLE)/durability/_cli.py
 	find $(BUNDLE) -name __pycache__ -prune -exec rm -rf {} +
 	$(UV) run --quiet --no-project --python $(BUNDLE_PYTHON) -- python -m compileall -q -j 0 \
 		--invalidation-mode unchecked-hash -s $(BUNDLE) -p /var/task $(BUNDLE)

@@ -19,6 +19,7 @@ from durability.exceptions import ConfigurationError
 if TYPE_CHECKING:
     from durability._core.interceptors import WorkflowInboundInterceptor
     from durability._runtime.engine import Engine
+    from durability._runtime.frontend import Frontend
     from durability._runtime.registry import WorkflowRegistry
     from durability._runtime.settings import Settings
     from durability.activity._runner import ActivityRunner
@@ -129,16 +130,20 @@ class Application:
     @cached_property
     def runner(self) -> ActivityRunner:
         """The activities by name, the engine's own included."""
+        return self._make_runner(lambda: self._client)
+
+    def _make_runner(self, client: Callable[[], Client], *interceptors: Interceptor) -> ActivityRunner:
+        """A runner whose activities get this client, with interceptors besides the application's."""
         from durability.activity._runner import ActivityRunner
         from durability.callbacks import built_in_activities
 
         return ActivityRunner(
             [*self.activities, *built_in_activities()],
             data_converter=self.data_converter,
-            interceptors=self._interceptors,
+            interceptors=[*self._interceptors, *interceptors],
             executor=self._activity_executor,
             header_codec=self._header_codec_behavior == HeaderCodecBehavior.CODEC,
-            client=lambda: self._client,
+            client=client,
         )
 
     # --- handlers of the Lambda functions ---------------------------------------------------------------------------
@@ -215,14 +220,19 @@ class Application:
     def _client(self) -> Client:
         """What activities get from ``activity.client()``: it uses the function's own connections."""
         from durability._runtime.gateway import Gateway
-        from durability.client import Client
-        from durability.client import Interceptor as ClientInterceptor
 
         engine = self._engine
         gateway = Gateway(engine.namespace, engine.store, engine.queue, engine.invoker, engine.clock)
+        return self._make_client(gateway, engine.namespace)
+
+    def _make_client(self, frontend: Frontend, namespace: str) -> Client:
+        """A client with the application's data converter and interceptors."""
+        from durability.client import Client
+        from durability.client import Interceptor as ClientInterceptor
+
         return Client(
-            gateway,
-            namespace=engine.namespace,
+            frontend,
+            namespace=namespace,
             data_converter=self.data_converter,
             interceptors=[one for one in self._interceptors if isinstance(one, ClientInterceptor)],
         )

@@ -23,10 +23,10 @@ from durability._memory import cloud
 from durability._memory.cloud import MemoryCloud
 from durability._memory.payloads import MemoryPayloadStore
 from durability._memory.time import VirtualTimeLoop
+from durability._simulation.table import Table, TableCaller
 from durability.application import Application
 from durability.webhooks import Delivery, Signal, Webhook
 from tests.http.conftest import WEBHOOKS, WORKFLOWS, Secret, ask_somebody
-from tests.simulation.table import Table, TableCaller
 
 T = TypeVar("T")
 

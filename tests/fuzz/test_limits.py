@@ -13,11 +13,11 @@ from durability._aws.dynamodb import DynamoDBStore
 from durability._aws.message_items import SPILL_FROM
 from durability._memory.payloads import MemoryPayloadStore
 from durability._runtime.frontend import Outcome, Status
+from durability._simulation.table import Table, TableCaller
 from durability.common import RetryPolicy
 from durability.exceptions import ActivityError, ApplicationError, ChildWorkflowError, FailureError
 from tests.fuzz.deployment import Deployment, deployment
 from tests.protocol.simulation import Simulation
-from tests.simulation.table import Table, TableCaller
 
 _random = random.Random(4)
 NOISE = "".join(

@@ -14,9 +14,9 @@ from durability._aws.dynamodb import DynamoDBStore
 from durability._rest.list_filter import parse_list_query
 from durability._runtime.cron import delay_until_next
 from durability._runtime.frontend import ListFilter, Status
+from durability._simulation.table import Table, TableCaller
 from durability.service import RPCError, RPCStatusCode
 from tests.fuzz.strategies import examples, texts
-from tests.simulation.table import Table, TableCaller
 
 NAMES = ("WorkflowType", "WorkflowId", "ExecutionStatus", "StartTime", "CloseTime", "x")
 OPERATORS = ("=", "!=", ">", ">=", "<", "<=", "IN", "==", "")

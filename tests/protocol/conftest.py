@@ -24,7 +24,7 @@ from durability._local import check_emulator
 from durability._memory.payloads import MemoryPayloadStore
 from durability._memory.store import MemoryStore
 from durability._runtime.ports import HistoryStore, PayloadStore
-from tests.simulation.table import Table, TableCaller
+from durability._simulation.table import Table, TableCaller
 
 TABLE = "history"
 BUCKET = "payloads"

@@ -16,8 +16,8 @@ import pytest
 from durability._aws import items
 from durability._aws.callers import AwsError, BotoCaller
 from durability._aws.item_sizes import item_size
+from durability._simulation.table import Table, TableCaller
 from tests.protocol.conftest import TABLE
-from tests.simulation.table import Table, TableCaller
 
 Item = dict[str, Any]
 LIMIT: Final = 409_600

@@ -17,9 +17,9 @@ from durability._memory.cloud import MemoryCloud
 from durability._memory.time import VirtualTimeLoop
 from durability._runtime.ports import WakeUp, WorkflowKey
 from durability._runtime.settings import Settings
+from durability._simulation.table import Table, TableCaller
 from durability.client import Client
 from tests.protocol.test_store_contract import NOW, new_head
-from tests.simulation.table import Table, TableCaller
 
 OVERDUE = Settings().overdue / 1000 + 1
 

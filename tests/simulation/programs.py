@@ -15,11 +15,11 @@ from typing import Any, Final
 
 from durability import activity, workflow
 from durability._runtime.frontend import ActivityReport
+from durability._simulation.log import Begun, Ended
+from durability._simulation.world import INLINE, current_world
 from durability.common import RetryPolicy
 from durability.converter import DataConverter
 from durability.exceptions import ActivityError, ApplicationError, CancelledError
-from tests.simulation.log import Begun, Ended
-from tests.simulation.world import INLINE, current_world
 
 Step = list[Any]
 Program = list[Step]

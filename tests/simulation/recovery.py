@@ -17,14 +17,14 @@ from functools import partial
 from typing import Final
 
 from durability._runtime.settings import Settings
+from durability._simulation.log import Accepted, Appended, Closed, Created
+from durability._simulation.plan import Delivery, Fault, Plan
+from durability._simulation.processes import Died, current_process
+from durability._simulation.queues import VISIBILITY
+from durability._simulation.world import RECONCILER_PERIOD, World
 from tests.simulation.checks import Checks
-from tests.simulation.log import Accepted, Appended, Closed, Created
-from tests.simulation.plan import Delivery, Fault, Plan
-from tests.simulation.processes import Died, current_process
-from tests.simulation.programs import ACTIVITIES, HEARTBEAT, RETRIES, SHORT, Program
-from tests.simulation.queues import VISIBILITY
+from tests.simulation.programs import HEARTBEAT, RETRIES, SHORT, Program
 from tests.simulation.scenario import SETTLED, VERSIONS, Action, Scenario, Told, act, start
-from tests.simulation.world import RECONCILER_PERIOD, World
 
 HORIZON: Final = 5_000.0
 """Virtual seconds after which every case is over."""
@@ -187,7 +187,7 @@ class _Observed(World):
     """Notes whose points and messages there are."""
 
     def __init__(self, plan: Plan) -> None:
-        super().__init__(VERSIONS, ACTIVITIES, plan)
+        super().__init__(VERSIONS, plan)
         self.kinds: list[str] = []
         self.messages_to: list[str] = []
         for name, queue in self.queues.items():

@@ -13,14 +13,15 @@ from typing import Any, Final, Literal
 from durability._runtime.frontend import Outcome, StartRequest, Status, UpdateRequest, UpdateStage
 from durability._runtime.gateway import Gateway
 from durability._runtime.registry import WorkflowRegistry
+from durability._simulation.log import Created
+from durability._simulation.plan import Delivery, Fault, Plan
+from durability._simulation.processes import Died
+from durability._simulation.world import Code, World
+from durability.activity._runner import ActivityRunner
 from durability.converter import DataConverter
 from durability.service import RPCError, RPCStatusCode
 from tests.simulation import programs
-from tests.simulation.log import Created
-from tests.simulation.plan import Delivery, Fault, Plan
-from tests.simulation.processes import Died
 from tests.simulation.programs import ACTIVITIES, Program
-from tests.simulation.world import World
 
 HORIZON: Final = 40_000.0
 """Virtual seconds within which every run must have ended."""
@@ -28,8 +29,8 @@ SETTLED: Final = 2_000.0
 """Virtual seconds after which every duplicate has come and the reconciler has been round."""
 _CONVERTER: Final = DataConverter.default.payload_converter
 VERSIONS: Final = {
-    1: WorkflowRegistry([programs.Version1], data_converter=DataConverter.default),
-    2: WorkflowRegistry([programs.Version2], data_converter=DataConverter.default),
+    number: Code(WorkflowRegistry([version], data_converter=DataConverter.default), lambda: ActivityRunner(ACTIVITIES))
+    for number, version in ((1, programs.Version1), (2, programs.Version2))
 }
 
 
@@ -100,7 +101,7 @@ class Told:
 
 def play(scenario: Scenario) -> tuple[World, Told]:
     """Run a scenario until everything has settled."""
-    world = World(VERSIONS, ACTIVITIES, scenario.plan)
+    world = World(VERSIONS, scenario.plan)
     told = Told()
 
     async def drive(world: World) -> None:
@@ -253,6 +254,9 @@ def scenario_of(seed: int) -> Scenario:
     if source.random() < 0.5:
         plan = replace(plan, apart=True)
         program = [*program, ["all", [["dispatched", value] for value in range(source.randint(1, 4))]]]
+    source = random.Random(f"crowded {seed}")
+    if source.random() < 0.3:
+        plan = replace(plan, crowded=source.choice((0.3, 1.0)))
     return Scenario(program, actions, plan, other=_mentions(program, "other"))
 
 
@@ -314,6 +318,7 @@ def smaller(scenario: Scenario) -> Iterator[Scenario]:
         {"deployed_at": 0.0},
         {"at_once": 0.0},
         {"apart": False},
+        {"crowded": 0.0},
         {"seed": 0},
     ):
         changed = replace(plan, **plain)  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from tests.simulation.processes import NoProgressError
+from durability._simulation.processes import NoProgressError
 from tests.simulation.stepped import SteppedWorld
 from tests.simulation.steps import Step
 

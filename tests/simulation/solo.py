@@ -22,13 +22,12 @@ from durability._aws.callers import AwsError
 from durability._memory.time import VirtualTimeLoop
 from durability._runtime.gateway import Gateway
 from durability._runtime.settings import Settings
-from tests.simulation.log import Entry
-from tests.simulation.plan import Plan
-from tests.simulation.processes import Alone, Process
-from tests.simulation.programs import ACTIVITIES
+from durability._simulation.log import Entry
+from durability._simulation.plan import Plan
+from durability._simulation.processes import Alone, Process
+from durability._simulation.world import TIMEOUT, InvocationContext, World
 from tests.simulation.scenario import VERSIONS, Scenario, Told, act, start
 from tests.simulation.steps import Footprint, footprint_of
-from tests.simulation.world import TIMEOUT, InvocationContext, World
 
 T = TypeVar("T")
 
@@ -174,7 +173,7 @@ class _Solo(World):
 
     def __init__(self, processes: Processes, kind: str, salt: str, heard: tuple[_Heard, ...]) -> None:
         loop = _Loop()
-        super().__init__(VERSIONS, ACTIVITIES, Plan(), processes.settings, loop)
+        super().__init__(VERSIONS, Plan(), processes.settings, loop)
         loop.idle = self._idle
         self.random = self._marks = _Marks(kind, salt)
         self.kind = kind

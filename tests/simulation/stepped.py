@@ -19,15 +19,15 @@ from durability._aws import items
 from durability._aws.callers import AwsError
 from durability._aws.queues import decode_attempt
 from durability._runtime.frontend import Status
+from durability._simulation.log import Accepted, Appended, Begun, Entry, Log, Sent
+from durability._simulation.plan import Plan
+from durability._simulation.queues import RECEIVES
+from durability._simulation.table import Item, Key, Table
+from durability._simulation.world import RECONCILER_PERIOD, TIMEOUT
 from tests.simulation.actors import Actor, Clock, Held, Parcel
-from tests.simulation.log import Accepted, Appended, Begun, Entry, Log, Sent
-from tests.simulation.plan import Plan
-from tests.simulation.queues import RECEIVES
 from tests.simulation.scenario import VERSIONS
 from tests.simulation.solo import START, Asked, Failed, Local, Processes, digest
 from tests.simulation.steps import CONTAINERS, NOTHING, TIME, Bounds, Fate, Step
-from tests.simulation.table import Item, Key, Table
-from tests.simulation.world import RECONCILER_PERIOD, TIMEOUT
 
 SHORTLY: Final = 30.0
 """Seconds: what falls due within them may come before a request that waits; the deadline of an invocation may not."""

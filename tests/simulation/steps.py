@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from durability._aws import items
 from durability._runtime.ports import WorkflowKey
-from tests.simulation.table import Item, Key
-from tests.simulation.world import NAMESPACE
+from durability._simulation.table import Item, Key
+from durability._simulation.world import NAMESPACE
 
 _HEADS: Final = (items.ATTENTION_INDEX, items.HEAD)
 

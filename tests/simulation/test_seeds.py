@@ -10,9 +10,9 @@ from typing import Final
 
 import pytest
 
+from durability._simulation.plan import Plan
 from tests.simulation.checks import check
 from tests.simulation.explore import explore, failure_of
-from tests.simulation.plan import Plan
 from tests.simulation.regressions import REGRESSIONS
 from tests.simulation.scenario import play, scenario_of
 

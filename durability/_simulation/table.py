@@ -14,8 +14,8 @@ from typing import Any, Final
 from durability._aws import items
 from durability._aws.callers import AwsError
 from durability._aws.item_sizes import item_size
-from tests.simulation import expressions
-from tests.simulation.expressions import Context, InvalidExpression, Item
+from durability._simulation import expressions
+from durability._simulation.expressions import Context, InvalidExpression, Item
 
 ITEM_LIMIT: Final = 409_600
 PAGE_LIMIT: Final = 1_048_576

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tests.simulation.plan import Delivery
-from tests.simulation.processes import Died
+from durability._simulation.plan import Delivery
+from durability._simulation.processes import Died
 
 if TYPE_CHECKING:
-    from tests.simulation.world import World
+    from durability._simulation.world import World
 
 VISIBILITY: Final = 360.0
 RECEIVES: Final = 10
@@ -54,6 +54,9 @@ class Queue:
         if delivery is Delivery.GIVEN_UP:
             message.receives = RECEIVES
         world.loop.call_later(delay, self._appear, message)
+        crowded = self.world.plan.crowded
+        if crowded and self.function == "workflow" and world.random.random() < crowded:
+            world.loop.call_later(delay + world.random.choice(LATENCIES), self._appear, message)
         if delivery is Delivery.TWICE:
             world.loop.call_later(delay + world.random.choice((0.0, 0.001, 0.5, 40.0)), self._appear, message)
 

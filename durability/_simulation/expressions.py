@@ -37,7 +37,7 @@ class Context:
 
     def get(self, path: Path) -> Value | None:
         """The value at a path; None if there is none."""
-        value: Any = self.item.get(self.name(path[0]))
+        value: Value | None = self.item.get(self.name(path[0]))
         for part in path[1:]:
             if value is None:
                 return None

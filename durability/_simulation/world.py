@@ -28,15 +28,15 @@ from durability._runtime.gateway import Gateway
 from durability._runtime.large_payloads import LargePayloads
 from durability._runtime.registry import WorkflowRegistry
 from durability._runtime.settings import Settings
+from durability._simulation.expressions import Item
+from durability._simulation.log import Log
+from durability._simulation.plan import Fault, Plan
+from durability._simulation.processes import Alone, Died, NoProgressError, Process, process_of, task_factory
+from durability._simulation.queues import LATENCIES, Queue
+from durability._simulation.services import Services
+from durability._simulation.table import Key, Table
 from durability.activity._runner import ActivityRunner
 from durability.service import RPCError, RPCStatusCode
-from tests.simulation.expressions import Item
-from tests.simulation.log import Log
-from tests.simulation.plan import Fault, Plan
-from tests.simulation.processes import Alone, Died, NoProgressError, Process, process_of, task_factory
-from tests.simulation.queues import LATENCIES, Queue
-from tests.simulation.services import Services
-from tests.simulation.table import Key, Table
 
 T = TypeVar("T")
 
@@ -97,6 +97,14 @@ class _Requests:
 
 
 @dataclass(frozen=True)
+class Code:
+    """A version of the code that the functions run; each container has a runner of its own."""
+
+    registry: WorkflowRegistry
+    runner: Callable[[], ActivityRunner]
+
+
+@dataclass(frozen=True)
 class InvocationContext:
     world: World
     deadline: float
@@ -117,11 +125,11 @@ class World:
 
     def __init__(
         self,
-        versions: Mapping[int, WorkflowRegistry],
-        activities: list[Callable[..., Any]],
+        versions: Mapping[int, Code],
         plan: Plan,
         settings: Settings | None = None,
         loop: VirtualTimeLoop | None = None,
+        most_requests: int = MOST_REQUESTS,
     ) -> None:
         self.plan = plan
         apart_from = 0 if plan.apart else Settings().apart_from
@@ -145,17 +153,19 @@ class World:
         }
         self.services = Services(self)
         self._awaited: dict[Key, asyncio.Event] = {}
-        self._activities = activities
+        self._most_requests = most_requests
         self._processes = 0
         self._containers: dict[str, list[Container]] = {"workflow": [], "activity": [], "reconciler": []}
         self._caller = _Requests(self)
         self._spawned: set[asyncio.Task[Any]] = set()
+        self._scenario: asyncio.Task[Any] | None = None
+        self._given_up = ""
         self.log.time = self.loop.time
         self.log.process = lambda: process.number if (process := process_of.get()) is not None else 0
 
     # --- running ------------------------------------------------------------------------------------------------------
 
-    def run(self, scenario: Callable[[World], Awaitable[T]]) -> T:
+    def run(self, scenario: Callable[[World], Coroutine[Any, Any, T]]) -> T:
         """Run a scenario from beginning to end, in virtual time."""
         with _reproducible(self.random):
             try:
@@ -163,22 +173,29 @@ class World:
             finally:
                 self.loop.close()
 
-    async def _run(self, scenario: Callable[[World], Awaitable[T]]) -> T:
+    async def _run(self, scenario: Callable[[World], Coroutine[Any, Any, T]]) -> T:
         _world.set(self)
         self.loop.set_task_factory(task_factory)
         self.spawn(self._reconcile())
         if self.plan.deployed_at:
             self.loop.call_later(self.plan.deployed_at, self._deploy)
-        self._scenario = self.spawn(scenario(self))
+        task = self.spawn(scenario(self))
+        self._scenario = task
         try:
-            return await self._scenario
+            return await task
         except asyncio.CancelledError:
-            raise NoProgressError(f"not over after {self.requests:,} requests") from None
+            raise NoProgressError(self._given_up or "cancelled") from None
         finally:
-            tasks = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)  # type: ignore[arg-type]
+            rest = [each for each in asyncio.all_tasks() if each is not asyncio.current_task()]
+            for each in rest:
+                each.cancel()
+            await asyncio.gather(*rest, return_exceptions=True)
+
+    def give_up(self, why: str) -> None:
+        """End the scenario, which will not end by itself, with a NoProgressError."""
+        self._given_up = self._given_up or why
+        if self._scenario is not None:
+            self._scenario.cancel()
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Let something go on by itself, as a part of no process."""
@@ -228,7 +245,11 @@ class World:
     async def change_of(self, key: Key, seconds: float) -> None:
         """Wait until an item is written. Raises TimeoutError."""
         async with asyncio.timeout(seconds):
-            await self._awaited.setdefault(key, asyncio.Event()).wait()
+            await self.next_change(key).wait()
+
+    def next_change(self, key: Key) -> asyncio.Event:
+        """Set when an item is written the next time."""
+        return self._awaited.setdefault(key, asyncio.Event())
 
     def _lag(self) -> int:
         return int(self.random.random() * self.plan.lag * 1000)
@@ -297,7 +318,7 @@ class World:
 
     def _handler(self, function: str) -> Callable[[Any, Any], Awaitable[Any]]:
         skew = round(self.random.uniform(-self.plan.skew, self.plan.skew) * 1000)
-        registry = self.versions[self.version]
+        code = self.versions[self.version]
         ports = self.ports()
         engine = Engine(
             namespace=NAMESPACE,
@@ -306,10 +327,11 @@ class World:
             timers=ports.timers,
             invoker=ports.invoker,
             payload_store=ports.payloads,
-            factory=registry.create,
-            runner=ActivityRunner(self._activities),
+            payload_options=code.registry.payload_options,
+            factory=code.registry.create,
+            runner=code.runner(),
             clock=lambda: self.loop.milliseconds() + skew,
-            to_failure=registry.to_failure,
+            to_failure=code.registry.to_failure,
             settings=self.settings,
             build=str(self.version),
             identity=self._identity(function),
@@ -408,8 +430,8 @@ class World:
     async def request(self, service: str, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         """One request with the tries of the client library."""
         self.requests += 1
-        if self.requests > MOST_REQUESTS:
-            self._scenario.cancel()
+        if self.requests > self._most_requests:
+            self.give_up(f"not over after {self.requests:,} requests")
         process = process_of.get()
         assert process is not None
         unavailable = False

@@ -10,7 +10,8 @@ from typing import Any, Final
 from durability._aws import items
 from durability._runtime.frontend import Status
 from durability._runtime.ports import ActivityAttempt
-from tests.simulation.table import Item, Key
+from durability._simulation.expressions import Item
+from durability._simulation.table import Key
 
 _DELTA: Final = re.compile(r"([0-9a-f-]{36})#(\d{10})")
 

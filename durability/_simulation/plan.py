@@ -42,6 +42,7 @@ class Plan:
         deployed_at: Second at which version 2 of the code is deployed; 0 for never.
         at_once: The share of requests, and of answers, that take no time.
         apart: Whether outcomes of dispatched activities lie beside the head, as if there were many.
+        crowded: The share of wake-ups that come twice at the same moment, so that executors meet.
     """
 
     seed: int = 0
@@ -53,3 +54,4 @@ class Plan:
     deployed_at: float = 0.0
     at_once: float = 0.0
     apart: bool = False
+    crowded: float = 0.0

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from durability._aws.callers import AwsError
 from durability._aws.queues import decode_attempt
-from tests.simulation.log import Sent
-from tests.simulation.processes import Died
+from durability._simulation.log import Sent
+from durability._simulation.processes import Died
 
 if TYPE_CHECKING:
-    from tests.simulation.world import World
+    from durability._simulation.world import World
 
 
 class Services:

@@ -1,0 +1,1 @@
+"""A deployment in virtual time, on twins of the services, in which processes die and services misbehave."""
