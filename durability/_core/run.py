@@ -311,6 +311,10 @@ class Run:
             case _:
                 return message.key not in self._keys
 
+    def places(self, message: Input) -> bool:
+        """Whether a message is about something that is open here, or about nothing that the workflow decided."""
+        return not hasattr(message, "sequence") or self.accepts(message)
+
     def begins_task(self, inputs: list[Input]) -> bool:
         """Whether inputs are a workflow task of their own, and not the rest of one with local activities."""
         return begins_task(inputs, self._events.local)

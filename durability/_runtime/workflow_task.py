@@ -91,6 +91,7 @@ class WorkflowTask:
     superseded: list[Input] | None = None
     undispatched: list[Decision] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
+    _strays: set[str] = field(default_factory=set)
     _unrecorded: list[Input] = field(default_factory=list)
     _collected: int = 0
     _looked: int = 0
@@ -192,7 +193,7 @@ class WorkflowTask:
             self.engine.code.close(held)
             return await self._load(run_id, None)
         self.head = head
-        self._seen = set()
+        self._seen, self._strays = set(), set()
         self._advanced = False
         self.eager.elsewhere = await self.engine.routes.elsewhere(head.task_queue, "activity")
         self.run = held or Run(self.key.namespace, self.key.workflow_id, run_id, self.engine.factory)
@@ -297,10 +298,7 @@ class WorkflowTask:
         self.news.clear()
         self.eager.news.clear()
         # What was dispatched comes first: the start of a child before its end, which may be waiting already.
-        candidates = list(self._unrecorded)
-        for name, message in waiting_messages(self.head, seen=self._seen):
-            self._seen.add(name)
-            candidates.append(message)
+        candidates = [*self._unrecorded, *await self._waiting()]
         if self.update is not None and self.update.is_for(self.run.run_id):
             if self.run.accepts(self.update.message):
                 candidates.append(self.update.message)
@@ -313,6 +311,21 @@ class WorkflowTask:
             candidates += await self.dispatched.overdue(self.run, now, ended)
         closing.add_news(self.run, inputs, candidates)
         return inputs
+
+    async def _waiting(self) -> list[Input]:
+        """What waits in the inbox and has not been seen. Raises FencedError if somebody else advanced.
+
+        A message that the run does not take may be about what somebody else has decided since the history was read:
+        only once it is certain that nobody has may it be dropped.
+        """
+        while True:
+            waiting = waiting_messages(self.head, seen=self._seen)
+            strays = {name for name, message in waiting if not self.run.places(message)} - self._strays
+            if not strays:
+                self._seen.update(name for name, _ in waiting)
+                return [message for _, message in waiting]
+            self._strays |= strays
+            await self._read_head_again()
 
     async def _read_head_again(self) -> None:
         """See what has come to the inbox. Raises FencedError if somebody else advanced."""

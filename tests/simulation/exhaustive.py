@@ -38,16 +38,16 @@ from durability._core.history import WorkflowExecutionSignaled
 from durability._runtime.frontend import Outcome
 from durability._runtime.gateway import Gateway
 from durability._runtime.settings import Settings
+from durability._simulation.log import Accepted, Appended
+from durability._simulation.table import TableCaller
+from durability._simulation.world import DEPLOYMENT, NAMESPACE
 from tests.simulation.checks import Checks, check, require
-from tests.simulation.log import Accepted, Appended
 from tests.simulation.programs import Program
 from tests.simulation.scenario import Action, Scenario, Told
 from tests.simulation.search import Explorer, Figures
 from tests.simulation.solo import Processes
 from tests.simulation.stepped import HORIZON, SteppedWorld
 from tests.simulation.steps import Bounds, Fate
-from tests.simulation.table import TableCaller
-from tests.simulation.world import DEPLOYMENT, NAMESPACE
 
 PROMPT: Final = 130.0
 """Virtual seconds within which an accepted message is consumed: two rounds of the reconciler, and a moment."""
@@ -149,6 +149,9 @@ SMALL: Final = {
     "a signal, a crash, its client away": Configuration(signals=1, bounds=Bounds(faults=1, retry_after=CLIENT_AWAY)),
     "a signal, a lost answer or a second delivery": Configuration(signals=1, bounds=Bounds(faults=1, kinds=_ANSWERS)),
     "an eager step, two signals": Configuration([["eager", 1]]),
+    "an eager step, a dispatched one, the reconciler": Configuration(
+        [["eager", 1], ["dispatched", 2]], signals=0, reconciler=True
+    ),
     "continuing as new, two signals": Configuration([["new"]]),
     "a timer against a signal": Configuration([["race", 10]], signals=1, bounds=Bounds(jumps=1)),
 }

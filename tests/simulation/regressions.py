@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.simulation.plan import Delivery, Fault, Plan
+from durability._simulation.plan import Delivery, Fault, Plan
 from tests.simulation.programs import large_text
 from tests.simulation.scenario import Action, Scenario
 
@@ -185,4 +185,17 @@ REGRESSIONS: Final[dict[str, Scenario]] = {
         actions=(Action(at=3.0053, kind="query"), Action(at=3.0074, kind="terminate")),
         plan=Plan(seed=468618027, faults={55: Fault.UNAVAILABLE}, skew=3.0, deployed_at=2.0, at_once=0.5),
     ),
+    **{
+        f"an outcome was dropped by who had read the history before its activity was in it, {where}": Scenario(
+            program=[
+                ["cancelled", 4],
+                ["all", [["large", 22, False], ["large", 0, False]]],
+                ["all", [["dispatched", number] for number in range(4)]],
+            ],
+            actions=(Action(at=0.5002, kind="signal", large=True), Action(at=3.0023, kind="add", value=1)),
+            plan=Plan(seed=seed, deployed_at=2.0, at_once=0.5, apart=apart),
+            other=False,
+        )
+        for where, seed, apart in (("beside the head", 115, True), ("in the head", 16, False))
+    },
 }

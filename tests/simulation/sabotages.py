@@ -21,7 +21,7 @@ from durability._runtime.heartbeats import Heartbeats
 from durability._runtime.ports import Delivery, FencedError, Head
 from durability._runtime.sessions import Sessions
 from durability._runtime.wakeups import WakeUps
-from tests.simulation.table import Table
+from durability._simulation.table import Table
 
 Sabotage = Callable[[], Any]
 
@@ -225,6 +225,10 @@ def _trust_what_is_held() -> Any:
     return patch.object(Sessions, "take", take)
 
 
+def _drop_strays() -> Any:
+    return patch.object(Run, "places", lambda self, message: True)
+
+
 def _refer_to_objects_of_others() -> Any:
     return patch.object(large_payloads, "_is_foreign", lambda payload, prefix: False)
 
@@ -268,6 +272,7 @@ SABOTAGES: Final[dict[str, Sabotage]] = {
     "do not look after dispatched attempts": _lost_attempts_are_not_noticed,
     "fire timers early": _timers_fire_early,
     "overlook what lies apart": _overlook_what_lies_apart,
+    "drop what the history does not tell of": _drop_strays,
     "trust a run in memory to be dispatched": _trust_what_is_held,
     "refer to another run's objects": _refer_to_objects_of_others,
     "keep the objects of runs that are deleted": _keep_objects,
