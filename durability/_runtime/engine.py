@@ -21,6 +21,7 @@ from durability._runtime.ports import (
     TaskRoutes,
     TimerService,
     WorkflowInvoker,
+    WorkflowKey,
 )
 from durability._runtime.sessions import Sessions
 from durability._runtime.settings import Settings
@@ -103,3 +104,8 @@ class Engine:
             self.namespace, self.store, self.queue, self.invoker, self.clock, self.sleep, self.large, self.told
         )
         self.wake_ups = WakeUps(self.namespace, self.queue, self.timers, self.settings)
+
+    async def is_open(self, key: WorkflowKey, run_id: str) -> bool:
+        """Whether a run is its workflow's current one, and open."""
+        head = await self.store.head(key)
+        return head is not None and head.open and head.run_id == run_id

@@ -135,7 +135,6 @@ class WorkflowTask:
         held = self.engine.sessions.take(self.key.workflow_id, run_id)
         while True:
             try:
-                self.eager.released = False
                 if not await self._load(run_id, held):
                     return False, ""
                 successor = await self._progress()
@@ -432,7 +431,8 @@ class WorkflowTask:
         if due <= self._collected:
             due = 0  # looked at, and left to another invocation
         patience = engine.settings.detach_after if self.eager.busy else 0
-        if due and due - now <= engine.settings.linger and due < self.deadline - engine.settings.reserve:
+        near = max(engine.settings.linger, patience)  # what comes while eager activities are waited for anyway
+        if due and due - now <= near and due < self.deadline - engine.settings.reserve:
             patience = max(0, due - now) if not patience else min(patience, max(0, due - now))
         elif not patience:
             return False
