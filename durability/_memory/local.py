@@ -158,6 +158,7 @@ class LocalCloud:
             sessions=Sessions(worker.held_runs),
             turns=self._turns,
             told=self._turns.tell,
+            workflow_slot=worker.workflow_slot,
             payload_store=self.payload_store,
             payload_options=registry.payload_options if registry is not None else PayloadOptions(),
         )
