@@ -305,7 +305,7 @@ class EagerActivities:
         try:
             result = await engine.runner.run(task, heartbeat=heartbeat, cancellation=cancellation)
         finally:
-            await hearing.end()
+            hearing.drop()  # it only reads; and nothing is to be waited for where a process ends in the middle
         now = engine.clock()
         common = (now, outcome_key(record.sequence, attempt), record.sequence, attempt, started, engine.identity)
         outcome: Input | None
