@@ -114,6 +114,7 @@ class PollingHost:
             identity=worker.identity,
             code=worker.code,
             held_runs=worker.held_runs,
+            workflow_slot=worker.workflow_slot,
             payload_options=registry.payload_options if registry is not None else PayloadOptions(),
         )
         attached = PolledWorker(self, worker, engine)

@@ -85,10 +85,11 @@ class Backend:
         parameters["WaitTimeSeconds"] = 0
         body = json.dumps(parameters).encode()
         while True:
+            looked = time.time()
             response = self._answer(request, body, access_key, region, "sqs", "ReceiveMessage")
             if response.status != 200 or b'"Messages"' in _content(response) or time.time() >= deadline:
                 return response
-            await self.queues.wait(queue, deadline)
+            await self.queues.wait(queue, looked, deadline)
 
     def _answer(
         self, request: web.BaseRequest, body: bytes, access_key: str, region: str, service: str, operation: str

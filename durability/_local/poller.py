@@ -6,6 +6,7 @@ Nothing is polled. The backend says when the next message of the queue can be re
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from typing import Any
@@ -128,10 +129,11 @@ class Poller:
                 # Received now; what remains in the queue is announced by the answer to that.
                 self._due = None
                 return
-            try:
-                await asyncio.wait_for(self._news.wait(), wait)
-            except TimeoutError:
-                continue
+            # Not `wait_for`, here and below, which until Python 3.12 takes no notice of a cancellation that comes
+            # together with the news: `stop` would wait for ever.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._news.wait()
 
     async def _gather(self) -> list[dict[str, Any]]:
         """Messages for one invocation: until the batch is full or its window has passed; without one, what is there."""
@@ -139,7 +141,8 @@ class Poller:
         deadline = time.time() + self.spec.window
         while messages and len(messages) < self.spec.batch_size and (remaining := deadline - time.time()) > 0:
             try:
-                await asyncio.wait_for(self._until_due(), remaining)
+                async with asyncio.timeout(remaining):
+                    await self._until_due()
             except TimeoutError:
                 break
             messages += await self._receive(self.spec.batch_size - len(messages))

@@ -53,20 +53,24 @@ class QueueWatch:
         if operation == "ReceiveMessage" and queue.dead_letter_queue is not None:
             self._announce(queue.dead_letter_queue, after_nothing=True)
 
-    async def wait(self, name: str, deadline: float) -> None:
+    async def wait(self, name: str, looked: float, deadline: float) -> None:
         """Wait until a message of the queue may be due.
 
         Args:
             name: queue name.
+            looked: Unix time in seconds before which the queue had nothing to give. What was due by then and was not
+                given cannot be received; what has become due since can.
             deadline: Unix time in seconds after which to return anyway.
         """
         event = asyncio.Event()
         self._waiters[name].add(event)
         due = self._due.get(name)
-        now = time.time()
-        until = deadline if due is None or due <= now else min(deadline, due)
+        until = deadline if due is None or due <= looked else min(deadline, due)
         try:
-            await asyncio.wait_for(event.wait(), max(0.0, until - now))
+            # Not `wait_for`, which until Python 3.12 takes no notice of a cancellation that comes together with the
+            # event: a poll whose client has gone would wait on, and be given the next message.
+            async with asyncio.timeout(max(0.0, until - time.time())):
+                await event.wait()
         except TimeoutError:
             pass
         finally:

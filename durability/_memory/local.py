@@ -37,6 +37,7 @@ from durability._runtime.ports import ActivityAttempt, Head, WakeUp, WorkflowKey
 from durability._runtime.sessions import Sessions
 from durability._runtime.settings import Settings
 from durability._runtime.together import together
+from durability._runtime.turns import Turns
 from durability._runtime.validation import workflow_not_found
 from durability._runtime.workflow_payloads import PayloadOptions
 from durability._runtime.workflow_task import WorkflowTask
@@ -88,10 +89,11 @@ class LocalCloud:
         self.store: Final = WatchedStore()
         self.payload_store: Final = MemoryPayloadStore()
         self.clock: Final = EnvironmentClock()
+        self._turns: Final = Turns()
         self.gateway: Final = self._gateway(ConnectConfig(f"memory://{next(_numbers)}"))
         _clouds[self.gateway.config.target_host] = self
         self._workers: list[AttachedWorker] = []
-        self._turns = itertools.count()
+        self._rotation = itertools.count()
         self._waiting: dict[tuple[str, type[Message]], dict[Message, None]] = {}
         self._served: set[str] = set()
         self._callers: dict[str, list[asyncio.Future[None]]] = {}
@@ -104,7 +106,16 @@ class LocalCloud:
     def _gateway(self, config: ConnectConfig) -> LocalGateway:
         large = LargePayloads(self.payload_store, LOCAL_SETTINGS.inline_limit, LOCAL_SETTINGS.storage_concurrency)
         return LocalGateway(
-            self.namespace, self.store, self, self, self.clock, self.clock.sleep, large, cloud=self, config=config
+            self.namespace,
+            self.store,
+            self,
+            self,
+            self.clock,
+            self.clock.sleep,
+            large,
+            told=self._turns.tell,
+            cloud=self,
+            config=config,
         )
 
     def _awaits_report(self) -> bool:
@@ -146,6 +157,9 @@ class LocalCloud:
             identity=worker.identity,
             code=worker.code,
             sessions=Sessions(worker.held_runs),
+            turns=self._turns,
+            told=self._turns.tell,
+            workflow_slot=worker.workflow_slot,
             payload_store=self.payload_store,
             payload_options=registry.payload_options if registry is not None else PayloadOptions(),
         )
@@ -165,7 +179,7 @@ class LocalCloud:
             return None
         name = self._name(message)
         fitting = [worker for worker in ready if worker.knows(name, message)] or ready
-        return fitting[next(self._turns) % len(fitting)]
+        return fitting[next(self._rotation) % len(fitting)]
 
     def _name(self, message: Message) -> str:
         if isinstance(message, ActivityAttempt):

@@ -29,6 +29,7 @@ from durability._runtime.large_payloads import PayloadList
 from durability._runtime.leftovers import decode_details, encode_details, encode_failure
 from durability._runtime.ports import ActivityAttempt, WorkflowKey
 from durability.activity._runner import (
+    NOT_FOUND,
     ActivityCancelled,
     ActivityCompleted,
     ActivityCompletesLater,
@@ -96,8 +97,7 @@ class _AttemptExecution:
 
     async def _is_awaited(self) -> bool:
         """Whether the run is open. Its items may be gone, with the claim that would stop a message that comes again."""
-        head = await self.engine.store.head(self.key)
-        return head is not None and head.open and head.run_id == self.attempt.run_id
+        return await self.engine.is_open(self.key, self.attempt.run_id)
 
     async def _run(self, record: ActivityTaskScheduled, told: list[Payload], started: int) -> None:
         engine, attempt = self.engine, self.attempt
@@ -126,7 +126,9 @@ class _AttemptExecution:
                 encode_details(kept),
                 engine.clock(),
             )
-            if now_state is None or now_state.cancel_requested:
+            if now_state is None or not await self._is_awaited():
+                cancellation.request(NOT_FOUND)
+            elif now_state.cancel_requested:
                 cancellation.request()
 
         interval = interval_of(record.heartbeat_timeout, engine.settings)

@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from durability._core import history
 from durability._core.failure import Failure, TimeoutFailureInfo, timeout_failure
@@ -27,10 +28,12 @@ from durability._runtime.attempts import (
     timeout_at,
 )
 from durability._runtime.engine import Engine
+from durability._runtime.heartbeats import Heartbeats, interval_of
 from durability._runtime.large_payloads import PayloadList
 from durability._runtime.leftovers import decode_details, encode_details
-from durability._runtime.ports import TaskState, WorkflowKey
+from durability._runtime.ports import WorkflowKey
 from durability.activity._runner import (
+    NOT_FOUND,
     ActivityCancelled,
     ActivityCompleted,
     ActivityCompletesLater,
@@ -44,6 +47,23 @@ NOT_BEGUN = -1
 
 
 @dataclass(slots=True)
+class _Attempt:
+    """An attempt under way here.
+
+    Attributes:
+        begun: Whether the activity's code has been called.
+        cancel_requested: Whether the workflow has asked for its cancellation.
+    """
+
+    number: int
+    local: bool
+    task: asyncio.Task[None]
+    cancellation: Cancellation
+    begun: bool = False
+    cancel_requested: bool = False
+
+
+@dataclass(slots=True)
 class EagerActivities:
     """The attempts that one executor runs.
 
@@ -52,7 +72,7 @@ class EagerActivities:
         capacity: How long an attempt may take at most to be run eagerly in some invocation, in milliseconds.
         handed_over: Whether something was left to the next invocation, because this one's time is running out.
         news: Outcomes that no delta has recorded yet.
-        released: Whether the run was let go of, so that others may decide about it.
+        released: Whether the run was ever let go of, so that others may have decided about its activities.
         elsewhere: Whether the activities of the run's task queue are others' business.
         planned: How many the delta that is being made has planned so far.
     """
@@ -68,7 +88,7 @@ class EagerActivities:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     _unwritten: dict[int, tuple[int, list[Payload]]] = field(default_factory=dict)
     _written: dict[int, int] = field(default_factory=dict)
-    _running: dict[int, tuple[int, asyncio.Task[None], Cancellation]] = field(default_factory=dict)
+    _running: dict[int, _Attempt] = field(default_factory=dict)
 
     @property
     def busy(self) -> bool:
@@ -108,15 +128,21 @@ class EagerActivities:
         sequence = activity.record.sequence
         cancellation = Cancellation()
         task = asyncio.create_task(self._attempt(run, activity, activity.attempt, cancellation))
-        self._running[sequence] = (activity.attempt, task, cancellation)
+        self._running[sequence] = _Attempt(activity.attempt, activity.record.local, task, cancellation)
         if activity.record.local:
             attempts, key = self.engine.local_attempts, (run.run_id, sequence)
             attempts[key] = cancellation
             task.add_done_callback(lambda _: attempts.pop(key) if attempts.get(key) is cancellation else None)
 
     def cancel(self, sequence: int) -> None:
-        """Ask an attempt that is under way here to stop."""
-        self._running[sequence][2].request()
+        """Ask an attempt that is under way here to stop. As in Temporal, its code hears of it with a heartbeat.
+
+        That of a local activity hears of it at once.
+        """
+        attempt = self._running[sequence]
+        attempt.cancel_requested = True
+        if attempt.local or not attempt.begun:
+            attempt.cancellation.request()
 
     async def wait_for_news(self, patience: int | None) -> bool:
         """Wait until an attempt has ended, at most ``patience`` milliseconds. True if one has.
@@ -142,7 +168,7 @@ class EagerActivities:
 
     async def stop(self) -> None:
         """End everything at once, without outcomes: the invocation is over."""
-        tasks = [task for _, task, _ in self._running.values()]
+        tasks = [attempt.task for attempt in self._running.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -190,44 +216,48 @@ class EagerActivities:
         return min(times, default=0)
 
     def _heartbeat(
-        self, run: Run, sequence: int, attempt: int, cancellation: Cancellation
+        self, run: Run, sequence: int, attempt: int, cancellation: Cancellation, hearing: Heartbeats
     ) -> Callable[[list[Payload]], Awaitable[None]]:
         """What a sign of life does: its details are kept in case this process dies, if the attempt takes long.
 
-        Once the run is released, it is also how the attempt hears that it is cancelled.
+        It is also how the attempt hears that it is cancelled, as often as Temporal's worker would send one.
         """
         key = WorkflowKey(run.namespace, run.workflow_id)
-        store, settings = self.engine.store, self.engine.settings
-        asked = self._written[sequence] = 0
+        settings = self.engine.settings
+        self._written[sequence] = 0
         write_from = self.engine.clock() + settings.detach_after
 
         async def heartbeat(details: list[Payload]) -> None:
-            nonlocal asked
             now = self.engine.clock()
-            state: TaskState | None = None
             if now >= write_from and now - self._written[sequence] >= settings.eager_heartbeat_interval:
-                asked = self._written[sequence] = now
+                self._written[sequence] = now
                 self._unwritten.pop(sequence, None)
                 encoded = await self._encoded(run, details)
-                state = await store.heartbeat(key, run.run_id, sequence, attempt, encoded, now, eager=True)
+                state = await self.engine.store.heartbeat(key, run.run_id, sequence, attempt, encoded, now, eager=True)
                 if state is None:
-                    cancellation.request()  # another attempt has begun
+                    cancellation.request(NOT_FOUND)  # another attempt has begun
             else:
                 self._unwritten[sequence] = attempt, details
-                if self.released and now - asked >= settings.detach_after:
-                    asked = now
-                    state = await store.task(key, run.run_id, sequence)
-            if state is not None and state.cancel_requested:
-                cancellation.request()
+            await hearing.beat(details)
 
         return heartbeat
+
+    async def _hear(self, run: Run, sequence: int, attempt: _Attempt, details: list[Payload]) -> None:
+        """Let an attempt know if it is to stop. Since the release, the run may have said so elsewhere, or ended."""
+        requested, key = attempt.cancel_requested, WorkflowKey(run.namespace, run.workflow_id)
+        if self.released and not await self.engine.is_open(key, run.run_id):
+            attempt.cancellation.request(NOT_FOUND)
+        elif self.released and not requested:
+            requested = (await self.engine.store.task(key, run.run_id, sequence)).cancel_requested
+        if requested:
+            attempt.cancellation.request()
 
     async def keep_details(self, run: Run) -> None:
         """When the run is released: write down what attempts under way have told, as others may give them up."""
         key, now = WorkflowKey(run.namespace, run.workflow_id), self.engine.clock()
         unwritten, self._unwritten = self._unwritten, {}
         for sequence, (attempt, details) in unwritten.items():
-            if sequence in self._running and self._running[sequence][0] == attempt:
+            if sequence in self._running and self._running[sequence].number == attempt:
                 self._written[sequence] = now
                 encoded = await self._encoded(run, details)
                 await self.engine.store.heartbeat(key, run.run_id, sequence, attempt, encoded, now, eager=True)
@@ -267,9 +297,15 @@ class EagerActivities:
             current_scheduled=activity.due,
             heartbeat_details=told.payloads,
         )
-        result = await engine.runner.run(
-            task, heartbeat=self._heartbeat(run, record.sequence, attempt, cancellation), cancellation=cancellation
-        )
+        running = self._running[record.sequence]
+        running.begun = True
+        hear = partial(self._hear, run, record.sequence, running)
+        hearing = Heartbeats(hear, interval_of(0, engine.settings), engine.clock, engine.sleep)
+        heartbeat = self._heartbeat(run, record.sequence, attempt, cancellation, hearing)
+        try:
+            result = await engine.runner.run(task, heartbeat=heartbeat, cancellation=cancellation)
+        finally:
+            hearing.drop()  # it only reads; and nothing is to be waited for where a process ends in the middle
         now = engine.clock()
         common = (now, outcome_key(record.sequence, attempt), record.sequence, attempt, started, engine.identity)
         outcome: Input | None
@@ -288,7 +324,7 @@ class EagerActivities:
 
     def _over(self, sequence: int, attempt: int) -> None:
         running = self._running.get(sequence)
-        if running is not None and running[0] == attempt:
+        if running is not None and running.number == attempt:
             del self._running[sequence]
         self.changed.set()
 

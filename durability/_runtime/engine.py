@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from durability._core.failure import Failure
@@ -21,6 +22,7 @@ from durability._runtime.ports import (
     TaskRoutes,
     TimerService,
     WorkflowInvoker,
+    WorkflowKey,
 )
 from durability._runtime.sessions import Sessions
 from durability._runtime.settings import Settings
@@ -45,6 +47,15 @@ class _Everything:
         return False
 
 
+WorkflowSlot = Callable[[], AbstractAsyncContextManager[Callable[[str], None]]]
+"""A context for the time that an executor works on a run; it gives what is to be called with the workflow's type."""
+
+
+def any_slot() -> AbstractAsyncContextManager[Callable[[str], None]]:
+    """A slot where they are not counted."""
+    return nullcontext(lambda workflow_type: None)
+
+
 @dataclass(slots=True)
 class Engine:
     """The ports, the user's code, and what this process remembers.
@@ -65,6 +76,7 @@ class Engine:
         local_attempts: Local activities under way, by run and sequence number: whichever executor works on their run
             by now can cancel them, although they give no sign of life.
         told: See ``Gateway``.
+        workflow_slot: What an executor has to have while it works on a run.
     """
 
     namespace: str
@@ -87,6 +99,7 @@ class Engine:
     code: CodeRunner = field(default_factory=InPlace)
     local_attempts: dict[tuple[str, int], Cancellation] = field(default_factory=dict)
     told: Callable[[str], None] | None = None
+    workflow_slot: WorkflowSlot = any_slot
     payload_store: PayloadStore | None = None
     payload_options: PayloadOptions = field(default_factory=PayloadOptions)
     large: LargePayloads = field(init=False)
@@ -103,3 +116,8 @@ class Engine:
             self.namespace, self.store, self.queue, self.invoker, self.clock, self.sleep, self.large, self.told
         )
         self.wake_ups = WakeUps(self.namespace, self.queue, self.timers, self.settings)
+
+    async def is_open(self, key: WorkflowKey, run_id: str) -> bool:
+        """Whether a run is its workflow's current one, and open."""
+        head = await self.store.head(key)
+        return head is not None and head.open and head.run_id == run_id

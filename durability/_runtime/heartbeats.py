@@ -66,6 +66,11 @@ class Heartbeats:
                 self._later.cancel()
             await asyncio.wait([self._later])
 
+    def drop(self) -> None:
+        """Record nothing more, not even what is being recorded."""
+        if self._later is not None:
+            self._later.cancel()
+
     async def _record_later(self, milliseconds: int) -> None:
         self._waiting = True
         await self.sleep(milliseconds / 1000)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from durability._runtime.code import CodeRunner, InPlace
+from durability._runtime.engine import WorkflowSlot, any_slot
 from durability._runtime.registry import WorkflowRegistry
 from durability._runtime.settings import Settings
 from durability.activity._runner import ActivityRunner
@@ -25,6 +26,7 @@ class WorkerSpecification:
         activities: The activities that it runs; None if it runs none.
         remote_activities: Whether it takes activities off the task queue, besides those of its own workflows.
         workflow_slots: Most workflow tasks at a time.
+        workflow_slot: What each of them has to have besides.
         activity_slots: Most activities off the task queue at a time.
         held_runs: Most runs that it keeps in memory between their tasks.
         heartbeat_interval: Milliseconds between two recorded heartbeats of an attempt without a heartbeat timeout.
@@ -41,6 +43,7 @@ class WorkerSpecification:
     activities: ActivityRunner | None
     remote_activities: bool = True
     workflow_slots: int = 100
+    workflow_slot: WorkflowSlot = any_slot
     activity_slots: int = 100
     held_runs: int = 1000
     heartbeat_interval: int = 30_000

@@ -23,6 +23,7 @@ from durability._runtime.frontend import ActivityReport
 from durability._runtime.large_payloads import PayloadList
 from durability._runtime.leftovers import decode_details, encode_details, encode_failure
 from durability._runtime.ports import ActivityAttempt, Head, TaskState
+from durability._runtime.validation import workflow_closed
 from durability.exceptions import RetryState
 from durability.service import RPCError, RPCStatusCode
 
@@ -57,7 +58,7 @@ async def report(gateway: Gateway, news: ActivityReport) -> bool:
     workflow_id = token.workflow_id if token else news.workflow_id
     head = await gateway.head_of(workflow_id, token.run_id if token else news.run_id or None)
     if not head.open:
-        raise _not_found(news, f"workflow {workflow_id!r} has ended")
+        raise workflow_closed()
     deltas = decode_deltas(await gateway.store.deltas(head.key, head.run_id))
     activity = _find(news, token, [delta for _, delta, _ in effective(deltas)])
     state = TaskState() if activity.eager else await gateway.store.task(head.key, head.run_id, activity.record.sequence)
@@ -65,9 +66,9 @@ async def report(gateway: Gateway, news: ActivityReport) -> bool:
     started = activity.begun if activity.eager else state.claimed
     under_way = bool(started) and state.next_attempt <= attempt
     if not under_way or (token is not None and token.attempt != attempt):
-        raise _not_found(news, "the attempt has ended or not begun")
-    if outcome_key(activity.record.sequence, attempt) in head.inbox:
-        raise _not_found(news, "its outcome is known already")
+        raise _not_found(news)
+    if outcome_key(activity.record.sequence, attempt) in head.inbox:  # and so it is known, though not consumed yet
+        raise _not_found(news)
     return await _Report(gateway, news, head, activity, attempt, started).take()
 
 
@@ -110,7 +111,7 @@ class _Report:
         details = encode_details(kept)
         heartbeat = self.gateway.store.heartbeat
         if await heartbeat(head.key, head.run_id, sequence, self.attempt, details, now, eager=eager) is None:
-            raise _not_found(self.news, "another attempt has begun")
+            raise _not_found(self.news)
 
     async def _failed(self, failure: Failure, now: int) -> None:
         activity, record = self.activity, self.activity.record
@@ -141,7 +142,7 @@ class _Report:
             return
         encoded = encode_failure(await self.gateway.large.put_away(failure, head.key.namespace, head.run_id))
         if not await self.gateway.store.retry(head.key, head.run_id, record.sequence, attempt, due, encoded):
-            raise _not_found(self.news, "another attempt has begun, or its cancellation was asked for")
+            raise _not_found(self.news)
         message = ActivityAttempt(
             workflow_id=head.key.workflow_id,
             run_id=head.run_id,
@@ -158,7 +159,7 @@ class _Report:
     async def _deliver(self, outcome: Input) -> None:
         assert isinstance(outcome, history.ActivityOutcome)
         if not await self.gateway.deliver(self.head.key, self.head.run_id, outcome.key, outcome):
-            raise _not_found(self.news, f"workflow {self.head.key.workflow_id!r} has ended")
+            raise workflow_closed()
 
 
 def within_limits(news: ActivityReport) -> ActivityReport:
@@ -204,7 +205,7 @@ def _find(news: ActivityReport, token: TaskToken | None, deltas: list[Delta]) ->
             elif isinstance(command, history.ActivityTaskCancelRequested) and found is not None:
                 found.cancel_requested |= found.record.sequence == command.sequence
     if found is None:
-        raise _not_found(news, "the run has no such activity, or it has ended")
+        raise _not_found(news)
     return found
 
 
@@ -218,6 +219,12 @@ def _after(activity: _Scheduled, message: Input) -> _Scheduled | None:
     return activity
 
 
-def _not_found(news: ActivityReport, why: str) -> RPCError:
-    which = f"activity {news.activity_id!r}" if news.activity_id else "the task token's activity"
-    return RPCError(f"{which} is not waiting for a report: {why}", RPCStatusCode.NOT_FOUND, b"")
+def _not_found(news: ActivityReport) -> RPCError:
+    """Nothing waits for the report; the texts are those of Temporal's server."""
+    text = "invalid activityID or activity already timed out or invoking workflow is completed"
+    if news.activity_id:
+        text = (
+            f"cannot find pending activity with ActivityID {news.activity_id}, check workflow execution history for "
+            "more details"
+        )
+    return RPCError(text, RPCStatusCode.NOT_FOUND, b"")

@@ -8,6 +8,7 @@ over.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import msgspec
@@ -124,11 +125,12 @@ class WorkflowTask:
             async with self.engine.turns.of(self.key.workflow_id) as turn:
                 self._turn = turn
                 turn.on_wanted = self.eager.changed.set
-                needed, successor = await self._take_turn(run_id)
+                async with self.engine.workflow_slot() as use_slot:
+                    needed, successor = await self._take_turn(run_id, use_slot)
             if successor or not needed or not await self._report_as_anybody(run_id):
                 return successor
 
-    async def _take_turn(self, run_id: str) -> tuple[bool, str]:
+    async def _take_turn(self, run_id: str, use_slot: Callable[[str], None]) -> tuple[bool, str]:
         """Work on one run until it is released.
 
         Returns whether it needed anything, and the id of the run that follows it here, or nothing.
@@ -136,9 +138,9 @@ class WorkflowTask:
         held = self.engine.sessions.take(self.key.workflow_id, run_id)
         while True:
             try:
-                self.eager.released = False
                 if not await self._load(run_id, held):
                     return False, ""
+                use_slot(self.head.workflow_type)
                 successor = await self._progress()
                 if successor and await self._go_on_in(successor):
                     return True, successor
@@ -445,7 +447,8 @@ class WorkflowTask:
         if due <= self._collected:
             due = 0  # looked at, and left to another invocation
         patience = engine.settings.detach_after if self.eager.busy else 0
-        if due and due - now <= engine.settings.linger and due < self.deadline - engine.settings.reserve:
+        near = max(engine.settings.linger, patience)  # what comes while eager activities are waited for anyway
+        if due and due - now <= near and due < self.deadline - engine.settings.reserve:
             patience = max(0, due - now) if not patience else min(patience, max(0, due - now))
         elif not patience:
             return False

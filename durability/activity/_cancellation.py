@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,10 @@ class ActivityCancellationDetails:
     reset: bool = False
     timed_out: bool = False
     worker_shutdown: bool = False
+
+
+NOT_FOUND: Final = ActivityCancellationDetails(not_found=True)
+"""What an attempt hears, with a heartbeat, that nobody waits for any more."""
 
 
 class Cancellation:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from durability._core.payload import Payload
 from durability._core.payload_fields import PAYLOAD_LIMIT
-from durability.activity._cancellation import ActivityCancellationDetails, Cancellation, Flag
+from durability.activity._cancellation import NOT_FOUND, ActivityCancellationDetails, Cancellation, Flag
 from durability.activity._definition import _Definition
 from durability.activity._execution import Execution
 from durability.activity._interceptors import InterceptsActivities
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from durability.client import Client
 
 __all__ = [
+    "NOT_FOUND",
     "ActivityCancellationDetails",
     "ActivityCancelled",
     "ActivityCompleted",

@@ -86,7 +86,7 @@ class Client(WorkflowStarts, UpdateWithStart):
             connect_timeout: Longest time that connecting over HTTP may take.
             rpc_metadata: Accepted for compatibility.
             identity: Who this is, for the history; process id and host name by default.
-            lazy: Whether to wait with connecting to an HTTP API until the first call.
+            lazy: Whether to wait with connecting until the first call. Workers cannot use such a client.
             runtime: Where the metrics go that the client's workers record; the default runtime if None.
             http_connect_proxy_config: Accepted for compatibility.
             dns_load_balancing_config: Accepted for compatibility.

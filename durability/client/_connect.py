@@ -7,7 +7,9 @@ import logging
 import os
 import socket
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
+from typing import cast
 
 from durability._runtime.frontend import Frontend
 from durability.service import ConnectConfig, RPCError, RPCStatusCode
@@ -37,6 +39,11 @@ async def connect(config: ConnectConfig, namespace: str) -> Frontend:
 
     See ``Client.connect``.
     """
+    if config.lazy and not config.target_host.startswith(("http://", "https://")):  # which connects by its calls
+        from durability.client._lazy import LazyFrontend
+
+        at_once = replace(config, lazy=False)
+        return cast(Frontend, LazyFrontend(config, lambda: connect(at_once, namespace)))
     target_host = config.target_host
     if target_host.startswith("memory://"):
         from durability._memory.local import gateway_at

@@ -29,7 +29,7 @@ from durability.worker._registries import (
     warn_of_small_executor,
 )
 from durability.worker._runner import UNSANDBOXED, WorkflowRunner
-from durability.worker._slots import Reservation, make_slots
+from durability.worker._slots import Reservation, make_slots, workflow_slot
 from durability.worker._tuning import PollerBehavior, WorkerTuner, slots_of
 from durability.worker.workflow_sandbox._runner import SANDBOXED
 from durability.workflow._definition import _Definition
@@ -224,6 +224,7 @@ def specification(
         activities=activities,
         remote_activities=remote,
         workflow_slots=workflow_slots,
+        workflow_slot=workflow_slot(tuner._workflow_supplier, _reservation(config, "workflow")),
         activity_slots=slots_of(tuner._activity_supplier),
         held_runs=config.get("max_cached_workflows", 1000),
         heartbeat_interval=_milliseconds(config.get("default_heartbeat_throttle_interval", timedelta(seconds=30))),
@@ -248,7 +249,7 @@ def _of_functions(activities: Activities | None, functions: str) -> dict[str, st
     return {name: functions for name in built_in if activities is None or name not in activities.names}
 
 
-def _reservation(config: WorkerConfig, slot_type: Literal["activity", "local-activity"]) -> Reservation:
+def _reservation(config: WorkerConfig, slot_type: Literal["workflow", "activity", "local-activity"]) -> Reservation:
     deployment = config.get("deployment_config")
     return Reservation(
         task_queue=config["task_queue"],

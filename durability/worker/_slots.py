@@ -1,4 +1,4 @@
-"""Slots for the activities that a worker runs at a time."""
+"""Slots for what a worker runs at a time."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from durability._runtime.engine import WorkflowSlot, any_slot
 from durability.common import WorkerDeploymentVersion
 from durability.worker._tuning import (
     CustomSlotSupplier,
+    SlotInfo,
     SlotMarkUsedContext,
     SlotPermit,
     SlotReleaseContext,
@@ -43,6 +45,12 @@ class _Activity:
     activity_type: str
 
 
+@dataclass
+class _WorkflowTask:
+    workflow_type: str
+    is_sticky: bool = False
+
+
 class Slots(Protocol):
     """The slots of a worker's activities."""
 
@@ -61,6 +69,11 @@ def make_slots(supplier: SlotSupplier, reservation: Reservation) -> Slots:
     if isinstance(supplier, CustomSlotSupplier):
         return _Supplied(supplier, reservation)
     return _Counted(slots_of(supplier))
+
+
+def workflow_slot(supplier: SlotSupplier, reservation: Reservation) -> WorkflowSlot:
+    """A slot of a supplier for each workflow task. Numbers are kept by whoever takes the tasks."""
+    return _Supplied(supplier, reservation).take_for_workflow if isinstance(supplier, CustomSlotSupplier) else any_slot
 
 
 class _Counted:
@@ -91,12 +104,30 @@ class _Supplied:
 
     @asynccontextmanager
     async def take(self, activity_type: str) -> AsyncIterator[None]:
+        async with self._take() as use:
+            use(_Activity(activity_type))
+            yield
+
+    @asynccontextmanager
+    async def take_for_workflow(self) -> AsyncIterator[Callable[[str], None]]:
+        async with self._take() as use:
+            yield lambda workflow_type: use(_WorkflowTask(workflow_type))
+
+    @asynccontextmanager
+    async def _take(self) -> AsyncIterator[Callable[[SlotInfo], None]]:
+        """A slot, and what is to be called when it is known who uses it."""
         supplier = self._supplier
         permit = await _reserve(supplier, self._reservation)
-        used = _Activity(activity_type)
+        used: SlotInfo | None = None
+
+        def use(info: SlotInfo) -> None:
+            nonlocal used
+            if used is None:
+                used = info
+                _say(lambda: supplier.mark_slot_used(SlotMarkUsedContext(info, permit)), "mark_slot_used")
+
         try:
-            _say(lambda: supplier.mark_slot_used(SlotMarkUsedContext(used, permit)), "mark_slot_used")
-            yield
+            yield use
         finally:
             _say(lambda: supplier.release_slot(SlotReleaseContext(used, permit)), "release_slot")
 

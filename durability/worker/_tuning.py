@@ -193,7 +193,10 @@ class SlotReleaseContext:
 
 
 class CustomSlotSupplier(ABC):
-    """Decides by itself how many activities, or local activities, a worker runs at a time; not for workflow tasks."""
+    """Decides by itself how many tasks of a kind a worker runs at a time.
+
+    For workflow tasks it is asked for as many at a time as there are by default.
+    """
 
     @abstractmethod
     async def reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit:
@@ -307,7 +310,7 @@ class WorkerTuner:
         """A tuner put together from suppliers.
 
         Args:
-            workflow_supplier: For workflow tasks; a ``CustomSlotSupplier`` is not asked, and counts as the default.
+            workflow_supplier: For workflow tasks.
             activity_supplier: For activities.
             local_activity_supplier: For local activities.
             nexus_supplier: Accepted for compatibility.

@@ -37,8 +37,10 @@ from durability.common import (
     WorkflowIDReusePolicy,
 )
 from durability.exceptions import ApplicationError, CancelledError, TerminatedError, WorkflowAlreadyStartedError
+from durability.testing import WorkflowEnvironment
+from durability.worker import Worker
 
-from .conftest import Counter, Order, Shop, Sleeper
+from .conftest import Counter, Order, Shop, Sleeper, charge
 
 QUEUE = "shop"
 
@@ -349,3 +351,32 @@ async def test_the_environment_must_name_the_deployment(monkeypatch: pytest.Monk
     monkeypatch.delenv("DURABILITY_TABLE", raising=False)
     with pytest.raises(ConfigurationError, match="DURABILITY_TABLE"):
         await Client.connect()
+
+
+async def test_a_lazy_client_connects_with_its_first_call() -> None:
+    target_host = ""
+    async with await WorkflowEnvironment.start_local() as env:
+        target_host = env.client.service_client.config.target_host
+        lazy = await Client.connect(target_host, lazy=True)
+        with pytest.raises(RuntimeError, match="Lazy clients cannot be used for workers"):
+            Worker(lazy, task_queue=QUEUE, workflows=[Shop])
+        async with Worker(env.client, task_queue=QUEUE, workflows=[Shop], activities=[charge]):
+            handle = await lazy.start_workflow(Shop.run, Order("tea", 2), id=new_id(), task_queue=QUEUE)
+            await handle.signal(Shop.finish_it)
+            assert await handle.result() == "2 x tea: "
+            assert len((await handle.fetch_history()).events) > 3
+            assert [one.id async for one in lazy.list_workflows()] == [handle.id]
+        await lazy.close()
+
+    late = await Client.connect(target_host, lazy=True)  # it is gone
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="no environment"):
+            await late.count_workflows()
+    await late.close()
+
+
+async def test_a_lazy_client_of_a_local_cloud_looks_for_it_with_its_first_call() -> None:
+    client = await Client.connect("localhost:1", lazy=True)
+    assert client.service_client.config.lazy
+    with pytest.raises(RPCError, match="no local cloud at localhost:1"):
+        await client.get_workflow_handle("w").describe()

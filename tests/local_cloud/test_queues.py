@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -7,12 +8,16 @@ import threading
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from moto.sqs.models import sqs_backends
 
 from durability._local import LocalCloud
-from durability._local.poller import parse_failures
+from durability._local.identity import ACCOUNT, REGION
+from durability._local.poller import Poller, parse_failures
+from durability._local.queues import QueueWatch
 
 from .conftest import TEMPLATE, marks, send, until
 
@@ -140,6 +145,59 @@ def test_a_long_poll_waits_for_a_message_and_does_not_hold_up_others(cloud: Loca
     assert [message["Body"] for message in received] == ["here"]
     assert time.monotonic() - started < 15
     sqs.purge_queue(QueueUrl=url)
+
+
+def watched(name: str) -> tuple[QueueWatch, Any, bytes]:
+    """A watch, a queue for it, and the body of a request about that queue."""
+    queue = sqs_backends[ACCOUNT][REGION].create_queue(name)
+    return QueueWatch(lambda news: None), queue, json.dumps({"QueueUrl": f"http://here/{name}"}).encode()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_poll_that_is_broken_off_while_the_queue_changes_ends(turns: int) -> None:
+    """It would be given the next message, and that one would be away until its visibility timeout."""
+    watch, _, request = watched("broken-off")
+
+    async def poll() -> None:
+        while True:
+            await watch.wait("broken-off", time.time(), time.time() + 20)
+
+    polling = asyncio.create_task(poll())
+    await asyncio.sleep(0)
+    watch.changed("DeleteMessage", request, b"{}", REGION)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    polling.cancel()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert polling.cancelled()
+
+
+@pytest.mark.asyncio
+async def test_what_becomes_due_just_after_a_look_is_not_waited_for() -> None:
+    watch, queue, request = watched("just-due")
+    queue._messages.append(SimpleNamespace(visible_at=0.0, delayed_until=time.time() * 1000 + 20))
+    watch.changed("SendMessage", request, b"{}", REGION)
+    looked = time.time()
+    await asyncio.sleep(0.05)
+    async with asyncio.timeout(5):
+        await watch.wait("just-due", looked, looked + 20)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_mapping_can_be_stopped_while_its_queue_changes(turns: int) -> None:
+    spec: Any = SimpleNamespace(queue_arn="arn:queue", maximum_concurrency=1)
+    poller = Poller(spec, cast(Any, SimpleNamespace(concurrency=1)), cast(Any, None), "", None)
+    poller.due_at(time.time() + 100)
+    poller.start()
+    await asyncio.sleep(0)
+    poller.due_at(time.time() + 100)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await poller.stop()
 
 
 def test_concurrent_invocations_stay_within_the_scaling_limit(cloud: LocalCloud, mark: Path, tmp_path: Path) -> None:

@@ -90,7 +90,8 @@ SCRIPT = """
 
 
     async def main() -> None:
-        client = await Client.connect(**ClientConfig.load_client_connect_config())
+        config = ClientConfig.load_client_connect_config()
+        client = await Client.connect(**config, lazy=sys.argv[1] == "starter")
         if sys.argv[1] == "worker":
             await Worker(client, task_queue="default", workflows=[Greeting], activities=[greet]).run()
         else:

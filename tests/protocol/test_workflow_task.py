@@ -607,7 +607,7 @@ class Impatient:
     async def run(self, kind: int, eager: bool) -> float:
         handle = workflow.start_activity(
             stubborn,
-            start_to_close_timeout=timedelta(seconds=30),
+            start_to_close_timeout=timedelta(seconds=50),  # eager, it hears with the second heartbeat, after 30 s
             heartbeat_timeout=None if eager else timedelta(seconds=10),
             cancellation_type=ActivityCancellationType(kind),
             retry_policy=RetryPolicy(maximum_attempts=1),
@@ -666,6 +666,30 @@ def test_heartbeat_details_reach_the_next_attempt() -> None:
         await world.start(Progress)
         assert await world.result() == 4
         assert world.notes == [[], [2]]
+
+    world.run(scenario)
+    check_all(world)
+
+
+@workflow.defn
+class TimerBesideActivity:
+    @workflow.run
+    async def run(self) -> float:
+        begun = workflow.time()
+        activity = workflow.start_activity(slow, 5.0, start_to_close_timeout=timedelta(seconds=40))
+        await workflow.sleep(0.2)
+        passed = workflow.time() - begun
+        await activity
+        return passed
+
+
+def test_a_timer_fires_in_time_beside_an_eager_activity() -> None:
+    """Also where nobody lingers for timers, as in the environments of this process."""
+    world = simulation(TimerBesideActivity, settings=Settings(linger=0))
+
+    async def scenario(world: Simulation) -> None:
+        await world.start(TimerBesideActivity)
+        assert await world.result() < 0.3
 
     world.run(scenario)
     check_all(world)

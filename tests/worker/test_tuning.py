@@ -20,6 +20,7 @@ from durability.worker import (
     SlotReserveContext,
     Worker,
     WorkerTuner,
+    WorkflowSlotInfo,
 )
 from durability.worker._tuning import slots_of
 
@@ -81,6 +82,30 @@ async def test_a_custom_supplier_is_asked_for_each_activity(
         await env.client.execute_workflow(Steps.run, id="steps", task_queue="slots")
     assert supplier.log == ["reserved activity on slots", "used by step", "released"] * 2
     assert "reserve_slot of the slot supplier failed" in caplog.text
+
+
+class OneWorkflowTaskAtATime(OneAtATime):
+    def mark_slot_used(self, ctx: SlotMarkUsedContext) -> None:
+        assert isinstance(ctx.slot_info, WorkflowSlotInfo)
+        self.log.append(f"used by {ctx.slot_info.workflow_type}")
+
+
+async def test_a_custom_supplier_is_asked_for_each_workflow_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("durability.worker._slots._ASK_AGAIN", 0.0)
+    supplier, fixed = OneWorkflowTaskAtATime(), FixedSizeSlotSupplier(5)
+    tuner = WorkerTuner.create_composite(
+        workflow_supplier=supplier, activity_supplier=fixed, local_activity_supplier=fixed, nexus_supplier=fixed
+    )
+    async with (
+        await WorkflowEnvironment.start_time_skipping() as env,
+        Worker(env.client, task_queue="slots", workflows=[Steps], activities=[step], tuner=tuner),
+    ):
+        runs = (env.client.execute_workflow(Steps.run, id=f"steps {n}", task_queue="slots") for n in range(3))
+        await asyncio.gather(*runs)
+    tasks = [supplier.log[begin : begin + 3] for begin in range(0, len(supplier.log), 3)]
+    assert len(tasks) >= 3
+    used = ["reserved workflow on slots", "used by Steps", "released"]
+    assert [task for task in tasks if task != used] == []
 
 
 @workflow.defn

@@ -461,3 +461,122 @@ class CancellingThread:
 @scenario(CancellingThread, activities=[blocks_until_cancelled])
 async def cancel_threaded_activity(stage: Stage) -> Any:
     return await stage.execute(CancellingThread.run)
+
+
+FATES: dict[str, str] = {}
+"""What became of the activity of a workflow, by its id: activities may outlive it."""
+
+
+@activity.defn
+async def hears_with_a_heartbeat(kind: str) -> str:
+    workflow_id = activity.info().workflow_id or ""
+    try:
+        if kind == "beats from the beginning":
+            activity.heartbeat("before the cancellation")
+        FATES[workflow_id] = "begun"
+        await asyncio.sleep(0.8)
+        if kind != "quiet":
+            activity.heartbeat("after it")
+        await asyncio.sleep(0.8)
+    except asyncio.CancelledError:
+        FATES[workflow_id] = "cancelled"
+        raise
+    FATES[workflow_id] = "ended"
+    return "ended"
+
+
+@workflow.defn
+class CancellingWithoutHeartbeatTimeout:
+    def __init__(self) -> None:
+        self.begun = False
+
+    @workflow.run
+    async def run(self, type: int, kind: str) -> str:
+        handle = workflow.start_activity(
+            hears_with_a_heartbeat,
+            kind,
+            start_to_close_timeout=SECONDS,
+            cancellation_type=workflow.ActivityCancellationType(type),
+        )
+        await workflow.wait_condition(lambda: self.begun)
+        handle.cancel()
+        try:
+            return await handle
+        except ActivityError as error:
+            return repr(error.cause)
+
+    @workflow.signal
+    def cancel(self) -> None:
+        self.begun = True
+
+
+@scenario(
+    CancellingWithoutHeartbeatTimeout,
+    activities=[hears_with_a_heartbeat],
+    cases=[
+        (type, kind)
+        for type in ("TRY_CANCEL", "WAIT_CANCELLATION_COMPLETED", "ABANDON")
+        for kind in ("quiet", "beats from the beginning", "beats once")
+    ],
+)
+async def cancellation_comes_with_a_heartbeat(stage: Stage, case: tuple[str, str]) -> Any:
+    type, kind = case
+    handle = await stage.start(
+        CancellingWithoutHeartbeatTimeout.run, int(workflow.ActivityCancellationType[type]), kind
+    )
+    await _fate(stage, "")
+    await handle.signal(CancellingWithoutHeartbeatTimeout.cancel)
+    return await handle.result(), await _fate(stage, "begun")
+
+
+async def _fate(stage: Stage, last: str) -> str:
+    """What became of a workflow's activity after what was known last."""
+    for _ in range(300):
+        if FATES.get(stage.id(), "") != last:
+            break
+        await asyncio.sleep(0.03)
+    return FATES.get(stage.id(), "")
+
+
+@activity.defn
+async def beats_while_there_is_a_workflow() -> None:
+    workflow_id = activity.info().workflow_id or ""
+    FATES[workflow_id] = "begun"
+    try:
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(0.05)
+    except asyncio.CancelledError:
+        details = activity.cancellation_details()
+        FATES[workflow_id] = (
+            f"not found: {details and details.not_found}, asked: {details and details.cancel_requested}"
+        )
+        raise
+
+
+@workflow.defn
+class LeavingAnActivityBehind:
+    def __init__(self) -> None:
+        self.over = False
+
+    @workflow.run
+    async def run(self) -> None:
+        activities = [
+            workflow.start_activity(
+                beats_while_there_is_a_workflow, start_to_close_timeout=SECONDS, heartbeat_timeout=timedelta(seconds=1)
+            )
+        ]
+        await workflow.wait_condition(lambda: self.over)
+        del activities
+
+    @workflow.signal
+    def finish(self) -> None:
+        self.over = True
+
+
+@scenario(LeavingAnActivityBehind, activities=[beats_while_there_is_a_workflow], cases=["completed", "terminated"])
+async def an_activity_hears_that_its_workflow_has(stage: Stage, how: str) -> Any:
+    handle = await stage.start(LeavingAnActivityBehind.run)
+    await _fate(stage, "")
+    await (handle.terminate() if how == "terminated" else handle.signal(LeavingAnActivityBehind.finish))
+    return await _fate(stage, "begun")

@@ -108,8 +108,12 @@ async def retried(attempts: int) -> Any:
     return info.attempt
 
 
+TOKENS: dict[tuple[str, str], bytes] = {}
+
+
 @activity.defn
 async def finished_from_outside() -> str:
+    TOKENS[activity.info().workflow_id or "", activity.info().activity_id] = activity.info().task_token
     activity.raise_complete_async()
 
 
@@ -270,7 +274,52 @@ async def asynchronous_completion(stage: Stage, how: str) -> Any:
         await by_id.complete("from outside")
     outcome = await attempt(handle.result())
     again = await attempt(by_id.complete("again"))
-    return [outcome, again and [again["class"], again.get("status")]]
+    return [outcome, again and [again["class"], again.get("status"), again["message"]]]
+
+
+@workflow.defn
+class AwaitingAndGoingOn:
+    def __init__(self) -> None:
+        self.over = False
+
+    @workflow.run
+    async def run(self) -> Any:
+        activities = [
+            workflow.start_activity(
+                finished_from_outside, start_to_close_timeout=SECONDS, activity_id=f"outside {number}"
+            )
+            for number in range(2)
+        ]
+        await activities[0]
+        await workflow.wait_condition(lambda: self.over)
+        return await activities[1]
+
+    @workflow.signal
+    def finish(self) -> None:
+        self.over = True
+
+
+@scenario(AwaitingAndGoingOn, activities=ACTIVITIES, histories=False)
+async def report_on_what_has_ended_in_an_open_run(stage: Stage) -> Any:
+    handle = await stage.start(AwaitingAndGoingOn.run)
+    first, second, none = (
+        stage.client.get_async_activity_handle(workflow_id=handle.id, run_id=None, activity_id=name)
+        for name in ("outside 0", "outside 1", "none")
+    )
+    for one in (first, second):
+        for _ in range(100):
+            if await attempt(one.heartbeat()) is None:
+                break
+            await asyncio.sleep(0.05)
+    await first.complete("first")
+    await second.complete("second")
+    by_token = stage.client.get_async_activity_handle(task_token=TOKENS[handle.id, "outside 0"])
+    calls = [first.complete("again"), first.heartbeat(), none.fail(ValueError("no"))]
+    calls += [by_token.complete("again"), by_token.heartbeat(), by_token.fail(ValueError("no"))]
+    seen = [await attempt(call) for call in calls]
+    await handle.signal(AwaitingAndGoingOn.finish)
+    seen.append(await handle.result())
+    return [*seen, await attempt(by_token.complete("at the end"))]
 
 
 @workflow.defn

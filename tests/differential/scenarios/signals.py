@@ -285,6 +285,7 @@ async def external_workflow(stage: Stage, what: str) -> Any:
 @scenario(Target, Sender)
 async def external_workflow_by_run_id(stage: Stage) -> Any:
     target = await stage.client.start_workflow(Target.run, id=stage.id("-target"), task_queue=stage.task_queue)
+    await stage.reached(target, "WorkflowTaskCompleted")
     sent = await stage.execute(Sender.run, target.id, target.result_run_id, "signal")
     return [sent, await target.result()]
 

@@ -244,9 +244,12 @@ async def signal_with_start_options(stage: Stage) -> Any:
 async def signal_with_start_of_one_that_continues(stage: Stage) -> Any:
     handle = await stage.start(Collector.run, 1, True, id=stage.id("-target"))
     await send(stage, "-1")
-    await stage.reached(handle, "WorkflowExecutionContinuedAsNew")
+    first = stage.client.get_workflow_handle(handle.id, run_id=handle.first_execution_run_id)
+    await stage.reached(first, "WorkflowExecutionContinuedAsNew")
+    second = stage.client.get_workflow_handle(handle.id)
+    await stage.reached(second, "WorkflowTaskCompleted")  # Temporal puts its first task off, as it comes so soon
     await send(stage, "-2")
-    return await stage.client.get_workflow_handle(stage.id("-target")).result()
+    return await second.result()
 
 
 @workflow.defn
