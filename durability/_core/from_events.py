@@ -35,6 +35,8 @@ from durability._core.temporal_json import failure_from_json, payloads_from_json
 
 _CHANGE_VERSION: Final = "TemporalChangeVersion"
 """Search attribute that Temporal's SDKs set by themselves when a patch is taken."""
+_MOVES_ENDS_LAST: Final = 3
+"""Flag of Temporal's core: what is decided after the end of a run goes before it. SDKs before it dropped that."""
 _PARENT_CLOSE_POLICIES: Final = {"TERMINATE": 1, "ABANDON": 2, "REQUEST_CANCEL": 3}
 
 
@@ -56,12 +58,14 @@ class RecordedTask:
         local_outcomes: Local activities that ended in it, in order.
         history_length: Events until it was started.
         completed: Whether its decisions are part of the history; only the last task's may not be.
+        drop_after_end: Whether the SDK that wrote the history left out what was decided after the end of the run.
     """
 
     delta: Delta
     local_outcomes: list[LocalOutcome] = field(default_factory=list)
     history_length: int = 0
     completed: bool = True
+    drop_after_end: bool = False
 
 
 def recorded_tasks(events: Iterable[HistoryEvent]) -> list[RecordedTask]:
@@ -101,6 +105,7 @@ class _Reader:
         self._signals_with_start: dict[int, int] = {}
         self._cancels: dict[int, int] = {}
         self._child_cancels: dict[int, tuple[int, int]] = {}
+        self._flags: set[int] = set()
 
     def read(self, event: HistoryEvent) -> None:
         """Take one event in."""
@@ -136,7 +141,9 @@ class _Reader:
         inputs = [message for _, message in self._task_inputs]
         build = attributes.get("workerVersion", {}).get("buildId", "")
         delta = Delta(FORMAT, time, inputs, [], build, attributes.get("identity", ""))
-        self.tasks.append(RecordedTask(delta, history_length=length))
+        self._flags.update(attributes.get("sdkMetadata", {}).get("coreUsedFlags", ()))
+        old = _MOVES_ENDS_LAST not in self._flags
+        self.tasks.append(RecordedTask(delta, history_length=length, drop_after_end=old))
 
     # --- inputs -----------------------------------------------------------------------------------------------------
 

@@ -89,8 +89,11 @@ class Gateway:
 
     # --- starting ---------------------------------------------------------------------------------------------------
 
-    async def start(self, request: StartRequest, *, wake: bool = True) -> Started:
-        """See ``Frontend.start``. Without ``wake``, the caller executes the first workflow task itself."""
+    async def start(self, request: StartRequest, *, wake: bool = True, update_id: str = "") -> Started:
+        """See ``Frontend.start``. Without ``wake``, the caller executes the first workflow task itself.
+
+        ``update_id`` names the update that comes with the start: a run that has it is found, whatever the policies say.
+        """
         check_identifier("workflow id", request.workflow_id)
         check_identifier("workflow type", request.workflow_type)
         check_identifier("task queue", request.task_queue)
@@ -103,7 +106,7 @@ class Gateway:
         check_memo(request.memo)
         refuse_references(request)
         check_policies(request)
-        return await self.start_as(request, parent=None, root=None, wake=wake)
+        return await self.start_as(request, parent=None, root=None, wake=wake, update_id=update_id)
 
     async def start_as(
         self,
@@ -113,11 +116,12 @@ class Gateway:
         root: history.ExecutionReference | None,
         wake: bool = True,
         decided: int = 0,
+        update_id: str = "",
     ) -> Started:
-        """Start a run, as a child of ``parent`` if that is given; for ``decided`` see ``Start``."""
+        """Start a run, as a child of ``parent`` if that is given; for ``decided`` and ``update_id`` see ``Start``."""
         # A decision that is carried out again must find the run that it has started before.
         run_id = successor_run_id(request.request_id, 0, decided) if decided else new_run_id(self.clock())
-        start = Start(self, request, run_id, parent, root, decided)
+        start = Start(self, request, run_id, parent, root, decided, update_id)
         if decided or not self.large.must_move(request, self.namespace, run_id):
             return await start.carry_out(wake=wake)
         try:

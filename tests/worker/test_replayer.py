@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from durability import activity, workflow
-from durability.client import WorkflowFailureError, WorkflowHistory
+from durability.client import WithStartWorkflowOperation, WorkflowFailureError, WorkflowHistory
+from durability.common import WorkflowIDConflictPolicy
 from durability.exceptions import ApplicationError
 from durability.testing import WorkflowEnvironment
 from durability.worker import Replayer, Worker
@@ -136,6 +137,47 @@ async def test_json_of_old_servers_replays() -> None:
         await Replayer(workflows=[Otherwise]).replay_workflow(read)
 
 
+@workflow.defn
+class Shop:
+    """Ends before the update that came with its start is answered."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    @workflow.run
+    async def run(self) -> str:
+        self.closed = True
+        return "closed"
+
+    @workflow.update
+    async def order(self) -> str:
+        await workflow.wait_condition(lambda: self.closed)
+        return "too late"
+
+
+async def test_sdks_that_dropped_what_came_after_the_end() -> None:
+    async with (
+        await WorkflowEnvironment.start_local() as env,
+        Worker(env.client, task_queue="q", workflows=[Shop]),
+    ):
+        start = WithStartWorkflowOperation(
+            Shop.run, id="shop", task_queue="q", id_conflict_policy=WorkflowIDConflictPolicy.FAIL
+        )
+        assert await env.client.execute_update_with_start_workflow(Shop.order, start_workflow_operation=start)
+        document = (await (await start.workflow_handle()).fetch_history()).to_json_dict()
+    await Replayer(workflows=[Shop]).replay_workflow(WorkflowHistory.from_json("shop", document))
+    completed, answered = document["events"][3], document["events"][5]
+    assert (completed["eventType"], answered["eventType"]) == (
+        "EVENT_TYPE_WORKFLOW_TASK_COMPLETED",
+        "EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED",
+    )
+    document["events"].remove(answered)
+    with pytest.raises(NondeterminismError, match="UpdateCompleted"):
+        await Replayer(workflows=[Shop]).replay_workflow(WorkflowHistory.from_json("shop", document))
+    completed["workflowTaskCompletedEventAttributes"]["sdkMetadata"]["coreUsedFlags"] = [1, 2]
+    await Replayer(workflows=[Shop]).replay_workflow(WorkflowHistory.from_json("shop", document))
+
+
 async def test_part_of_a_history_replays() -> None:
     recorded = await history("complete")
     for length in range(1, len(recorded.events)):
@@ -182,7 +224,7 @@ async def test_failures_of_many() -> None:
 
 
 async def test_unknown_workflow() -> None:
-    with pytest.raises(RuntimeError, match="Everything"):
+    with pytest.raises(RuntimeError, match=r"Workflow class Everything is not registered on this worker.*: Child"):
         await Replayer(workflows=[Child]).replay_workflow(await history("complete"))
 
 
