@@ -61,7 +61,7 @@ class Start:
             head = await self._first_head(start_delay)
             existing = await self._create(head)
             if existing is not None:
-                answer = await self._resolve_conflict(existing)
+                answer = await self._resolve_conflict(existing, wake=wake)
                 if answer is not None:
                     return answer
                 if not existing.open and not existing.awake:
@@ -133,11 +133,11 @@ class Start:
             messages[signal.key] = await gateway.large.put_away(signal, gateway.namespace, run_id)
         return first_head(WorkflowKey(gateway.namespace, request.workflow_id), run_id, started, messages, now)
 
-    async def _resolve_conflict(self, existing: Head) -> Started | None:
+    async def _resolve_conflict(self, existing: Head, *, wake: bool) -> Started | None:
         """What to answer about a head that is there already. None: the way is clear, or will be in a moment."""
         request = self.request
         if existing.request_id == request.request_id:
-            return await self._repeated(existing)
+            return await self._repeated(existing, wake=wake)
         if self.decided:
             done = await self._carried_out_before(existing)
             if done is not None:
@@ -180,9 +180,13 @@ class Start:
             identity=request.identity,
         )
 
-    async def _repeated(self, existing: Head) -> Started:
-        """The start has been carried out before: perhaps by one that died before it sent the wake-up."""
-        if existing.open and existing.dispatched == 0 and existing.awake:
+    async def _repeated(self, existing: Head, *, wake: bool) -> Started:
+        """The start has been carried out before: perhaps by one that died before it sent the wake-up.
+
+        None is sent for a caller that does the first workflow task itself, with an update in it: whoever were woken
+        might do it first, without the update.
+        """
+        if wake and existing.open and existing.dispatched == 0 and existing.awake:
             await self.gateway.wake(existing)
         first_run_id = existing.record.first_run_id or existing.run_id
         return Started(

@@ -17,7 +17,8 @@ from durability._runtime.reconciler import reconcile
 from durability._runtime.registry import WorkflowRegistry
 from durability.activity._runner import ActivityRunner
 from durability.callbacks import CREATE_URL_ACTIVITY, CallbackAddress
-from durability.client import Client, WorkflowExecutionStatus
+from durability.client import Client, WithStartWorkflowOperation, WorkflowExecutionStatus
+from durability.common import WorkflowIDConflictPolicy
 from durability.converter import DataConverter
 from durability.exceptions import ConfigurationError
 from durability.service import RPCError, RPCStatusCode
@@ -177,6 +178,40 @@ async def test_an_update_that_waited_for_a_worker_belongs_to_the_first_workflow_
     async with both(env.client, queue):
         assert await update == 5
         assert await handle.result() == 5
+
+
+@workflow.defn
+class Prompt:
+    """Ends in its first workflow task."""
+
+    def __init__(self) -> None:
+        self._notes: list[str] = []
+
+    @workflow.run
+    async def run(self) -> list[str]:
+        return self._notes
+
+    @workflow.update
+    def note(self, text: str) -> int:
+        self._notes.append(text)
+        return len(self._notes)
+
+
+async def test_an_update_with_start_belongs_to_the_first_workflow_task(
+    env: LocalCloudEnvironment, stranger: Client
+) -> None:
+    async def started(client: Client, queue: str) -> list[str]:
+        start = WithStartWorkflowOperation(
+            Prompt.run, id=str(uuid.uuid4()), task_queue=queue, id_conflict_policy=WorkflowIDConflictPolicy.FAIL
+        )
+        assert (
+            await client.execute_update_with_start_workflow(Prompt.note, "first", start_workflow_operation=start) == 1
+        )
+        return await (await start.workflow_handle()).result()
+
+    async with Worker(env.client, task_queue=(queue := new_queue()), workflows=[Prompt]):
+        for client in (env.client, stranger) * 4:
+            assert await started(client, queue) == ["first"]
 
 
 async def test_what_a_query_tells_of_has_happened(env: LocalCloudEnvironment) -> None:
