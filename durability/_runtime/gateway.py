@@ -32,6 +32,7 @@ from durability._runtime.frontend import (
     UpdateStage,
     UpdateState,
 )
+from durability._runtime.health import HealthCheck
 from durability._runtime.identifiers import new_run_id, successor_run_id
 from durability._runtime.inbox import inbox_name, waiting_messages
 from durability._runtime.large_payloads import IN_THE_TABLE, LargePayloads, refuse_references
@@ -70,7 +71,7 @@ _ENDS_WITHIN: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Gateway:
+class Gateway(HealthCheck):
     """Implements ``Frontend`` over the ports.
 
     Attributes:
@@ -86,6 +87,10 @@ class Gateway:
     sleep: Sleep = asyncio.sleep
     large: LargePayloads = IN_THE_TABLE
     told: Callable[[str], None] | None = None
+
+    async def reach(self) -> None:
+        """See ``HealthCheck.reach``."""
+        await self.store.head(WorkflowKey(self.namespace, "durability-health-check"))
 
     # --- starting ---------------------------------------------------------------------------------------------------
 

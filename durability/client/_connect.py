@@ -53,7 +53,7 @@ async def connect(config: ConnectConfig, namespace: str) -> Frontend:
     if not config.lazy:
         try:
             async with asyncio.timeout(config.connect_timeout.total_seconds() if config.connect_timeout else 10):
-                await frontend.check_health()
+                await frontend.reach()
         except BaseException as error:
             await frontend.close()
             if isinstance(error, asyncio.TimeoutError):
