@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from durability import activity, workflow
-from durability.client import WithStartWorkflowOperation, WorkflowFailureError, WorkflowHistory
+from durability.api.common.v1 import Payload
+from durability.client import (
+    WithStartWorkflowOperation,
+    WorkflowFailureError,
+    WorkflowHistory,
+)
 from durability.common import WorkflowIDConflictPolicy
+from durability.converter import DataConverter, PayloadCodec
 from durability.exceptions import ApplicationError
 from durability.testing import WorkflowEnvironment
 from durability.worker import Replayer, Worker
@@ -205,6 +211,51 @@ async def test_failing_task_is_a_replay_failure() -> None:
     with pytest.raises(RuntimeError, match="ValueError: a bug") as raised:
         await Replayer(workflows=[Raising]).replay_workflow(await history("complete"))
     assert isinstance(raised.value.__cause__, ValueError)
+
+
+@workflow.defn
+class Echo:
+    @workflow.run
+    async def run(self, text: str) -> str:
+        return text
+
+
+class Locked(PayloadCodec):
+    """Gives nothing out as soon as it is locked."""
+
+    error: Exception | None = None
+
+    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        return list(payloads)
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        if self.error is not None:
+            raise self.error
+        return list(payloads)
+
+
+async def test_payloads_that_cannot_be_read() -> None:
+    codec = Locked()
+    converter = DataConverter(payload_codec=codec)
+    replayer = Replayer(workflows=[Echo], data_converter=converter)
+    async with (
+        await WorkflowEnvironment.start_local(data_converter=converter) as env,
+        Worker(env.client, task_queue="q", workflows=[Echo]),
+    ):
+        readable = await env.client.start_workflow(Echo.run, "x", id="readable", task_queue="q")
+        assert await readable.result() == "x"
+        codec.error = ApplicationError("locked", non_retryable=True)
+        unreadable = await env.client.start_workflow(Echo.run, "x", id="unreadable", task_queue="q")
+        with pytest.raises(WorkflowFailureError):
+            await unreadable.result()
+        completed, failed = await readable.fetch_history(), await unreadable.fetch_history()
+    await replayer.replay_workflow(failed)  # as it did then
+    with pytest.raises(NondeterminismError, match="locked"):
+        await replayer.replay_workflow(completed)
+    codec.error = OSError("unplugged")
+    for history in (completed, failed):
+        with pytest.raises(RuntimeError, match="OSError: unplugged"):
+            await replayer.replay_workflow(history)
 
 
 async def test_failures_of_many() -> None:
