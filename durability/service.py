@@ -248,7 +248,7 @@ class ServiceClient(ABC):
     """What a client's calls go through. Plugins hand on what they are given.
 
     Attributes:
-        config: What it is connected to. Not there for a deployment's own resources.
+        config: What it is connected with. To the ``target_host`` in it other clients can be connected, too.
     """
 
     config: ConnectConfig

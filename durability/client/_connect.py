@@ -45,7 +45,7 @@ async def connect(config: ConnectConfig, namespace: str) -> Frontend:
     if not target_host.startswith(("http://", "https://")):
         from durability._aws.connect import connect_gateway
 
-        return await connect_gateway(namespace, await _environment(target_host))
+        return await connect_gateway(namespace, await _environment(target_host), config=config)
     from durability.client._http import HttpFrontend
 
     frontend = HttpFrontend(target_host, api_key=config.api_key)

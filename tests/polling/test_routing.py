@@ -87,6 +87,14 @@ async def test_children_run_where_their_task_queue_is_served(env: LocalCloudEnvi
         assert str(await execute(env.client, SendsChild.run, FUNCTIONS, task_queue=queue)).startswith("local-")
 
 
+async def test_a_client_of_the_same_address_has_the_same_runs(env: LocalCloudEnvironment) -> None:
+    queue, address = new_queue(), env.client.service_client.config.target_host
+    async with await Client.connect(address, namespace=env.client.namespace) as other, both(other, queue):
+        assert other.service_client.config.target_host == address
+        assert await other.service_client.check_health()
+        assert str(await execute(env.client, Sends.run, None, task_queue=queue)).startswith("worker")
+
+
 async def test_a_workflow_moves_between_task_queues(env: LocalCloudEnvironment) -> None:
     first, second = new_queue(), new_queue()
     async with both(env.client, first), both(env.client, second):
