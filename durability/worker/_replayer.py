@@ -21,6 +21,7 @@ from durability.client import WorkflowHistory
 from durability.common import HeaderCodecBehavior
 from durability.converter import DataConverter
 from durability.exceptions import FailureError
+from durability.worker._debugger import with_breakpoints
 from durability.worker._interceptor import Interceptor
 from durability.worker._plugin import Plugin
 from durability.worker._registries import Workflows
@@ -116,7 +117,7 @@ class Replayer:
             build_id: Accepted for compatibility; the histories' own build ids are used.
             identity: Accepted for compatibility.
             workflow_failure_exception_types: Exceptions that fail a workflow instead of its workflow task.
-            debug_mode: Let workflow code take its time.
+            debug_mode: Let workflow code take its time and call ``breakpoint()``.
             runtime: Accepted for compatibility.
             disable_safe_workflow_eviction: Accepted for compatibility.
             header_codec_behavior: Whether headers go through the codec.
@@ -147,6 +148,7 @@ class Replayer:
         self._config = config
         if not config.get("workflows"):
             raise ValueError("At least one workflow must be specified")
+        runner = config.get("workflow_runner", SANDBOXED)
         self._workflows = Workflows(
             config["workflows"],
             data_converter=config.get("data_converter") or DataConverter.default,
@@ -154,7 +156,7 @@ class Replayer:
             failure_exception_types=config.get("workflow_failure_exception_types", ()),
             deadlock_detector=None if config.get("debug_mode") else DeadlockDetector(),
             header_codec=config.get("header_codec_behavior") not in (None, HeaderCodecBehavior.NO_CODEC),
-            runner=config.get("workflow_runner", SANDBOXED),
+            runner=with_breakpoints(runner) if config.get("debug_mode") else runner,
             unsandboxed_runner=config.get("unsandboxed_workflow_runner", UNSANDBOXED),
         )
 
