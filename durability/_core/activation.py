@@ -28,6 +28,8 @@ class Activation:
         build: Build id of the code that decides, or decided, this task.
         drop_after_end: Whether what is decided after the end of the run is left out, as by old SDKs of Temporal's
             (replay only).
+        outcomes_win: Whether a cancellation is lost that arrives together with the outcome of what it would cancel, as
+            with old SDKs of Temporal's (replay only).
     """
 
     time: int
@@ -41,6 +43,7 @@ class Activation:
     continue_as_new_suggested: bool = False
     build: str = ""
     drop_after_end: bool = False
+    outcomes_win: bool = False
 
 
 @dataclass(frozen=True)

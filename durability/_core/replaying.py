@@ -70,6 +70,7 @@ class _Replay:
                 history_length=task.history_length,
                 build=task.delta.build,
                 drop_after_end=task.drop_after_end,
+                outcomes_win=task.outcomes_win,
             )
         )
         for command in commands:

@@ -282,3 +282,52 @@ async def test_unknown_workflow() -> None:
 def test_nothing_to_replay_with() -> None:
     with pytest.raises(ValueError, match="At least one workflow"):
         Replayer(workflows=[])
+
+
+def cancelled_at_its_outcome(*, flagged: bool, end: str) -> WorkflowHistory:
+    """A run that was cancelled when its activity had completed, of an SDK that notes what it does then, or not."""
+    task = {"startedEventId": "10", "scheduledEventId": "8", "sdkMetadata": {"langUsedFlags": [1] * flagged}}
+    result = {"result": {"payloads": [{"metadata": {"encoding": "anNvbi9wbGFpbg=="}, "data": "NA=="}]}}
+    queue = {"taskQueue": {"name": "q"}}
+    start = {"workflowType": {"name": "Doubles"}, "workflowId": "w", "originalExecutionRunId": "r", **queue}
+    bodies: list[tuple[str, dict[str, Any]]] = [
+        ("WorkflowExecutionStarted", start),
+        ("WorkflowTaskScheduled", queue),
+        ("WorkflowTaskStarted", {"scheduledEventId": "2"}),
+        ("WorkflowTaskCompleted", {"startedEventId": "3", "sdkMetadata": {"coreUsedFlags": [1, 2, 3]}}),
+        ("ActivityTaskScheduled", {"activityId": "1", "activityType": {"name": "double"}, **queue}),
+        ("ActivityTaskStarted", {"scheduledEventId": "5", "attempt": 1}),
+        ("ActivityTaskCompleted", {"scheduledEventId": "5", "startedEventId": "6", **result}),
+        ("WorkflowTaskScheduled", queue),
+        ("WorkflowExecutionCancelRequested", {}),
+        ("WorkflowTaskStarted", {"scheduledEventId": "8"}),
+        ("WorkflowTaskCompleted", task),
+        (end, {"workflowTaskCompletedEventId": "11", **(result if end == "WorkflowExecutionCompleted" else {})}),
+    ]
+    events = [
+        {
+            "eventId": str(number),
+            "eventTime": f"2025-01-01T00:00:{number:02}Z",
+            "eventType": "EVENT_TYPE" + re.sub("([A-Z])", r"_\1", name).upper(),
+            name[0].lower() + name[1:] + "EventAttributes": body,
+        }
+        for number, (name, body) in enumerate(bodies, 1)
+    ]
+    return WorkflowHistory.from_json("w", {"events": events})
+
+
+@workflow.defn
+class Doubles:
+    @workflow.run
+    async def run(self) -> int:
+        return await workflow.execute_activity(double, 2, start_to_close_timeout=SECONDS)
+
+
+@pytest.mark.parametrize("flagged", [True, False])
+async def test_sdks_that_lost_cancellations(flagged: bool) -> None:
+    ends = ["WorkflowExecutionCanceled", "WorkflowExecutionCompleted"]
+    right, wrong = ends if flagged else ends[::-1]
+    replayer = Replayer(workflows=[Doubles])
+    await replayer.replay_workflow(cancelled_at_its_outcome(flagged=flagged, end=right))
+    with pytest.raises(NondeterminismError):
+        await replayer.replay_workflow(cancelled_at_its_outcome(flagged=flagged, end=wrong))
