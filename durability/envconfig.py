@@ -40,7 +40,8 @@ DataSource: TypeAlias = Path | str | bytes
 
 _DEFAULT_PROFILE: Final = "default"
 _META: Final = "TEMPORAL_GRPC_META_"
-_CERTIFICATES: Final = ("server_ca_cert", "client_cert", "client_key")
+_CERTIFICATES: Final = {"server_ca_cert": "server CA cert", "client_cert": "cert", "client_key": "key"}
+"""And what messages call them."""
 _PROFILE_KEYS: Final = {"address", "namespace", "api_key", "tls", "codec", "grpc_meta"}
 _TLS_KEYS: Final = {
     "disabled",
@@ -218,13 +219,13 @@ class ClientConfigProfile:
             ConfigurationError: The file cannot be read, lacks the profile, or contradicts itself or the variables.
         """
         if disable_file and disable_env:
-            raise ConfigurationError("Cannot disable both file and environment loading")
+            raise ConfigurationError("Invalid configuration: Cannot disable both file and environment loading")
         environment = _environment(disable_env, override_env_vars)
         document = {} if disable_file and config_source is None else _read(config_source, environment)
         profiles = _profiles(document, config_file_strict)
         name = profile or environment.get("TEMPORAL_PROFILE")
         if name is not None and name not in profiles:
-            raise ConfigurationError(f"Profile {name!r} not found; there are {', '.join(sorted(profiles)) or 'none'}")
+            raise ConfigurationError(f"Profile '{name}' not found; there are {', '.join(sorted(profiles)) or 'none'}")
         found = profiles.get(name or _DEFAULT_PROFILE, {})
         return ClientConfigProfile.from_dict(_overridden(found, environment))
 
@@ -319,8 +320,10 @@ def _read(source: DataSource | None, environment: Mapping[str, str]) -> Mapping[
         if isinstance(source, Path):
             source = source.read_bytes() if source.exists() else b""
         return tomllib.loads(source.decode() if isinstance(source, bytes) else source)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(f"The client configuration cannot be read: {error}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"Configuration loading error: TOML parse error: {error}") from error
+    except OSError as error:
+        raise ConfigurationError(f"Configuration loading error: {error}") from error
 
 
 def _default_file() -> Path:
@@ -353,7 +356,10 @@ def _profiles(document: Mapping[str, Any], strict: bool) -> dict[str, ClientConf
 def _refuse_unknown(table: Mapping[str, Any], known: Iterable[str]) -> None:
     unknown = sorted(table.keys() - set(known))
     if unknown:
-        raise ConfigurationError(f"unknown field {unknown[0]!r}, expected one of {', '.join(sorted(known))}")
+        raise ConfigurationError(
+            f"Configuration loading error: TOML parse error: unknown field `{unknown[0]}`, expected one of "
+            f"{', '.join(sorted(known))}"
+        )
 
 
 def _tls_of(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -361,7 +367,7 @@ def _tls_of(raw: Mapping[str, Any]) -> dict[str, Any]:
     for name in _CERTIFICATES:
         given = {kind: raw[f"{name}_{kind}"] for kind in ("path", "data") if f"{name}_{kind}" in raw}
         if len(given) > 1:
-            raise ConfigurationError(f"Cannot specify both {name}_path and {name}_data")
+            raise ConfigurationError(f"Invalid configuration: Cannot specify both {name}_path and {name}_data")
         if given:
             tls[name] = given
     return tls
@@ -403,7 +409,11 @@ def _tls_variables(tls: Mapping[str, Any], environment: Mapping[str, str]) -> di
             if variable not in environment:
                 continue
             if other in {**tls, **found}.get(name, {}):
-                raise ConfigurationError(f"{variable} gives the {kind} of what a {other} is given for already")
+                what = _CERTIFICATES[name]
+                raise ConfigurationError(
+                    f"Invalid configuration: Cannot specify {what} {kind} via {variable} "
+                    f"when {what} {other} is already specified"
+                )
             found[name] = {kind: environment[variable]}
     return found
 

@@ -18,7 +18,7 @@
         │   └── InvalidVersioningOverrideError
         ├── RPCError                             in durability.service
         └── DurabilityError                      what the engine refuses, by itself
-            ├── ConfigurationError
+            ├── ConfigurationError           a RuntimeError, too
             ├── HistoryFormatError
             ├── PayloadTooLargeError
             └── StoredPayloadError
@@ -475,7 +475,7 @@ class DurabilityError(TemporalError):
         super().__init__(message or (type(self).__doc__ or type(self).__name__).partition("\n")[0])
 
 
-class ConfigurationError(DurabilityError):
+class ConfigurationError(DurabilityError, RuntimeError):
     """The application or its environment is not configured as it must be."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -248,7 +248,31 @@ class ServiceClient(ABC):
     """What a client's calls go through. Plugins hand on what they are given.
 
     Attributes:
-        config: What it is connected to. Not there for a deployment's own resources.
+        config: What it is connected with. To the ``target_host`` in it other clients can be connected, too.
     """
 
     config: ConnectConfig
+
+    @abstractmethod
+    async def check_health(
+        self,
+        *,
+        service: str = "temporal.api.workflowservice.v1.WorkflowService",
+        retry: bool = False,
+        metadata: Mapping[str, str | bytes] = {},
+        timeout: timedelta | None = None,
+    ) -> bool:
+        """Check whether calls can be made.
+
+        Args:
+            service: Name of the service; there is only the default one.
+            retry: Unused.
+            metadata: Unused.
+            timeout: Longest time to wait.
+
+        Returns:
+            True. What cannot be reached is an error.
+
+        Raises:
+            RPCError: NOT_FOUND for another service, else the status that every call would have.
+        """

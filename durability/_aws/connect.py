@@ -23,6 +23,7 @@ from durability._runtime.ports import WakeUp, WorkflowKey
 from durability._runtime.settings import Settings
 from durability._runtime.turns import Turns
 from durability.exceptions import ConfigurationError
+from durability.service import ConnectConfig
 
 _WORKERS_TURN: Final = 2.0
 _TERMINATED_WITHIN: Final = 10.0
@@ -155,8 +156,13 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class ConnectedGateway(Gateway):
-    """A gateway that owns its connections."""
+    """A gateway that owns its connections.
 
+    Attributes:
+        config: What a client was connected with.
+    """
+
+    config: ConnectConfig = field(kw_only=True)
     ports: AwsPorts = field(kw_only=True)
     connection: Connection = field(kw_only=True)
 
@@ -229,13 +235,16 @@ def _polling_host(gateway: ConnectedGateway) -> PollingHost:
     return PollingHost(gateway.namespace, make, gateway.connection.caller, polling, ports.task_queues, ports.mailbox)
 
 
-async def connect_gateway(namespace: str | None = None, environment: Mapping[str, str] = os.environ) -> Gateway:
+async def connect_gateway(
+    namespace: str | None = None, environment: Mapping[str, str] = os.environ, *, config: ConnectConfig | None = None
+) -> Gateway:
     """A gateway over aioboto3 to the deployment that the environment names.
 
     Args:
         namespace: Overrides ``DURABILITY_NAMESPACE``.
         environment: Where to read the ``DURABILITY_*`` variables; credentials, region and endpoints as boto3 finds them
             in the process's own environment, from ``AWS_*`` variables in another one.
+        config: What a client is connected with.
 
     Raises:
         ConfigurationError: Variables are missing.
@@ -253,6 +262,7 @@ async def connect_gateway(namespace: str | None = None, environment: Mapping[str
         ports.invoker,
         milliseconds,
         large=LargePayloads(ports.payloads, settings.inline_limit, settings.storage_concurrency),
+        config=config or ConnectConfig(""),
         ports=ports,
         told=connection.turns.tell,
         connection=connection,

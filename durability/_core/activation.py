@@ -26,6 +26,10 @@ class Activation:
         history_size: Bytes of history so far.
         continue_as_new_suggested: Whether the history has grown long.
         build: Build id of the code that decides, or decided, this task.
+        drop_after_end: Whether what is decided after the end of the run is left out, as by old SDKs of Temporal's
+            (replay only).
+        outcomes_win: Whether a cancellation is lost that arrives together with the outcome of what it would cancel, as
+            with old SDKs of Temporal's (replay only).
     """
 
     time: int
@@ -38,6 +42,8 @@ class Activation:
     history_size: int = 0
     continue_as_new_suggested: bool = False
     build: str = ""
+    drop_after_end: bool = False
+    outcomes_win: bool = False
 
 
 @dataclass(frozen=True)

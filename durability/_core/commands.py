@@ -33,16 +33,17 @@ class CommandBuffer:
         self._commands[index] = None
         return True
 
-    def take(self) -> list[Command]:
+    def take(self, *, drop_after_end: bool = False) -> list[Command]:
         """Return the commands of this activation and begin the next.
 
-        Everything goes before the first command that ends the run; further ones that would end it are dropped.
+        Everything goes before the first command that ends the run; further ones that would end it are dropped. With
+        ``drop_after_end``, so is everything else that was decided after it.
         """
         commands = [command for command in self._commands if command is not None]
         self._offset += len(self._commands)
         self._commands = []
         if not self.closed:
             return commands
-        kept: list[Command] = [command for command in commands if not isinstance(command, CLOSING_COMMANDS)]
-        kept.append(next(command for command in commands if isinstance(command, CLOSING_COMMANDS)))
-        return kept
+        end = next(n for n, command in enumerate(commands) if isinstance(command, CLOSING_COMMANDS))
+        after = () if drop_after_end else commands[end + 1 :]
+        return [*commands[:end], *(c for c in after if not isinstance(c, CLOSING_COMMANDS)), commands[end]]

@@ -35,6 +35,10 @@ from durability._core.temporal_json import failure_from_json, payloads_from_json
 
 _CHANGE_VERSION: Final = "TemporalChangeVersion"
 """Search attribute that Temporal's SDKs set by themselves when a patch is taken."""
+_MOVES_ENDS_LAST: Final = 3
+"""Flag of Temporal's core: what is decided after the end of a run goes before it. SDKs before it dropped that."""
+_RAISES_CANCELLATIONS: Final = 1
+"""Flag of Temporal's Python SDK: a cancellation that arrives together with an activity's outcome is raised."""
 _PARENT_CLOSE_POLICIES: Final = {"TERMINATE": 1, "ABANDON": 2, "REQUEST_CANCEL": 3}
 
 
@@ -56,12 +60,16 @@ class RecordedTask:
         local_outcomes: Local activities that ended in it, in order.
         history_length: Events until it was started.
         completed: Whether its decisions are part of the history; only the last task's may not be.
+        drop_after_end: Whether the SDK that wrote the history left out what was decided after the end of the run.
+        outcomes_win: Whether it lost cancellations that arrived together with an outcome.
     """
 
     delta: Delta
     local_outcomes: list[LocalOutcome] = field(default_factory=list)
     history_length: int = 0
     completed: bool = True
+    drop_after_end: bool = False
+    outcomes_win: bool = False
 
 
 def recorded_tasks(events: Iterable[HistoryEvent]) -> list[RecordedTask]:
@@ -101,6 +109,8 @@ class _Reader:
         self._signals_with_start: dict[int, int] = {}
         self._cancels: dict[int, int] = {}
         self._child_cancels: dict[int, tuple[int, int]] = {}
+        self._core_flags: set[int] = set()
+        self._sdk_flags: set[int] = set()
 
     def read(self, event: HistoryEvent) -> None:
         """Take one event in."""
@@ -136,7 +146,17 @@ class _Reader:
         inputs = [message for _, message in self._task_inputs]
         build = attributes.get("workerVersion", {}).get("buildId", "")
         delta = Delta(FORMAT, time, inputs, [], build, attributes.get("identity", ""))
-        self.tasks.append(RecordedTask(delta, history_length=length))
+        metadata = attributes.get("sdkMetadata", {})
+        self._core_flags.update(metadata.get("coreUsedFlags", ()))
+        self._sdk_flags.update(metadata.get("langUsedFlags", ()))
+        self.tasks.append(
+            RecordedTask(
+                delta,
+                history_length=length,
+                drop_after_end=_MOVES_ENDS_LAST not in self._core_flags,
+                outcomes_win=_RAISES_CANCELLATIONS not in self._sdk_flags,
+            )
+        )
 
     # --- inputs -----------------------------------------------------------------------------------------------------
 

@@ -205,7 +205,7 @@ class Instance:
                 self.main.fail(error)
         if self.commands.closed:
             warn_unfinished(self.signals, self.updates)
-        commands = self.commands.take()
+        commands = self.commands.take(drop_after_end=self.activation.drop_after_end)
         self._number(commands)
         return commands
 

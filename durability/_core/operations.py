@@ -56,9 +56,10 @@ async def await_operation(
             if outcome.done():
                 # Looked at, so that asyncio does not report it as an exception that nobody retrieved.
                 outcome.exception()
-                if not is_start:
+                if not is_start and not instance.activation.outcomes_win:
                     raise
-            on_cancel(error)
+            if is_start or not outcome.done():
+                on_cancel(error)
             task = asyncio.current_task()
             assert task is not None
             task.uncancel()

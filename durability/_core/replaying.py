@@ -69,6 +69,8 @@ class _Replay:
                 events_until_commands=self._events,
                 history_length=task.history_length,
                 build=task.delta.build,
+                drop_after_end=task.drop_after_end,
+                outcomes_win=task.outcomes_win,
             )
         )
         for command in commands:

@@ -6,7 +6,7 @@ Source: https://protobuf.dev/programming-guides/json/ and ``temporal/api/failure
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
+from base64 import b64decode, b64encode, urlsafe_b64decode
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -68,8 +68,13 @@ def payload_from_json(body: Mapping[str, Any]) -> Payload:
     if not isinstance(metadata, Mapping) or not isinstance(data, str):
         raise ValueError("a payload is an object with metadata (base64 by key) and data (base64)")
     external = tuple(ExternalPayloadDetails(int(one.get("sizeBytes", 0))) for one in body.get("externalPayloads", ()))
-    decoded = {str(key): b64decode(value, validate=True) for key, value in metadata.items()}
-    return Payload(decoded, b64decode(data), external)
+    decoded = {str(key): _metadata_from_json(value) for key, value in metadata.items()}
+    return Payload(decoded, urlsafe_b64decode(data + "=="), external)
+
+
+def _metadata_from_json(value: str) -> bytes:
+    """One value's bytes. As protobuf does, both alphabets are read, with padding or without."""
+    return b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True)
 
 
 def payloads_json(payloads: Iterable[Payload] | None) -> dict[str, Any]:

@@ -92,7 +92,7 @@ PASSED_THROUGH: Final = frozenset(
 
 _ACTIVITY: Final = "do it in an activity"
 _REMEDIES: Final = {
-    "__builtins__.breakpoint": "pass debug_mode=True to the worker, and call it in sandbox_unrestricted()",
+    "__builtins__.breakpoint": "pass debug_mode=True to the worker",
     "asyncio.as_completed": "use workflow.as_completed()",
     "asyncio.wait": "use workflow.wait()",
     "datetime": "use workflow.now()",

@@ -66,9 +66,9 @@ class LocalGateway(Gateway):
                 return state
             await asyncio.wait([growth], timeout=left)
 
-    async def start(self, request: StartRequest, *, wake: bool = True) -> Started:
+    async def start(self, request: StartRequest, *, wake: bool = True, update_id: str = "") -> Started:
         """See ``Frontend.start``. An idle worker begins before the caller goes on, as after a real call."""
-        started = await Gateway.start(self, request, wake=wake)
+        started = await Gateway.start(self, request, wake=wake, update_id=update_id)
         if wake:
             await _turns_of_a_call()
         return started

@@ -77,7 +77,7 @@ class InThreads:
         """
         self._owns_executor = executor is None or inspect.iscoroutinefunction(executor.submit)
         if executor is None or self._owns_executor:
-            executor = ThreadPoolExecutor(threads, thread_name_prefix="durability-workflow")
+            executor = ThreadPoolExecutor(threads, thread_name_prefix="temporal_workflow")
         self._executor = executor
         self._detector = detector
         self._stuck: dict[Run, Future[Any]] = {}

@@ -64,13 +64,15 @@ class StartRequest(msgspec.Struct, kw_only=True):
 class Started(msgspec.Struct, kw_only=True):
     """Outcome of a start. ``existing`` tells that the run was there already (same request, or USE_EXISTING).
 
-    ``first_run_id`` is then the first run of the chain that it belongs to.
+    ``first_run_id`` is then the first run of the chain that it belongs to. ``attached`` tells that the run has the
+    update which came with the start, whatever the id policies say.
     """
 
     workflow_id: str
     run_id: str
     existing: bool = False
     first_run_id: str = ""
+    attached: bool = False
 
 
 class UpdateStage(IntEnum):

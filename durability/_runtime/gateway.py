@@ -32,6 +32,7 @@ from durability._runtime.frontend import (
     UpdateStage,
     UpdateState,
 )
+from durability._runtime.health import HealthCheck
 from durability._runtime.identifiers import new_run_id, successor_run_id
 from durability._runtime.inbox import inbox_name, waiting_messages
 from durability._runtime.large_payloads import IN_THE_TABLE, LargePayloads, refuse_references
@@ -70,7 +71,7 @@ _ENDS_WITHIN: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Gateway:
+class Gateway(HealthCheck):
     """Implements ``Frontend`` over the ports.
 
     Attributes:
@@ -87,10 +88,17 @@ class Gateway:
     large: LargePayloads = IN_THE_TABLE
     told: Callable[[str], None] | None = None
 
+    async def reach(self) -> None:
+        """See ``HealthCheck.reach``."""
+        await self.store.head(WorkflowKey(self.namespace, "durability-health-check"))
+
     # --- starting ---------------------------------------------------------------------------------------------------
 
-    async def start(self, request: StartRequest, *, wake: bool = True) -> Started:
-        """See ``Frontend.start``. Without ``wake``, the caller executes the first workflow task itself."""
+    async def start(self, request: StartRequest, *, wake: bool = True, update_id: str = "") -> Started:
+        """See ``Frontend.start``. Without ``wake``, the caller executes the first workflow task itself.
+
+        ``update_id`` names the update that comes with the start: a run that has it is found, whatever the policies say.
+        """
         check_identifier("workflow id", request.workflow_id)
         check_identifier("workflow type", request.workflow_type)
         check_identifier("task queue", request.task_queue)
@@ -103,7 +111,7 @@ class Gateway:
         check_memo(request.memo)
         refuse_references(request)
         check_policies(request)
-        return await self.start_as(request, parent=None, root=None, wake=wake)
+        return await self.start_as(request, parent=None, root=None, wake=wake, update_id=update_id)
 
     async def start_as(
         self,
@@ -113,11 +121,12 @@ class Gateway:
         root: history.ExecutionReference | None,
         wake: bool = True,
         decided: int = 0,
+        update_id: str = "",
     ) -> Started:
-        """Start a run, as a child of ``parent`` if that is given; for ``decided`` see ``Start``."""
+        """Start a run, as a child of ``parent`` if that is given; for ``decided`` and ``update_id`` see ``Start``."""
         # A decision that is carried out again must find the run that it has started before.
         run_id = successor_run_id(request.request_id, 0, decided) if decided else new_run_id(self.clock())
-        start = Start(self, request, run_id, parent, root, decided)
+        start = Start(self, request, run_id, parent, root, decided, update_id)
         if decided or not self.large.must_move(request, self.namespace, run_id):
             return await start.carry_out(wake=wake)
         try:

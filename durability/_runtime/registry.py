@@ -84,8 +84,8 @@ class WorkflowRegistry:
         if definition is None:
             known = ", ".join(self.names) or "none"
             raise UnknownWorkflowError(
-                f"the workflow type {workflow_type!r} is not registered: this application has {known}. "
-                "Register the class with Application(workflows=[...]) and deploy"
+                f"Workflow class {workflow_type} is not registered on this worker, available workflows: {known}. "
+                "A function has the classes of its Application(workflows=[...])"
             )
         return definition
 

@@ -18,24 +18,24 @@ from durability._runtime.workflow_payloads import WorkflowPayloads
 
 async def decoded_tasks(
     payloads: WorkflowPayloads, tasks: Sequence[RecordedTask], namespace: str, workflow_id: str, run_id: str
-) -> Sequence[RecordedTask]:
+) -> tuple[Sequence[RecordedTask], Exception | None]:
     """The workflow tasks of a history, ready for being replayed.
 
-    Raises:
-        Exception: What codec and storages raise.
+    If codec or storages fail with one, the list ends before it, and there is their error.
     """
-    if payloads.plain:
-        return tasks
     run = Run(namespace, workflow_id, run_id, _no_instance)
     decoded: list[RecordedTask] = []
     for task in tasks:
         delta = task.delta
-        inputs = await payloads.decoded(run, delta.inputs)
-        run.absorb_inputs(delta.inputs, delta.time)
-        run.record(delta.inputs, delta.commands, delta.time)
-        outcomes = [await _local_outcome(payloads, run, local, delta.time) for local in task.local_outcomes]
+        try:
+            inputs = await payloads.decoded(run, delta.inputs, thorough=True)
+            run.absorb_inputs(delta.inputs, delta.time)
+            run.record(delta.inputs, delta.commands, delta.time)
+            outcomes = [await _local_outcome(payloads, run, local, delta.time) for local in task.local_outcomes]
+        except Exception as error:
+            return decoded, error
         decoded.append(replace(task, delta=msgspec.structs.replace(delta, inputs=inputs), local_outcomes=outcomes))
-    return decoded
+    return decoded, None
 
 
 async def _local_outcome(payloads: WorkflowPayloads, run: Run, local: LocalOutcome, time: int) -> LocalOutcome:
@@ -44,7 +44,7 @@ async def _local_outcome(payloads: WorkflowPayloads, run: Run, local: LocalOutco
         local.outcome.sequence, local.activity_id, local.activity_type, "", [], local=True
     )
     run.record([], [scheduled], time)
-    [outcome] = await payloads.decoded(run, [cast(Input, local.outcome)])
+    [outcome] = await payloads.decoded(run, [cast(Input, local.outcome)], thorough=True)
     run.absorb_inputs([outcome], time)
     return replace(local, outcome=cast(history.ActivityOutcome, outcome))
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from durability._core import history
-from durability._core.encoding import encode_input
+from durability._core.encoding import decode_deltas, encode_input
 from durability._core.history import Delta, Input
 from durability._core.payload import Payload
 from durability._runtime.deliveries import was_consumed
-from durability._runtime.frontend import Started, StartRequest, Status
+from durability._runtime.frontend import Started, StartRequest, Status, UpdateStage, UpdateState
 from durability._runtime.ports import Head, HeadRecord, ItemTooLargeError, WorkflowKey
+from durability._runtime.updates import read_state
 from durability._runtime.validation import check_identifier
 from durability.exceptions import WorkflowAlreadyStartedError
 from durability.service import RPCError, RPCStatusCode
@@ -49,6 +50,8 @@ class Start:
     A workflow's decision is carried out again after a crash, perhaps much later, so it is first looked for what may
     have become of it, among the runs that were there since.
     """
+    update_id: str = ""
+    """The update that comes with the start, if one does."""
 
     async def carry_out(self, *, wake: bool) -> Started:
         """Put the run's first head in its place, unless the id policies say otherwise; ``wake`` sends its wake-up."""
@@ -58,7 +61,7 @@ class Start:
             head = await self._first_head(start_delay)
             existing = await self._create(head)
             if existing is not None:
-                answer = await self._resolve_conflict(existing)
+                answer = await self._resolve_conflict(existing, wake=wake)
                 if answer is not None:
                     return answer
                 if not existing.open and not existing.awake:
@@ -130,15 +133,17 @@ class Start:
             messages[signal.key] = await gateway.large.put_away(signal, gateway.namespace, run_id)
         return first_head(WorkflowKey(gateway.namespace, request.workflow_id), run_id, started, messages, now)
 
-    async def _resolve_conflict(self, existing: Head) -> Started | None:
+    async def _resolve_conflict(self, existing: Head, *, wake: bool) -> Started | None:
         """What to answer about a head that is there already. None: the way is clear, or will be in a moment."""
         request = self.request
         if existing.request_id == request.request_id:
-            return await self._repeated(existing)
+            return await self._repeated(existing, wake=wake)
         if self.decided:
             done = await self._carried_out_before(existing)
             if done is not None:
                 return done
+        if self.update_id and await self._has_update(existing):
+            return self._found(existing, attached=True)
         if existing.open:
             return await self._resolve_open(existing)
         refused = request.id_reuse_policy == REJECT_DUPLICATE or (
@@ -175,9 +180,13 @@ class Start:
             identity=request.identity,
         )
 
-    async def _repeated(self, existing: Head) -> Started:
-        """The start has been carried out before: perhaps by one that died before it sent the wake-up."""
-        if existing.open and existing.dispatched == 0 and existing.awake:
+    async def _repeated(self, existing: Head, *, wake: bool) -> Started:
+        """The start has been carried out before: perhaps by one that died before it sent the wake-up.
+
+        None is sent for a caller that does the first workflow task itself, with an update in it: whoever were woken
+        might do it first, without the update.
+        """
+        if wake and existing.open and existing.dispatched == 0 and existing.awake:
             await self.gateway.wake(existing)
         first_run_id = existing.record.first_run_id or existing.run_id
         return Started(
@@ -199,11 +208,27 @@ class Start:
             raise WorkflowAlreadyStartedError(request.workflow_id, request.workflow_type, run_id=existing.run_id)
         if request.signal_name and not await self._signal_existing(existing):
             return None
+        return self._found(existing)
+
+    async def _has_update(self, existing: Head) -> bool:
+        """Whether the run took the update, and has completed it if it has ended.
+
+        Who asks again with the update's id wants to know what became of it: no policy is asked then, as by Temporal.
+        """
+        if existing.open and self.request.id_conflict_policy == CONFLICT_USE_EXISTING:
+            return False  # it gets there anyway
+        deltas = decode_deltas(await self.gateway.store.deltas(existing.key, existing.run_id))
+        state = UpdateState(workflow_id=existing.key.workflow_id, run_id=existing.run_id, update_id=self.update_id)
+        return read_state(state, deltas) and (existing.open or state.stage == UpdateStage.COMPLETED)
+
+    @staticmethod
+    def _found(existing: Head, *, attached: bool = False) -> Started:
         return Started(
-            workflow_id=request.workflow_id,
+            workflow_id=existing.key.workflow_id,
             run_id=existing.run_id,
             existing=True,
             first_run_id=existing.record.first_run_id or existing.run_id,
+            attached=attached,
         )
 
     async def _signal_existing(self, existing: Head) -> bool:

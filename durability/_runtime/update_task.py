@@ -32,7 +32,9 @@ async def answer(engine: Engine, request: UpdateRequest, *, deadline: int) -> Up
 async def _answer(engine: Engine, request: UpdateRequest, deadline: int) -> UpdateAnswer:
     started: Started | None = None
     if request.start is not None:
-        started = await engine.gateway.start(request.start, wake=False)
+        started = await engine.gateway.start(request.start, wake=False, update_id=request.update_id)
+        if started.attached:
+            request.run_id = started.run_id
     update = PendingUpdate(
         history.WorkflowExecutionUpdateAdmitted(
             time=engine.clock(),

@@ -130,9 +130,13 @@ class WorkflowPayloads:
             return records
         return await together(large.put_away(record, namespace, run_id) for record in records)
 
-    async def decoded(self, run: Run, inputs: list[Input]) -> list[Input]:
-        """Inputs through external storage and codec, before the run absorbs them; what it is not shown stays."""
-        if self.plain:
+    async def decoded(self, run: Run, inputs: list[Input], *, thorough: bool = False) -> list[Input]:
+        """Inputs through external storage and codec, before the run absorbs them; what it is not shown stays.
+
+        ``thorough`` is for histories of others: without an external storage, there may be references in them none the
+        less, which are an error.
+        """
+        if self.plain and not thorough:
             return inputs
         inputs = await self._with_storage(run, inputs, stores=False)
         if self.options.converter.payload_codec is None:

@@ -52,7 +52,7 @@ async def connect(config: ConnectConfig, namespace: str) -> Frontend:
     if not target_host.startswith(("http://", "https://")):
         from durability._aws.connect import connect_gateway
 
-        return await connect_gateway(namespace, await _environment(target_host))
+        return await connect_gateway(namespace, await _environment(target_host), config=config)
     from durability.client._http import HttpFrontend
 
     frontend = HttpFrontend(target_host, api_key=config.api_key)
@@ -60,7 +60,7 @@ async def connect(config: ConnectConfig, namespace: str) -> Frontend:
     if not config.lazy:
         try:
             async with asyncio.timeout(config.connect_timeout.total_seconds() if config.connect_timeout else 10):
-                await frontend.check_health()
+                await frontend.reach()
         except BaseException as error:
             await frontend.close()
             if isinstance(error, asyncio.TimeoutError):

@@ -32,6 +32,7 @@ from durability._runtime.frontend import (
     UpdateStage,
     UpdateState,
 )
+from durability._runtime.health import HealthCheck
 from durability._runtime.lifetime import close_with_loop
 from durability._runtime.queries import QueryFailedError
 from durability.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
@@ -50,7 +51,7 @@ _STATUSES: Final = {401: RPCStatusCode.UNAUTHENTICATED, 403: RPCStatusCode.PERMI
 _delta_decoder: Final = msgspec.json.Decoder(list[Delta])
 
 
-class HttpFrontend:
+class HttpFrontend(HealthCheck):
     """Implements ``Frontend`` over the HTTP API. Requests carry ids, so all of them can be repeated safely."""
 
     def __init__(self, base_url: str, *, api_key: str | None = None) -> None:
@@ -70,8 +71,8 @@ class HttpFrontend:
         self._session: aiohttp.ClientSession | None = None
         self._lifetime: AsyncGenerator[None] | None = None
 
-    async def check_health(self) -> None:
-        """Raise RPCError unless the API answers."""
+    async def reach(self) -> None:
+        """See ``HealthCheck.reach``."""
         await self._call("GET", "/health", wire.HealthBody, attempts=_ATTEMPTS_TO_CONNECT)
 
     # --- Frontend ---------------------------------------------------------------------------------------------------

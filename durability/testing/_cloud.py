@@ -12,6 +12,7 @@ from durability._local.cloud import LocalCloud
 from durability._local.workers_only import PARAMETERS, find_template
 from durability._runtime.frontend import Frontend
 from durability.client import Client
+from durability.service import ConnectConfig
 from durability.testing._assertions import AssertionInterceptor
 from durability.testing._workflow import WorkflowEnvironment, _with_interceptors
 
@@ -63,7 +64,10 @@ async def start(
     await asyncio.to_thread(cloud.start)
     try:
         environment = cloud.environment_under(_POLICY)
-        return LocalCloudEnvironment(cloud, environment, client(await connect_gateway(namespace, environment)))
+        cloud.announce(environment)
+        config = ConnectConfig(cloud.http_url.removeprefix("http://"))
+        gateway = await connect_gateway(namespace, environment, config=config)
+        return LocalCloudEnvironment(cloud, environment, client(gateway))
     except BaseException:
         await asyncio.to_thread(cloud.stop)
         raise

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, Required, TypedDict
 
 from durability._core.deadlock import DeadlockDetector
 from durability._core.payload_fields import PAYLOAD_LIMIT
-from durability._runtime.code import InThreads
+from durability._runtime.code import InPlace, InThreads
 from durability._runtime.hosting import WorkerSpecification
 from durability.activity._processes import SharedStateManager
 from durability.activity._runner import ActivityRunner
@@ -20,6 +20,7 @@ from durability.callbacks import built_in_activities
 from durability.client import Client
 from durability.common import HeaderCodecBehavior, VersioningBehavior, WorkerDeploymentVersion
 from durability.runtime import Runtime
+from durability.worker._debugger import with_breakpoints
 from durability.worker._interceptor import Interceptor
 from durability.worker._plugin import Plugin
 from durability.worker._registries import (
@@ -189,6 +190,7 @@ def specification(
     workflows = None
     debug = config.get("debug_mode") or any(map(os.environ.get, _DEBUG_VARIABLES))
     detector = None if debug else _DEADLOCK_DETECTOR
+    runner = config.get("workflow_runner", SANDBOXED)
     if config.get("workflows"):
         deployment = config.get("deployment_config")
         if deployment and deployment.use_worker_versioning:
@@ -203,7 +205,7 @@ def specification(
             interceptors=interceptors,
             failure_exception_types=config.get("workflow_failure_exception_types", ()),
             deadlock_detector=detector,
-            runner=config.get("workflow_runner", SANDBOXED),
+            runner=with_breakpoints(runner) if debug else runner,
             unsandboxed_runner=config.get("unsandboxed_workflow_runner", UNSANDBOXED),
             metric_meter=meter,
             patch_activation_callback=config.get("patch_activation_callback"),
@@ -233,7 +235,7 @@ def specification(
         queue_activities_per_second=config.get("max_task_queue_activities_per_second"),
         identity=config.get("identity") or config["client"].identity,
         build=deployment.version.build_id if deployment else config.get("build_id") or "",
-        code=InThreads(workflow_slots, detector, executor=config.get("workflow_task_executor")),
+        code=InPlace() if debug else InThreads(workflow_slots, detector, executor=config.get("workflow_task_executor")),
     )
     return activities, made
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Required, TypedDict
 
 from durability._core.deadlock import DeadlockDetector
-from durability._core.errors import NondeterminismError
-from durability._core.from_events import recorded_tasks
+from durability._core.errors import NONDETERMINISM, NondeterminismError
+from durability._core.from_events import RecordedTask, recorded_tasks
+from durability._core.history import WorkflowExecutionFailed
 from durability._core.replaying import replay_tasks
 from durability._runtime.code import InPlace
 from durability._runtime.large_payloads import IN_THE_TABLE
@@ -19,6 +20,8 @@ from durability._runtime.workflow_payloads import WorkflowPayloads
 from durability.client import WorkflowHistory
 from durability.common import HeaderCodecBehavior
 from durability.converter import DataConverter
+from durability.exceptions import FailureError
+from durability.worker._debugger import with_breakpoints
 from durability.worker._interceptor import Interceptor
 from durability.worker._plugin import Plugin
 from durability.worker._registries import Workflows
@@ -114,7 +117,7 @@ class Replayer:
             build_id: Accepted for compatibility; the histories' own build ids are used.
             identity: Accepted for compatibility.
             workflow_failure_exception_types: Exceptions that fail a workflow instead of its workflow task.
-            debug_mode: Let workflow code take its time.
+            debug_mode: Let workflow code take its time and call ``breakpoint()``.
             runtime: Accepted for compatibility.
             disable_safe_workflow_eviction: Accepted for compatibility.
             header_codec_behavior: Whether headers go through the codec.
@@ -145,6 +148,7 @@ class Replayer:
         self._config = config
         if not config.get("workflows"):
             raise ValueError("At least one workflow must be specified")
+        runner = config.get("workflow_runner", SANDBOXED)
         self._workflows = Workflows(
             config["workflows"],
             data_converter=config.get("data_converter") or DataConverter.default,
@@ -152,7 +156,7 @@ class Replayer:
             failure_exception_types=config.get("workflow_failure_exception_types", ()),
             deadlock_detector=None if config.get("debug_mode") else DeadlockDetector(),
             header_codec=config.get("header_codec_behavior") not in (None, HeaderCodecBehavior.NO_CODEC),
-            runner=config.get("workflow_runner", SANDBOXED),
+            runner=with_breakpoints(runner) if config.get("debug_mode") else runner,
             unsandboxed_runner=config.get("unsandboxed_workflow_runner", UNSANDBOXED),
         )
 
@@ -243,12 +247,37 @@ class Replayer:
         payloads = WorkflowPayloads(self._workflows.payload_options, IN_THE_TABLE, InPlace())
         names = (self._config.get("namespace", "ReplayNamespace"), history.workflow_id, history.run_id)
         try:
-            tasks = await decoded_tasks(payloads, recorded_tasks(history.events), *names)
-            replay_tasks(tasks, *names, self._workflows.create)
+            tasks = recorded_tasks(history.events)
+            decoded, unreadable = await decoded_tasks(payloads, tasks, *names)
+            if decoded:
+                replay_tasks(decoded, *names, self._workflows.create)
+            if unreadable is not None:
+                _fail_as_when_run(unreadable, tasks[len(decoded)])
         except NondeterminismError as error:
             return error
         except Exception as error:
-            failure = RuntimeError(f"The workflow task fails: {type(error).__name__}: {error}")
+            failure = RuntimeError(f"The workflow task fails: {': '.join(_reasons(error))}")
             failure.__cause__ = error
             return failure
         return None
+
+
+def _fail_as_when_run(error: Exception, task: RecordedTask) -> None:
+    """What a codec or a storage raises fails the workflow if it is a failure, else the workflow task.
+
+    Raises:
+        NondeterminismError: The workflow would fail now, and has not failed then.
+        Exception: The error itself.
+    """
+    if not isinstance(error, FailureError):
+        raise error
+    if not any(isinstance(command, WorkflowExecutionFailed) for command in task.delta.commands):
+        raise NondeterminismError(
+            f"{NONDETERMINISM}the workflow fails, as its payloads cannot be read: {': '.join(_reasons(error))}"
+        ) from error
+
+
+def _reasons(error: BaseException) -> list[str]:
+    """An error and its causes."""
+    cause = error.__cause__
+    return [type(error).__name__, str(error), *(_reasons(cause) if cause is not None else ())]

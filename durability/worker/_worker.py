@@ -134,7 +134,8 @@ class Worker:
             plugin_shutdown_timeout: How long leaving ``async with`` waits for plugins after the shutdown.
             workflow_failure_exception_types: Exceptions that fail a workflow instead of its workflow task.
             shared_state_manager: Connects to the processes of an ``activity_executor`` that is no thread pool.
-            debug_mode: Let workflow code take its time. Also by the environment variable ``TEMPORAL_DEBUG``.
+            debug_mode: Let workflow code take its time and call ``breakpoint()``, in the event loop's thread. Also by
+                the environment variable ``TEMPORAL_DEBUG``.
             disable_eager_activity_execution: Have activities dispatched to the task queue, even to this worker.
             on_fatal_error: Called when the worker fails, before it shuts down.
             use_worker_versioning: Accepted for compatibility; requires ``build_id``.

@@ -24,7 +24,7 @@ from durability.client import (
     WorkflowUpdateHandle,
     WorkflowUpdateStage,
 )
-from durability.common import WorkflowIDConflictPolicy
+from durability.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from durability.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from durability.service import RPCStatusCode
 
@@ -309,6 +309,29 @@ def test_update_with_start() -> None:
             await client.execute_update_with_start_workflow(Account.deposit, 1, start_workflow_operation=refused)
         with pytest.raises(ValueError, match="is required"):
             operation(WorkflowIDConflictPolicy.UNSPECIFIED)
+
+    run(scenario)
+
+
+def test_an_update_that_a_run_has_is_found_whatever_the_policies_say() -> None:
+    async def scenario(client: Client, cloud: MemoryCloud) -> None:
+        async def deposit(amount: int, **policies: Any) -> tuple[int, str | None]:
+            start = WithStartWorkflowOperation(Account.run, id="account", task_queue="q", **policies)
+            balance = await client.execute_update_with_start_workflow(
+                Account.deposit, amount, id="the deposit", start_workflow_operation=start
+            )
+            return balance, (await start.workflow_handle()).first_execution_run_id
+
+        refuse = {"id_conflict_policy": WorkflowIDConflictPolicy.FAIL}
+        terminate = {"id_conflict_policy": WorkflowIDConflictPolicy.TERMINATE_EXISTING}
+        first = await deposit(3, **refuse)
+        assert first == await deposit(4, **refuse) == await deposit(5, **terminate)
+        handle = client.get_workflow_handle("account")
+        await handle.execute_update(Account.close)
+        assert await handle.result() == 3
+        assert first == await deposit(6, **refuse)
+        assert first == await deposit(7, **refuse, id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE)
+        assert (await handle.describe()).run_id == first[1]
 
     run(scenario)
 

@@ -27,7 +27,7 @@ from durability.converter import (
     StorageDriverWorkflowInfo,
 )
 from durability.testing import WorkflowEnvironment
-from durability.worker import Worker
+from durability.worker import Replayer, Worker
 
 BUCKET = "payloads"
 OWNER = {"namespace": "default", "id": "order 1/ü", "run_id": "run", "type": "Order"}
@@ -155,6 +155,9 @@ async def test_values_of_a_workflow_lie_in_the_bucket(s3: Any) -> None:
             assert await handle.query(Large.told_so_far) == told
             assert await handle.result() == text + text + told
         history = await handle.fetch_history()
+    await Replayer(workflows=[Large], data_converter=converter).replay_workflow(history)
+    with pytest.raises(RuntimeError, match=r"TMPRL1105.*not configured"):
+        await Replayer(workflows=[Large]).replay_workflow(history)
     stored = len(await keys(s3))
     # Arguments and results of workflow and activity, the signal, and the answer to the query.
     assert stored == 6

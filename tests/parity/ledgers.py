@@ -102,7 +102,7 @@ MISSING_MEMBERS: Final = {
     GRPC: {
         "client.Client": "operator_service test_service workflow_service",
         "client.RPCError": "grpc_status",
-        "client.ServiceClient": "check_health connect update_api_key update_rpc_metadata worker_service_client",
+        "client.ServiceClient": "connect update_api_key update_rpc_metadata worker_service_client",
     },
     BUILD_IDS: {
         "client.Client": (

@@ -17,7 +17,8 @@ from durability._runtime.reconciler import reconcile
 from durability._runtime.registry import WorkflowRegistry
 from durability.activity._runner import ActivityRunner
 from durability.callbacks import CREATE_URL_ACTIVITY, CallbackAddress
-from durability.client import Client, WorkflowExecutionStatus
+from durability.client import Client, WithStartWorkflowOperation, WorkflowExecutionStatus
+from durability.common import WorkflowIDConflictPolicy
 from durability.converter import DataConverter
 from durability.exceptions import ConfigurationError
 from durability.service import RPCError, RPCStatusCode
@@ -84,6 +85,14 @@ async def test_children_run_where_their_task_queue_is_served(env: LocalCloudEnvi
     async with both(env.client, queue):
         assert str(await execute(env.client, SendsChild.run, queue, task_queue=FUNCTIONS)).startswith("worker")
         assert str(await execute(env.client, SendsChild.run, FUNCTIONS, task_queue=queue)).startswith("local-")
+
+
+async def test_a_client_of_the_same_address_has_the_same_runs(env: LocalCloudEnvironment) -> None:
+    queue, address = new_queue(), env.client.service_client.config.target_host
+    async with await Client.connect(address, namespace=env.client.namespace) as other, both(other, queue):
+        assert other.service_client.config.target_host == address
+        assert await other.service_client.check_health()
+        assert str(await execute(env.client, Sends.run, None, task_queue=queue)).startswith("worker")
 
 
 async def test_a_workflow_moves_between_task_queues(env: LocalCloudEnvironment) -> None:
@@ -177,6 +186,40 @@ async def test_an_update_that_waited_for_a_worker_belongs_to_the_first_workflow_
     async with both(env.client, queue):
         assert await update == 5
         assert await handle.result() == 5
+
+
+@workflow.defn
+class Prompt:
+    """Ends in its first workflow task."""
+
+    def __init__(self) -> None:
+        self._notes: list[str] = []
+
+    @workflow.run
+    async def run(self) -> list[str]:
+        return self._notes
+
+    @workflow.update
+    def note(self, text: str) -> int:
+        self._notes.append(text)
+        return len(self._notes)
+
+
+async def test_an_update_with_start_belongs_to_the_first_workflow_task(
+    env: LocalCloudEnvironment, stranger: Client
+) -> None:
+    async def started(client: Client, queue: str) -> list[str]:
+        start = WithStartWorkflowOperation(
+            Prompt.run, id=str(uuid.uuid4()), task_queue=queue, id_conflict_policy=WorkflowIDConflictPolicy.FAIL
+        )
+        assert (
+            await client.execute_update_with_start_workflow(Prompt.note, "first", start_workflow_operation=start) == 1
+        )
+        return await (await start.workflow_handle()).result()
+
+    async with Worker(env.client, task_queue=(queue := new_queue()), workflows=[Prompt]):
+        for client in (env.client, stranger) * 4:
+            assert await started(client, queue) == ["first"]
 
 
 async def test_what_a_query_tells_of_has_happened(env: LocalCloudEnvironment) -> None:

@@ -86,6 +86,12 @@ def test_payload_has_the_wire_format_of_the_reference(payload: Payload) -> None:
     assert payload.ByteSize() == theirs.ByteSize()
 
 
+@pytest.mark.parametrize(("encoding", "data"), [("anNvbi9wbGFpbg==", "/+8="), ("anNvbi9wbGFpbg", "_-8")])
+def test_base64_in_json_may_be_of_either_alphabet_and_without_padding(encoding: str, data: str) -> None:
+    read = payload_from_json({"metadata": {"encoding": encoding}, "data": data})
+    assert read == Payload({"encoding": b"json/plain"}, b"\xff\xef")
+
+
 @given(st.lists(payloads, max_size=3))
 def test_payloads_have_the_wire_format_of_the_reference(items: list[Payload]) -> None:
     ours = v1.Payloads(payloads=items)

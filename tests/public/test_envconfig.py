@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -78,10 +79,15 @@ def test_profiles_are_read_as_the_reference_reads_them(options: dict[str, Any], 
 
 @pytest.mark.parametrize(("options", "variables"), BAD)
 def test_what_the_reference_refuses_is_refused(options: dict[str, Any], variables: dict[str, str]) -> None:
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError) as theirs:
         load(reference, options, variables)
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(RuntimeError) as mine:
         load(envconfig, options, variables)
+    assert isinstance(mine.value, ConfigurationError)
+    reason = str(theirs.value).partition(" at line ")[0]
+    assert str(mine.value).startswith(reason)
+    for field in re.findall("unknown field `.+?`", str(theirs.value)):
+        assert field in str(mine.value)
 
 
 def test_all_profiles_and_back(tmp_path: Path) -> None:

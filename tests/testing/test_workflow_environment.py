@@ -12,6 +12,7 @@ from durability import activity, workflow
 from durability.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 from durability.common import RetryPolicy, SearchAttributeKey
 from durability.exceptions import ApplicationError
+from durability.service import RPCError, RPCStatusCode
 from durability.testing import WorkflowEnvironment
 from durability.worker import Worker
 
@@ -331,6 +332,14 @@ class Labelled:
     @workflow.signal
     def end(self) -> None:
         self.ended = True
+
+
+async def test_a_client_tells_whether_calls_can_be_made() -> None:
+    async with await WorkflowEnvironment.start_local() as env:
+        assert await env.client.service_client.check_health(timeout=timedelta(seconds=5))
+        with pytest.raises(RPCError) as caught:
+            await env.client.service_client.check_health(service="another")
+        assert caught.value.status == RPCStatusCode.NOT_FOUND
 
 
 @pytest.mark.filterwarnings("ignore:Dictionary-based search attributes")

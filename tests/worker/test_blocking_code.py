@@ -80,7 +80,7 @@ async def test_others_go_on_and_so_does_the_run_when_it_is_released(
     async with asyncio.timeout(10), Worker(env.client, task_queue="q", workflows=[Blocking, Prompt]):
         handle = await env.client.start_workflow(Blocking.run, id="blocking", task_queue="q")
         thread = await env.client.execute_workflow(Prompt.run, id="prompt", task_queue="q")
-        assert thread.startswith("durability-workflow")
+        assert thread.startswith("temporal_workflow_")
         message = await failure(handle)
         assert message == f"[TMPRL1101] Potential deadlock detected: workflow didn't yield within {LIMIT} second(s)."
         assert not released.is_set(), "nobody waited for it"
@@ -119,7 +119,7 @@ async def test_an_executor_that_gives_no_futures_is_left_alone(env: WorkflowEnvi
     with OfAnotherLoop() as executor:
         async with Worker(env.client, task_queue="q", workflows=[Prompt], workflow_task_executor=executor):
             name = await env.client.execute_workflow(Prompt.run, id="w", task_queue="q")
-            assert name.startswith("durability-workflow")
+            assert name.startswith("temporal_workflow_")
 
 
 @workflow.defn(sandboxed=False)

@@ -5,14 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from durability import activity, workflow
-from durability.client import WorkflowFailureError, WorkflowHistory
+from durability.api.common.v1 import Payload
+from durability.client import (
+    WithStartWorkflowOperation,
+    WorkflowFailureError,
+    WorkflowHistory,
+)
+from durability.common import WorkflowIDConflictPolicy
+from durability.converter import DataConverter, PayloadCodec
 from durability.exceptions import ApplicationError
 from durability.testing import WorkflowEnvironment
 from durability.worker import Replayer, Worker
@@ -136,6 +143,47 @@ async def test_json_of_old_servers_replays() -> None:
         await Replayer(workflows=[Otherwise]).replay_workflow(read)
 
 
+@workflow.defn
+class Shop:
+    """Ends before the update that came with its start is answered."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    @workflow.run
+    async def run(self) -> str:
+        self.closed = True
+        return "closed"
+
+    @workflow.update
+    async def order(self) -> str:
+        await workflow.wait_condition(lambda: self.closed)
+        return "too late"
+
+
+async def test_sdks_that_dropped_what_came_after_the_end() -> None:
+    async with (
+        await WorkflowEnvironment.start_local() as env,
+        Worker(env.client, task_queue="q", workflows=[Shop]),
+    ):
+        start = WithStartWorkflowOperation(
+            Shop.run, id="shop", task_queue="q", id_conflict_policy=WorkflowIDConflictPolicy.FAIL
+        )
+        assert await env.client.execute_update_with_start_workflow(Shop.order, start_workflow_operation=start)
+        document = (await (await start.workflow_handle()).fetch_history()).to_json_dict()
+    await Replayer(workflows=[Shop]).replay_workflow(WorkflowHistory.from_json("shop", document))
+    completed, answered = document["events"][3], document["events"][5]
+    assert (completed["eventType"], answered["eventType"]) == (
+        "EVENT_TYPE_WORKFLOW_TASK_COMPLETED",
+        "EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED",
+    )
+    document["events"].remove(answered)
+    with pytest.raises(NondeterminismError, match="UpdateCompleted"):
+        await Replayer(workflows=[Shop]).replay_workflow(WorkflowHistory.from_json("shop", document))
+    completed["workflowTaskCompletedEventAttributes"]["sdkMetadata"]["coreUsedFlags"] = [1, 2]
+    await Replayer(workflows=[Shop]).replay_workflow(WorkflowHistory.from_json("shop", document))
+
+
 async def test_part_of_a_history_replays() -> None:
     recorded = await history("complete")
     for length in range(1, len(recorded.events)):
@@ -165,6 +213,51 @@ async def test_failing_task_is_a_replay_failure() -> None:
     assert isinstance(raised.value.__cause__, ValueError)
 
 
+@workflow.defn
+class Echo:
+    @workflow.run
+    async def run(self, text: str) -> str:
+        return text
+
+
+class Locked(PayloadCodec):
+    """Gives nothing out as soon as it is locked."""
+
+    error: Exception | None = None
+
+    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        return list(payloads)
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        if self.error is not None:
+            raise self.error
+        return list(payloads)
+
+
+async def test_payloads_that_cannot_be_read() -> None:
+    codec = Locked()
+    converter = DataConverter(payload_codec=codec)
+    replayer = Replayer(workflows=[Echo], data_converter=converter)
+    async with (
+        await WorkflowEnvironment.start_local(data_converter=converter) as env,
+        Worker(env.client, task_queue="q", workflows=[Echo]),
+    ):
+        readable = await env.client.start_workflow(Echo.run, "x", id="readable", task_queue="q")
+        assert await readable.result() == "x"
+        codec.error = ApplicationError("locked", non_retryable=True)
+        unreadable = await env.client.start_workflow(Echo.run, "x", id="unreadable", task_queue="q")
+        with pytest.raises(WorkflowFailureError):
+            await unreadable.result()
+        completed, failed = await readable.fetch_history(), await unreadable.fetch_history()
+    await replayer.replay_workflow(failed)  # as it did then
+    with pytest.raises(NondeterminismError, match="locked"):
+        await replayer.replay_workflow(completed)
+    codec.error = OSError("unplugged")
+    for history in (completed, failed):
+        with pytest.raises(RuntimeError, match="OSError: unplugged"):
+            await replayer.replay_workflow(history)
+
+
 async def test_failures_of_many() -> None:
     recorded = [await history("complete"), await history("fail")]
 
@@ -182,10 +275,59 @@ async def test_failures_of_many() -> None:
 
 
 async def test_unknown_workflow() -> None:
-    with pytest.raises(RuntimeError, match="Everything"):
+    with pytest.raises(RuntimeError, match=r"Workflow class Everything is not registered on this worker.*: Child"):
         await Replayer(workflows=[Child]).replay_workflow(await history("complete"))
 
 
 def test_nothing_to_replay_with() -> None:
     with pytest.raises(ValueError, match="At least one workflow"):
         Replayer(workflows=[])
+
+
+def cancelled_at_its_outcome(*, flagged: bool, end: str) -> WorkflowHistory:
+    """A run that was cancelled when its activity had completed, of an SDK that notes what it does then, or not."""
+    task = {"startedEventId": "10", "scheduledEventId": "8", "sdkMetadata": {"langUsedFlags": [1] * flagged}}
+    result = {"result": {"payloads": [{"metadata": {"encoding": "anNvbi9wbGFpbg=="}, "data": "NA=="}]}}
+    queue = {"taskQueue": {"name": "q"}}
+    start = {"workflowType": {"name": "Doubles"}, "workflowId": "w", "originalExecutionRunId": "r", **queue}
+    bodies: list[tuple[str, dict[str, Any]]] = [
+        ("WorkflowExecutionStarted", start),
+        ("WorkflowTaskScheduled", queue),
+        ("WorkflowTaskStarted", {"scheduledEventId": "2"}),
+        ("WorkflowTaskCompleted", {"startedEventId": "3", "sdkMetadata": {"coreUsedFlags": [1, 2, 3]}}),
+        ("ActivityTaskScheduled", {"activityId": "1", "activityType": {"name": "double"}, **queue}),
+        ("ActivityTaskStarted", {"scheduledEventId": "5", "attempt": 1}),
+        ("ActivityTaskCompleted", {"scheduledEventId": "5", "startedEventId": "6", **result}),
+        ("WorkflowTaskScheduled", queue),
+        ("WorkflowExecutionCancelRequested", {}),
+        ("WorkflowTaskStarted", {"scheduledEventId": "8"}),
+        ("WorkflowTaskCompleted", task),
+        (end, {"workflowTaskCompletedEventId": "11", **(result if end == "WorkflowExecutionCompleted" else {})}),
+    ]
+    events = [
+        {
+            "eventId": str(number),
+            "eventTime": f"2025-01-01T00:00:{number:02}Z",
+            "eventType": "EVENT_TYPE" + re.sub("([A-Z])", r"_\1", name).upper(),
+            name[0].lower() + name[1:] + "EventAttributes": body,
+        }
+        for number, (name, body) in enumerate(bodies, 1)
+    ]
+    return WorkflowHistory.from_json("w", {"events": events})
+
+
+@workflow.defn
+class Doubles:
+    @workflow.run
+    async def run(self) -> int:
+        return await workflow.execute_activity(double, 2, start_to_close_timeout=SECONDS)
+
+
+@pytest.mark.parametrize("flagged", [True, False])
+async def test_sdks_that_lost_cancellations(flagged: bool) -> None:
+    ends = ["WorkflowExecutionCanceled", "WorkflowExecutionCompleted"]
+    right, wrong = ends if flagged else ends[::-1]
+    replayer = Replayer(workflows=[Doubles])
+    await replayer.replay_workflow(cancelled_at_its_outcome(flagged=flagged, end=right))
+    with pytest.raises(NondeterminismError):
+        await replayer.replay_workflow(cancelled_at_its_outcome(flagged=flagged, end=wrong))
