@@ -183,8 +183,10 @@ class World:
         self._scenario = task
         try:
             return await task
-        except asyncio.CancelledError:
-            raise NoProgressError(self._given_up or "cancelled") from None
+        except (Exception, asyncio.CancelledError):
+            if self._given_up:  # what the scenario made of its cancellation tells nobody anything
+                raise NoProgressError(self._given_up) from None
+            raise
         finally:
             rest = [each for each in asyncio.all_tasks() if each is not asyncio.current_task()]
             for each in rest:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Generic, TypeVar, cast
@@ -57,7 +57,7 @@ class Simulated(Generic[T]):
 
 def simulate(
     application: Application,
-    scenario: Callable[[Client], Coroutine[Any, Any, T]],
+    scenario: Callable[[Client], Awaitable[T]],
     *,
     seed: int,
     faults: int | None = None,
@@ -128,7 +128,7 @@ class _Simulation:
         self.world = World(versions, plan, loop=VirtualTimeLoop(), most_requests=_MOST_REQUESTS)
         self.world.table.observers.append(self._watch)
 
-    def play(self, scenario: Callable[[Client], Coroutine[Any, Any, T]], limit: timedelta, seed: int) -> Simulated[T]:
+    def play(self, scenario: Callable[[Client], Awaitable[T]], limit: timedelta, seed: int) -> Simulated[T]:
         async def drive(world: World) -> tuple[T, float]:
             world.loop.call_later(limit.total_seconds(), world.give_up, f"not over after {limit}")
             result = await scenario(self._client(self._application))
