@@ -164,6 +164,13 @@ LARGE: Final = {
     "two signals, a lost answer or a second delivery": Configuration(bounds=Bounds(faults=1, kinds=_ANSWERS)),
     "a signal, the reconciler, a crash": Configuration(signals=1, reconciler=True, bounds=Bounds(faults=1)),
     "an eager step, a signal, a crash": Configuration([["eager", 1]], signals=1, bounds=Bounds(faults=1)),
+    "a dispatched step, a signal, a crash": Configuration([["dispatched", 1]], signals=1, bounds=Bounds(faults=1)),
+    "an eager step, a dispatched one, a second delivery": Configuration(
+        [["eager", 1], ["dispatched", 2]], signals=0, bounds=Bounds(faults=1, kinds=(Fate.TWICE,))
+    ),
+    "two dispatched steps, the reconciler": Configuration(
+        [["dispatched", 1], ["dispatched", 2]], signals=0, reconciler=True
+    ),
     "continuing as new, a signal, a crash": Configuration([["new"]], signals=1, bounds=Bounds(faults=1)),
     "continuing as new, a signal, a lost answer or a second delivery": Configuration(
         [["new"]], signals=1, bounds=Bounds(faults=1, kinds=_ANSWERS)
