@@ -16,8 +16,10 @@ from durability._core.payload_fields import payloads_in
 from durability._core.run import Run, effective
 from durability._memory.payloads import MemoryPayloadStore
 from durability._runtime.frontend import Status
+from durability._runtime.inbox import inbox_name
 from durability._runtime.large_payloads import LargePayloads, is_reference, run_prefix
 from durability._simulation.log import Accepted, Appended, Begun, Changed, Closed, Created, Sent
+from durability._simulation.plan import Fault
 from durability._simulation.world import INLINE, NAMESPACE, World
 from durability.converter import DataConverter
 from tests.simulation.programs import expectation
@@ -156,6 +158,7 @@ class Checks:
         """Invariant 3: the outcome of a dispatched attempt decides about it, unless the run ends or gave it up."""
         written = {(e.run_id, e.sequence): e.time for e in self.log if isinstance(e, Appended)}
         decided: dict[tuple[str, int], list[float]] = {}
+        consumed: set[tuple[str, str]] = set()
         ended: dict[str, float] = {}
         for run_id, deltas in self.effective.items():
             for number, delta in deltas.items():
@@ -163,6 +166,7 @@ class Checks:
                 for message in delta.inputs:
                     if isinstance(message, history.ActivityOutcome | history.ActivityRetryScheduled):
                         decided.setdefault((run_id, message.sequence), []).append(time)
+                        consumed.add((run_id, inbox_name(message)))
                 if closes(delta):
                     ended[run_id] = time
         for entry in self.log:
@@ -170,6 +174,8 @@ class Checks:
                 times = [ended.get(entry.run_id, inf), *decided.get((entry.run_id, int(entry.name.split(":")[1])), ())]
                 late = min(times) - entry.time
                 require(late <= self.bound, f"taken after {late:.1f} s: {entry}")
+                if (entry.run_id, entry.name) not in consumed:  # who decided otherwise had looked before it came
+                    require(late <= self.afterwards, f"lost, and decided otherwise after {late:.1f} s: {entry}")
 
     def timers_fire_in_time(self) -> None:
         """Invariant 3: not before their time, and not long after it."""
@@ -192,6 +198,12 @@ class Checks:
         """Seconds within which a run is to get a workflow task."""
         faults = sum(self.world.happened.values())
         return BOUND * faults if faults else PROMPT + 2 * self.world.plan.skew
+
+    @cached_property
+    def afterwards(self) -> float:
+        """Seconds for which an executor may go by what it has read."""
+        frozen = any(self.world.happened[fault.value] for fault in (Fault.FREEZE_BEFORE, Fault.FREEZE_AFTER))
+        return self.bound if frozen else PROMPT + 2 * self.world.plan.skew
 
     def nothing_is_left_waiting(self) -> None:
         """Invariant 3, at the end: no open run, nothing undispatched, nobody owed a look."""
