@@ -9,13 +9,16 @@ look at the table.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from durability._runtime.ports import TaskQueue, TimerService, WakeUp, WorkflowKey
 from durability._runtime.settings import Settings
 
 if TYPE_CHECKING:
     from durability._runtime.engine import Engine
+
+CLOCKS_DIFFER_BY: Final = 10_000
+"""Milliseconds, by far, that the clocks of two processes differ by: Lambda's are kept by NTP."""
 
 
 @dataclass(frozen=True, slots=True)

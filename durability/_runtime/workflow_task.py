@@ -31,7 +31,7 @@ from durability._runtime.task_failures import fail_task
 from durability._runtime.turns import Turn
 from durability._runtime.updates import PendingUpdate
 from durability._runtime.validation import check_decisions
-from durability._runtime.wakeups import is_needed
+from durability._runtime.wakeups import CLOCKS_DIFFER_BY, is_needed
 from durability.exceptions import ApplicationError
 
 
@@ -463,7 +463,8 @@ class WorkflowTask:
         due = self.next_due(released=True)
         spent = head.wake_up <= now or head.wake_up == self.wake_up.due
         wake_up = 0 if spent else head.wake_up
-        if due and not (wake_up and wake_up <= due):
+        # Whose clock is ahead may have had one for an earlier time, found nothing due, and left it at that.
+        if due and not (wake_up == due or now + CLOCKS_DIFFER_BY < wake_up < due):
             await engine.wake_ups.at(head.wake_up_at(due), now)
             wake_up = due
         recorded = head.dispatched >= self.run.last_effect and self.changed_record() is None

@@ -198,4 +198,9 @@ REGRESSIONS: Final[dict[str, Scenario]] = {
         )
         for where, seed, apart in (("beside the head", 115, True), ("in the head", 16, False))
     },
+    "a wake-up was relied on that a process whose clock was ahead had had: a timer fired minutes late": Scenario(
+        program=[["all", [["dispatched", 18], ["eager", 35]]], ["child", [["outside", 7]]], ["race", 30]],
+        plan=Plan(seed=3514148697, skew=3.0, page_limit=300, apart=True),
+        other=False,
+    ),
 }
