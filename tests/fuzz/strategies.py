@@ -71,8 +71,12 @@ def texts(max_size: int = 40) -> st.SearchStrategy[str]:
     return st.one_of(plain, st.sampled_from(NASTY_TEXTS), st.from_regex(r"[\w.:@-]{1,20}", fullmatch=True))
 
 
-def json_values(max_leaves: int = 8) -> st.SearchStrategy[Any]:
-    """Any JSON value."""
+@cache
+def json_values(depth: int = 2) -> st.SearchStrategy[Any]:
+    """Any JSON value of so many levels.
+
+    Not by ``st.recursive``: it draws again when there are too many leaves, which has been seen not to end.
+    """
     leaves = (
         st.none()
         | st.booleans()
@@ -81,11 +85,10 @@ def json_values(max_leaves: int = 8) -> st.SearchStrategy[Any]:
         | st.floats(allow_nan=False, allow_infinity=False)
         | texts()
     )
-    return st.recursive(
-        leaves,
-        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts(8), inner, max_size=4),
-        max_leaves=max_leaves,
-    )
+    if not depth:
+        return leaves
+    inner = json_values(depth - 1)
+    return leaves | st.lists(inner, max_size=4) | st.dictionaries(texts(8), inner, max_size=4)
 
 
 @st.composite
@@ -121,7 +124,7 @@ _SCALARS: Final[dict[Any, st.SearchStrategy[Any]]] = {
     int: st.integers(-(2**63), 2**63 - 1) | st.integers(-2, 40),
     float: st.floats(allow_nan=False, allow_infinity=False),
     type(None): st.none(),
-    Any: json_values(4),
+    Any: json_values(1),
     msgspec.UnsetType: st.just(msgspec.UNSET),
 }
 

@@ -91,36 +91,43 @@ def bodies(draw: st.DrawFn, route: Route) -> bytes:
         if draw(st.booleans()):
             body["failure"] = draw(failures())
     if body and draw(st.integers(0, 2)) == 0:
-        body[draw(st.sampled_from(sorted(body)))] = draw(json_values(3))
+        body[draw(st.sampled_from(sorted(body)))] = draw(json_values(1))
     encoded = json.dumps(body).encode()
     return draw(damaged(st.just(encoded))) if draw(st.integers(0, 5)) == 0 else encoded
+
+
+def _one_failure() -> st.SearchStrategy[dict[str, Any]]:
+    anything = json_values(1)
+    payload = st.fixed_dictionaries({}, optional={"metadata": anything, "data": anything})
+    info = st.fixed_dictionaries(
+        {},
+        optional={
+            "type": anything,
+            "nonRetryable": anything,
+            "details": st.fixed_dictionaries({"payloads": st.lists(payload | anything, max_size=2)}),
+            "nextRetryDelay": st.sampled_from(("1s", "-1s", "1e99s", "nans", "infs", "", "5")) | anything,
+            "category": anything,
+            "timeoutType": anything,
+            "scheduledEventId": anything,
+            "activityType": anything,
+            "workflowExecution": anything,
+        },
+    )
+    kinds = ("application", "timeout", "canceled", "terminated", "server", "activity", "childWorkflowExecution")
+    fields = {name: anything for name in ("message", "source", "stackTrace")}
+    fields |= {f"{kind}FailureInfo": info | anything for kind in kinds}
+    return st.fixed_dictionaries({}, optional={**fields, "encodedAttributes": payload | anything})
+
+
+ONE_FAILURE = _one_failure()  # made once: strategies that are made anew for every example take longer than the examples
 
 
 @st.composite
 def failures(draw: st.DrawFn) -> Any:
     """Failures in Temporal's JSON form, with parts that are something else."""
-    payload = st.fixed_dictionaries({}, optional={"metadata": json_values(2), "data": json_values(2)})
-    info = st.fixed_dictionaries(
-        {},
-        optional={
-            "type": json_values(2),
-            "nonRetryable": json_values(2),
-            "details": st.fixed_dictionaries({"payloads": st.lists(payload | json_values(2), max_size=2)}),
-            "nextRetryDelay": st.sampled_from(("1s", "-1s", "1e99s", "nans", "infs", "", "5")) | json_values(2),
-            "category": json_values(2),
-            "timeoutType": json_values(2),
-            "scheduledEventId": json_values(2),
-            "activityType": json_values(2),
-            "workflowExecution": json_values(2),
-        },
-    )
-    kinds = ("application", "timeout", "canceled", "terminated", "server", "activity", "childWorkflowExecution")
-    texts = {"message": json_values(2), "source": json_values(2), "stackTrace": json_values(2)}
-    more = {f"{kind}FailureInfo": info | json_values(2) for kind in kinds}
-    one = st.fixed_dictionaries({}, optional={**texts, **more, "encodedAttributes": payload | json_values(2)})
-    body = draw(one)
+    body = draw(ONE_FAILURE)
     for _ in range(draw(st.integers(0, 2))):
-        body = {**draw(one), "cause": body}
+        body = {**draw(ONE_FAILURE), "cause": body}
     return body
 
 

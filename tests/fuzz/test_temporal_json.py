@@ -56,7 +56,7 @@ def damaged_documents(draw: st.DrawFn) -> Any:
             case "double" if isinstance(parent, list):
                 parent.insert(way[-1], copy.deepcopy(parent[way[-1]]))
             case _:
-                parent[way[-1]] = draw(json_values(3))
+                parent[way[-1]] = draw(json_values(1))
     return document
 
 
