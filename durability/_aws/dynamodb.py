@@ -146,7 +146,7 @@ class DynamoDBStore(TaskItems):
             existing = await self.head(head.key)
             if existing is None or "ConditionalCheckFailed" not in str(error):
                 raise
-            return None if existing.run_id == head.run_id else existing
+            return existing
         return None
 
     # --- a run's life -----------------------------------------------------------------------------------------------

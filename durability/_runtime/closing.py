@@ -156,9 +156,10 @@ async def _go_on_as(task: WorkflowTask, started: history.WorkflowExecutionStarte
         attention=0,
         wake_up=0,
     )
-    if await engine.store.replace(successor, head, summary) is not None:
+    existing = await engine.store.replace(successor, head, summary)
+    if existing is not None and existing.run_id != run_id:
         raise FencedError
-    if leaves:
+    if leaves or existing is not None:  # by an executor that may have left what this one has done, and died
         await _dispatch_predecessor(task, run, commands)
     engine.code.close(run)
     return run_id

@@ -192,7 +192,8 @@ class HistoryStore(Protocol):
         """Put a new run in the place of another one and keep ``summary`` of that one.
 
         Only if the head is still what ``expected`` says: same run, same status, same counter, same ``dispatched``.
-        Returns None, or the head as it is now; then nothing is in its place.
+        Returns None, or the head as it is now. That may be of the new run: by a request of this process whose answer
+        was lost, or of another that came to the same run. Otherwise nothing is in its place.
         """
         ...
 

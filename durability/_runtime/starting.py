@@ -66,7 +66,7 @@ class Start:
                     return answer
                 if not existing.open and not existing.awake:
                     existing = await gateway.store.replace(head, existing, existing)
-            if existing is None:
+            if existing is None or existing.run_id == head.run_id:
                 if wake:
                     await gateway.wake(head)
                 return Started(workflow_id=workflow_id, run_id=head.run_id)

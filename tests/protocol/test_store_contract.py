@@ -717,7 +717,7 @@ async def test_a_repeated_replacement_is_its_own(
     following = new_head(key)
     summary = dataclasses.replace(head, status=Status.CONTINUED_AS_NEW, inbox={})
     caller.lost = {"transact_write_items"}
-    assert await dynamodb.replace(following, head, summary) is None
+    assert await dynamodb.replace(following, head, summary) == following
     assert await dynamodb.head(key) == following
     assert await dynamodb.closed_run(key, head.run_id) == summary
 

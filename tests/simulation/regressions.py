@@ -202,4 +202,13 @@ REGRESSIONS: Final[dict[str, Scenario]] = {
         plan=Plan(seed=3514148697, skew=3.0, page_limit=300, apart=True),
         other=False,
     ),
+    **{
+        f"a run could not be deleted, as who replaced it had died with less done than another, {seed}": Scenario(
+            program=[["summon", "summoned-0", "s18-406927"], ["large", 2, True], ["new"]],
+            actions=(Action(at=0.0175, kind="signal"), Action(at=0.0041, kind="add", value=1)),
+            plan=Plan(seed=seed, skew=0.5, at_once=0.5, crowded=crowded, faults={point: Fault.CRASH_AFTER}),
+            other=False,
+        )
+        for seed, crowded, point in ((261, 1.0, 41), (275, 0.0, 63))
+    },
 }
