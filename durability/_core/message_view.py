@@ -200,6 +200,7 @@ _KINDS_BY_SUFFIX: Final[tuple[tuple[re.Pattern[str], _Kind], ...]] = tuple(
         (r"^summary$", payload_from_json),
         (r"_attributes$|_info$|_execution$|_type$|_queue$|_failure$|_result$|_details$|_metadata$", _by_value),
         (r"^(input|args|result|success|header|priority|request|memo|failure|outcome|meta|upserted_memo)$", _by_value),
+        (r"^label$|^inbound_(event|update)$", _by_value),
         (r"^search_attributes$|_request$|_config$|_override$|_task$|^execution$|^worker_version$", _by_value),
     )
 )
