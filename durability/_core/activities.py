@@ -15,12 +15,14 @@ from durability._core.history import (
     ActivityTaskFailed,
     ActivityTaskScheduled,
     ActivityTaskTimedOut,
+    EventGroupMarker,
 )
 from durability._core.interceptors import StartActivityInput, StartLocalActivityInput
 from durability._core.operations import await_operation, check_late
 from durability._core.options import milliseconds, priority_record
 from durability.exceptions import RetryState
 from durability.workflow._activity_types import ActivityCancellationType, ActivityHandle
+from durability.workflow._event_groups import _captured
 
 if TYPE_CHECKING:
     from durability._core.instance import Instance
@@ -48,10 +50,12 @@ class Handle(ActivityHandle[Any]):
         input: StartActivityInput | StartLocalActivityInput,
         sequence: int,
         converters: Converters,
+        groups: tuple[EventGroupMarker, ...],
     ) -> None:
         self.input = input
         self.sequence = sequence
         self.converters = converters
+        self.groups = groups
         self.ticket = -1
         self.scheduled_event_id = 0
         self._activities = activities
@@ -178,11 +182,12 @@ class Activities:
         instance = self.instance
         converters = instance.converters.of_activity(input, task_queue or instance.task_queue, is_local)
         arguments = converters.encode(input.args)
+        groups = _captured(input.event_groups)
         self._sequence += 1
-        return Handle(self, input, self._sequence, converters), arguments
+        return Handle(self, input, self._sequence, converters, groups), arguments
 
     def _schedule(self, handle: Handle, record: ActivityTaskScheduled) -> None:
-        handle.ticket = self.instance.commands.add(record)
+        handle.ticket = self.instance.commands.add(record, handle.groups)
         self._pending[handle.sequence] = handle
 
     def scheduled(self, sequence: int, event_id: int) -> None:
@@ -199,7 +204,7 @@ class Activities:
             return
         if not instance.commands.withdraw(handle.ticket):
             if kind != ActivityCancellationType.ABANDON:
-                instance.commands.add(ActivityTaskCancelRequested(handle.sequence))
+                instance.commands.add(ActivityTaskCancelRequested(handle.sequence), handle.groups)
             if kind == ActivityCancellationType.WAIT_CANCELLATION_COMPLETED:
                 return
         cancelled = ActivityTaskCanceled(

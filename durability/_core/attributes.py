@@ -17,6 +17,7 @@ from durability.common import (
 )
 from durability.common._arguments import _arg_unset
 from durability.converter import encode_search_attribute_values, encode_typed_search_attribute_value
+from durability.workflow._event_groups import EventGroup, _captured
 
 if TYPE_CHECKING:
     from durability._core.instance import Instance
@@ -53,14 +54,14 @@ class Memo:
         converter = self._instance.converters.payloads
         return converter.from_payload(payload) if type_hint is None else converter.from_payload(payload, type_hint)
 
-    def upsert(self, updates: Mapping[str, Any]) -> None:
+    def upsert(self, updates: Mapping[str, Any], event_groups: Sequence[EventGroup] | None) -> None:
         """Set values; None removes one."""
         self._instance.loop.refuse_changes("add command")
         encode = self._instance.converters.encode_one
         payloads = {key: None if value is None else encode(value) for key, value in updates.items()}
         if not payloads:
             return
-        self._instance.commands.add(WorkflowPropertiesModified(payloads))
+        self._instance.commands.add(WorkflowPropertiesModified(payloads), _captured(event_groups))
         for key, payload in payloads.items():
             if payload is None:
                 self._raw.pop(key, None)
@@ -86,7 +87,11 @@ class SearchAttributesOfRun:
         self._untyped = untyped
         self._typed = typed
 
-    def upsert(self, attributes: SearchAttributes | Sequence[SearchAttributeUpdate[Any]]) -> None:
+    def upsert(
+        self,
+        attributes: SearchAttributes | Sequence[SearchAttributeUpdate[Any]],
+        event_groups: Sequence[EventGroup] | None,
+    ) -> None:
         """Set and remove search attributes."""
         self._instance.loop.refuse_changes("upsert search attributes")
         if isinstance(attributes, Mapping):
@@ -95,7 +100,7 @@ class SearchAttributesOfRun:
             payloads = {
                 update.key.name: encode_typed_search_attribute_value(update.key, update.value) for update in attributes
             }
-        self._instance.commands.add(SearchAttributesUpserted(payloads))
+        self._instance.commands.add(SearchAttributesUpserted(payloads), _captured(event_groups))
         if isinstance(attributes, Mapping):
             for name, values in attributes.items():
                 self._set_untyped(name, values)

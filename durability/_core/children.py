@@ -22,11 +22,11 @@ from durability.common._arguments import _arg_or_args, _arg_unset
 from durability.converter._search_attributes import search_attributes_to_payloads
 from durability.exceptions import RetryState, TimeoutType, WorkflowAlreadyStartedError
 from durability.workflow._children import ChildWorkflowCancellationType, ChildWorkflowHandle
+from durability.workflow._event_groups import EventGroup, _captured
 from durability.workflow._handlers import _SignalDefinition
 
 if TYPE_CHECKING:
     from durability._core.instance import Instance
-    from durability.workflow._event_groups import EventGroup
 
 # The texts of Temporal's core (child_workflow_state_machine.rs).
 _FAILED: Final = "Child Workflow execution failed"
@@ -48,11 +48,17 @@ class Handle(ChildWorkflowHandle[Any, Any]):
     """The task that waits for a child's result."""
 
     def __init__(
-        self, children: Children, input: StartChildWorkflowInput, sequence: int, converters: Converters
+        self,
+        children: Children,
+        input: StartChildWorkflowInput,
+        sequence: int,
+        converters: Converters,
+        groups: tuple[history.EventGroupMarker, ...],
     ) -> None:
         self.input = input
         self.sequence = sequence
         self.converters = converters
+        self.groups = groups
         self.ticket = -1
         self.initiated_event_id = 0
         self.started_event_id = 0
@@ -151,9 +157,10 @@ class Children:
         instance.loop.refuse_changes("start child workflow")
         converters = instance.converters.of_workflow(input.id)
         record = _record(input, self._sequence + 1, converters)
+        groups = _captured(input.event_groups)
         self._sequence += 1
-        handle = Handle(self, input, self._sequence, converters)
-        handle.ticket = instance.commands.add(record)
+        handle = Handle(self, input, self._sequence, converters, groups)
+        handle.ticket = instance.commands.add(record, groups)
         self._pending[handle.sequence] = handle
         self._by_id[input.id] = handle.sequence
         await await_operation(instance, handle.started, handle.request_cancel, is_start=True)
@@ -178,7 +185,8 @@ class Children:
         else:
             if kind != ChildWorkflowCancellationType.ABANDON:
                 number = handle.next_cancel_request()
-                instance.commands.add(history.CancelChildWorkflowExecutionRequested(handle.sequence, reason, number))
+                request = history.CancelChildWorkflowExecutionRequested(handle.sequence, reason, number)
+                instance.commands.add(request, handle.groups)
             if kind in _WAITING:
                 return
         handle.is_given_up = True

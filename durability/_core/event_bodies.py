@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from durability._core import history
@@ -205,6 +205,20 @@ def _timeouts(record: Any) -> dict[str, str]:
 def metadata(summary: Payload | None, details: Payload | None) -> dict[str, Any]:
     given: Mapping[str, Payload | None] = {"summary": summary, "details": details}
     return {name: payload_json(payload) for name, payload in given.items() if payload is not None}
+
+
+def group_markers(markers: Iterable[history.EventGroupMarker], signals: Mapping[int, int]) -> list[dict[str, Any]]:
+    """The event groups of a command; ``signals`` are the events of the signals that the run received."""
+    return [_group_marker(marker, signals) for marker in markers]
+
+
+def _group_marker(marker: history.EventGroupMarker, signals: Mapping[int, int]) -> dict[str, Any]:
+    if marker.signal:
+        return {"inboundEvent": {"inboundEventId": str(signals[marker.signal])}}
+    if marker.update:
+        return {"inboundUpdate": {"inboundUpdateId": marker.update}}
+    label = {} if marker.label is None else {"label": payload_json(marker.label)}
+    return {"label": {"id": marker.id, **label}}
 
 
 def _retry_policy(policy: RetryPolicyRecord) -> dict[str, Any]:

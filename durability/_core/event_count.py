@@ -10,7 +10,11 @@ from durability._core.history import Command, Delta, Input
 CLOSING_INPUTS = (history.WorkflowExecutionTerminated, history.WorkflowExecutionTimedOut)
 _INPUTS_WITHOUT_EVENT = (history.ActivityRetryScheduled, history.WorkflowExecutionUpdateAdmitted)
 """The event of an accepted update holds its request; retries show in the started event."""
-_COMMANDS_WITHOUT_EVENT = (history.SignalExternalWorkflowExecutionCanceled, history.WorkflowExecutionUpdateRejected)
+_COMMANDS_WITHOUT_EVENT = (
+    history.CommandGrouped,
+    history.SignalExternalWorkflowExecutionCanceled,
+    history.WorkflowExecutionUpdateRejected,
+)
 _TASK_EVENTS = 3
 
 

@@ -38,6 +38,7 @@ class Event(NamedTuple):
     name: str
     attributes: dict[str, Any]
     user_metadata: dict[str, Any]
+    event_group_markers: list[dict[str, Any]]
 
 
 class EventsBuilder:
@@ -52,6 +53,9 @@ class EventsBuilder:
         self._new_run_id = new_run_id
         self._activities: dict[int, int] = {}
         self._local: dict[int, history.ActivityTaskScheduled] = {}
+        self._local_markers: dict[int, list[dict[str, Any]]] = {}
+        self._markers: list[dict[str, Any]] = []
+        self._signals_received: dict[int, int] = {}
         self._completed = 0
         self._timers: dict[int, int] = {}
         self._children: dict[int, tuple[int, history.StartChildWorkflowExecutionInitiated]] = {}
@@ -70,7 +74,7 @@ class EventsBuilder:
         return len(self.events) + 1
 
     def _append(self, time: int, name: str, attributes: dict[str, Any], metadata: dict[str, Any] | None = None) -> int:
-        self.events.append(Event(time, name, attributes, metadata or {}))
+        self.events.append(Event(time, name, attributes, metadata or {}, self._markers))
         return len(self.events)
 
     def add(self, delta: Delta) -> None:
@@ -89,12 +93,19 @@ class EventsBuilder:
         for outcome in local_outcomes(delta.inputs, self._local):
             scheduled = self._local[outcome.sequence]
             body = event_bodies.local_marker(scheduled, outcome, self._completed)
+            self._markers = self._local_markers[outcome.sequence]
             self._append(delta.time, "MarkerRecorded", body, metadata(scheduled.summary, None))
+        self._markers = []
         for command in delta.commands:
+            if isinstance(command, history.CommandGrouped):
+                self._markers = event_bodies.group_markers(command.markers, self._signals_received)
+                continue
             if has_event(command, self._local):
                 self._command(command, delta.time, self._completed)
             elif isinstance(command, history.ActivityTaskScheduled):
                 self._local[command.sequence] = command
+                self._local_markers[command.sequence] = self._markers
+            self._markers = []
 
     def _workflow_task_scheduled(self, time: int) -> int:
         queue = {"name": self._task_queue, "kind": "TASK_QUEUE_KIND_NORMAL"}
@@ -146,6 +157,7 @@ class EventsBuilder:
                 about = metadata(message.static_summary, message.static_details)
                 self._append(message.time, "WorkflowExecutionStarted", body, about)
             case history.WorkflowExecutionSignaled():
+                self._signals_received[len(self._signals_received) + 1] = self._next_id
                 body = {"signalName": message.name, "identity": message.identity, **input_and_header(message)}
                 self._append(message.time, "WorkflowExecutionSignaled", body)
             case history.WorkflowExecutionCancelRequested():

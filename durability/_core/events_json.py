@@ -50,6 +50,7 @@ def _read_event(event: Mapping[str, Any]) -> HistoryEvent:
         name=name,
         attributes=_message(event, key),
         user_metadata=_message(event, "userMetadata"),
+        event_group_markers=_messages(event, "eventGroupMarkers"),
     )
 
 
@@ -58,6 +59,13 @@ def _message(event: Mapping[str, Any], key: str) -> Message:
     if not isinstance(value, Mapping):
         raise ValueError(f"{key} is no object")
     return Message(value)
+
+
+def _messages(event: Mapping[str, Any], key: str) -> list[Message]:
+    values = event.get(key) or []
+    if not isinstance(values, list) or not all(isinstance(value, Mapping) for value in values):
+        raise ValueError(f"{key} is no list of objects")
+    return list(map(Message, values))
 
 
 def _milliseconds(time: str) -> str:

@@ -97,6 +97,7 @@ class HistoryEvent:
         name: Name of the event's type, such as ``ActivityTaskScheduled``.
         attributes: Its attributes, in Temporal's JSON naming.
         user_metadata: Summary and details given by the workflow's author, as JSON payloads.
+        event_group_markers: The event groups that the command belongs to of which the event tells.
     """
 
     event_id: int
@@ -104,6 +105,7 @@ class HistoryEvent:
     name: str
     attributes: Message
     user_metadata: Message = field(default_factory=lambda: Message({}))
+    event_group_markers: list[Message] = field(default_factory=list)
 
     @property
     def event_type(self) -> int:
@@ -149,6 +151,8 @@ class HistoryEvent:
         }
         if self.user_metadata:
             body["userMetadata"] = dict(self.user_metadata)
+        if self.event_group_markers:
+            body["eventGroupMarkers"] = [dict(marker) for marker in self.event_group_markers]
         return body
 
 
@@ -186,7 +190,14 @@ def to_events(
         except (msgspec.MsgspecError, ValueError) as error:
             raise HistoryFormatError(f"a record of the history is corrupt: {error}") from error
     return [
-        HistoryEvent(number, event.time, event.name, Message(event.attributes), Message(event.user_metadata))
+        HistoryEvent(
+            number,
+            event.time,
+            event.name,
+            Message(event.attributes),
+            Message(event.user_metadata),
+            list(map(Message, event.event_group_markers)),
+        )
         for number, event in enumerate(builder.events, 1)
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from durability._core import history
@@ -10,6 +11,7 @@ from durability._core.conversion import Converters
 from durability._core.failure import ApplicationFailureInfo, CanceledFailureInfo, Failure
 from durability._core.interceptors import SignalChildWorkflowInput, SignalExternalWorkflowInput
 from durability._core.operations import await_operation, check_late
+from durability.workflow._event_groups import EventGroup, _captured
 
 if TYPE_CHECKING:
     from durability._core.instance import Instance
@@ -38,6 +40,7 @@ class ExternalWorkflows:
         instance = self._instance
         converters = instance.converters.of_workflow(input.child_workflow_id)
         arguments = converters.encode(input.args)
+        groups = _captured(input.event_groups)
         self._signal_sequence += 1
         await self._send(
             history.SignalExternalWorkflowExecutionInitiated(
@@ -51,12 +54,14 @@ class ExternalWorkflows:
                 child_sequence=instance.children.sequence_of(input.child_workflow_id),
             ),
             converters,
+            groups,
         )
 
     async def signal(self, input: SignalExternalWorkflowInput) -> None:
         """Signal a workflow and wait until the signal is delivered."""
         converters = self._instance.converters.of_workflow(input.workflow_id)
         arguments = converters.encode(input.args)
+        groups = _captured(input.event_groups)
         self._signal_sequence += 1
         await self._send(
             history.SignalExternalWorkflowExecutionInitiated(
@@ -69,12 +74,18 @@ class ExternalWorkflows:
                 headers=dict(input.headers),
             ),
             converters,
+            groups,
         )
 
-    async def _send(self, record: history.SignalExternalWorkflowExecutionInitiated, converters: Converters) -> None:
+    async def _send(
+        self,
+        record: history.SignalExternalWorkflowExecutionInitiated,
+        converters: Converters,
+        groups: tuple[history.EventGroupMarker, ...],
+    ) -> None:
         instance = self._instance
         instance.loop.refuse_changes("signal workflow")
-        ticket = instance.commands.add(record)
+        ticket = instance.commands.add(record, groups)
         outcome: asyncio.Future[None] = asyncio.Future(loop=instance.loop)
         self._signals[record.sequence] = (outcome, converters)
 
@@ -86,10 +97,13 @@ class ExternalWorkflows:
 
         await await_operation(instance, outcome, withdraw)
 
-    async def cancel(self, workflow_id: str, run_id: str | None, reason: str) -> None:
+    async def cancel(
+        self, workflow_id: str, run_id: str | None, reason: str, event_groups: Sequence[EventGroup] | None
+    ) -> None:
         """Ask for cancellation of a workflow and wait until the request is delivered; there is no way back."""
         instance = self._instance
         instance.loop.refuse_changes("cancel external handle")
+        groups = _captured(event_groups)
         self._cancel_sequence += 1
         instance.commands.add(
             history.RequestCancelExternalWorkflowExecutionInitiated(
@@ -98,7 +112,8 @@ class ExternalWorkflows:
                 workflow_id=workflow_id,
                 run_id=run_id or "",
                 reason=reason,
-            )
+            ),
+            groups,
         )
         outcome: asyncio.Future[None] = asyncio.Future(loop=instance.loop)
         self._cancels[self._cancel_sequence] = (outcome, instance.converters.of_workflow(workflow_id))

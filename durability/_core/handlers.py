@@ -22,6 +22,7 @@ from durability._core.interceptors import HandleSignalInput, HandleUpdateInput
 from durability._core.payload import Payload
 from durability.common import RawValue
 from durability.exceptions import CancelledError
+from durability.workflow._event_groups import _brought_about_by
 from durability.workflow._exceptions import ContinueAsNewError, ReadOnlyContextError
 from durability.workflow._handlers import (
     HandlerUnfinishedPolicy,
@@ -76,15 +77,17 @@ class Signals:
         self.handlers: Registry[_SignalDefinition] = Registry(definitions)
         self.running: dict[asyncio.Task[None], _Execution] = {}
         self._instance = instance
-        self._waiting: dict[str, list[WorkflowExecutionSignaled]] = {}
+        self._received = 0
+        self._waiting: dict[str, list[tuple[int, WorkflowExecutionSignaled]]] = {}
 
     def receive(self, signal: WorkflowExecutionSignaled) -> None:
         """Begin handling a signal, or keep it until a handler is registered."""
+        self._received += 1
         definition = self.handlers.for_name(signal.name)
         if definition is None:
-            self._waiting.setdefault(signal.name, []).append(signal)
+            self._waiting.setdefault(signal.name, []).append((self._received, signal))
         else:
-            self._handle(definition, signal)
+            self._handle(definition, self._received, signal)
 
     def set_handler(self, name: str | None, fn: Callable[..., Any] | None) -> None:
         """Register or remove a handler; a new one gets the signals that waited for it, in order."""
@@ -99,10 +102,10 @@ class Signals:
         else:
             waiting = [signal for signals in self._waiting.values() for signal in signals]
             self._waiting.clear()
-        for signal in waiting:
-            self._handle(definition, signal)
+        for number, signal in waiting:
+            self._handle(definition, number, signal)
 
-    def _handle(self, definition: _SignalDefinition, signal: WorkflowExecutionSignaled) -> None:
+    def _handle(self, definition: _SignalDefinition, number: int, signal: WorkflowExecutionSignaled) -> None:
         instance = self._instance
         try:
             arguments = decode_arguments(instance, definition, signal.name, signal.arguments)
@@ -115,11 +118,13 @@ class Signals:
             )
             return
         input = HandleSignalInput(signal=signal.name, args=arguments, headers=signal.headers)
-        task = instance.loop.create_task(
-            instance.main.guard(instance.inbound.handle_signal(input)), name=f"signal: {signal.name}"
-        )
+        task = instance.loop.create_task(instance.main.guard(self._run(number, input)), name=f"signal: {signal.name}")
         self.running[task] = _Execution(signal.name, definition.unfinished_policy)
         task.add_done_callback(self.running.pop)
+
+    async def _run(self, number: int, input: HandleSignalInput) -> None:
+        _brought_about_by(signal=number)
+        await self._instance.inbound.handle_signal(input)
 
 
 class Updates:
@@ -151,6 +156,7 @@ class Updates:
     async def _run(self, update: WorkflowExecutionUpdateAdmitted) -> None:
         instance = self._instance
         current_update.set(UpdateInfo(id=update.key, name=update.name))
+        _brought_about_by(update=update.key)
         accepted = False
         try:
             input = self._validated(update)

@@ -495,6 +495,27 @@ class WorkflowPropertiesModified(Record, tag=46):
     memo: dict[str, Payload | None]
 
 
+class EventGroupMarker(msgspec.Struct, array_like=True, frozen=True):
+    """A group of commands: one that workflow code made, or what a signal or an update brought about.
+
+    Exactly one of ``id``, ``signal`` and ``update`` is set.
+    """
+
+    id: str = ""
+    label: Payload | None = None
+    signal: int = 0  # counted from the run's first
+    update: str = ""
+
+
+class CommandGrouped(Record, tag=204):
+    """The command that follows belongs to event groups (Temporal has them as a part of the command).
+
+    A record of its own, so that the many commands without groups have nothing to store for them.
+    """
+
+    markers: list[EventGroupMarker]
+
+
 class WorkflowExecutionUpdateAccepted(Record, tag=41):
     key: str
 
@@ -552,6 +573,7 @@ Command = (
     | PatchMarkerRecorded
     | SearchAttributesUpserted
     | WorkflowPropertiesModified
+    | CommandGrouped
     | WorkflowExecutionUpdateAccepted
     | WorkflowExecutionUpdateRejected
     | WorkflowExecutionUpdateCompleted

@@ -42,6 +42,7 @@ from durability.common import MetricMeter, RawValue
 from durability.converter import FailureConverter, PayloadConverter
 from durability.exceptions import FailureError
 from durability.workflow._definition import DynamicWorkflowConfig, _Definition
+from durability.workflow._event_groups import EventGroup, _captured
 from durability.workflow._info import Info
 
 _CLOSING_ROUNDS: Final = 100
@@ -398,7 +399,7 @@ class Instance:
         finally:
             self.loop.read_only, self.is_live = before
 
-    def patch(self, patch_id: str, deprecated: bool) -> bool:
+    def patch(self, patch_id: str, deprecated: bool, event_groups: Sequence[EventGroup] | None) -> bool:
         """Whether to take the code path of a patch; decided once per run and recorded by a marker."""
         self.loop.refuse_changes("patch")
         known = self._patches.get(patch_id)
@@ -414,7 +415,7 @@ class Instance:
                 raise TypeError("Patch activation callback must return true or false")
         self._patches[patch_id] = taken
         if taken:
-            self.commands.add(history.PatchMarkerRecorded(patch_id, deprecated))
+            self.commands.add(history.PatchMarkerRecorded(patch_id, deprecated), _captured(event_groups))
         return taken
 
     @property

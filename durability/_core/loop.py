@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from typing import Any, Final, NoReturn, TypeVar
 
 from durability._core.commands import CommandBuffer
-from durability._core.history import TimerCanceled, TimerStarted
+from durability._core.history import EventGroupMarker, TimerCanceled, TimerStarted
 from durability._core.payload import Payload
+from durability.workflow._event_groups import _captured
 from durability.workflow._exceptions import ReadOnlyContextError
 
 _T = TypeVar("_T")
@@ -71,7 +72,7 @@ class WorkflowTask(asyncio.Task[_T]):
 class TimerHandle(asyncio.TimerHandle):
     """A timer that is in the history; cancelling it is a command."""
 
-    __slots__ = ("sequence", "ticket")
+    __slots__ = ("groups", "sequence", "ticket")
 
     def __init__(
         self,
@@ -81,9 +82,11 @@ class TimerHandle(asyncio.TimerHandle):
         args: tuple[Any, ...],
         loop: asyncio.AbstractEventLoop,
         context: contextvars.Context | None,
+        groups: tuple[EventGroupMarker, ...],
     ) -> None:
         super().__init__(when, callback, args, loop, context)
         self.sequence = sequence
+        self.groups = groups
         self.ticket = -1
 
 
@@ -204,7 +207,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         Raises:
             RuntimeError: The delay is negative.
         """
-        return self.start_timer(delay, callback, args, context, _timer_summary.get())
+        return self.start_timer(delay, callback, args, context, _timer_summary.get(), _captured())
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
@@ -219,15 +222,16 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         args: tuple[Any, ...] = (),
         context: contextvars.Context | None = None,
         summary: Payload | None = None,
+        groups: tuple[EventGroupMarker, ...] = (),
     ) -> TimerHandle:
         """Start a timer; ``delay`` in seconds, kept to the millisecond and never shorter than one."""
         self.refuse_changes("schedule timer")
         if delay < 0:
             raise RuntimeError(f"a timer cannot be started with a negative delay ({delay} s)")
         self._timer_sequence += 1
-        handle = TimerHandle(self._timer_sequence, self.time() + delay, callback, args, self, context)
+        handle = TimerHandle(self._timer_sequence, self.time() + delay, callback, args, self, context, groups)
         milliseconds = max(1, round(delay * 1000))
-        handle.ticket = self._commands.add(TimerStarted(handle.sequence, milliseconds, summary))
+        handle.ticket = self._commands.add(TimerStarted(handle.sequence, milliseconds, summary), groups)
         self._timers[handle.sequence] = handle
         return handle
 
@@ -248,7 +252,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
             return
         self.refuse_changes("cancel timer")
         if not self._commands.withdraw(handle.ticket) and not self._is_over(handle.sequence):
-            self._commands.add(TimerCanceled(handle.sequence))
+            self._commands.add(TimerCanceled(handle.sequence), handle.groups)
 
     def time(self) -> float:
         """Seconds since the epoch, as of the activation."""

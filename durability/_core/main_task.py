@@ -11,6 +11,7 @@ from durability._core.interceptors import ContinueAsNewInput, ExecuteWorkflowInp
 from durability._core.options import milliseconds
 from durability.converter._search_attributes import search_attributes_to_payloads
 from durability.exceptions import CancelledError, is_cancelled_exception
+from durability.workflow._event_groups import _captured
 from durability.workflow._exceptions import ContinueAsNewError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class MainTask:
         try:
             await work
         except _ContinueAsNew as request:
-            self._instance.commands.close(self._continued_as_new(request.input))
+            self._instance.commands.close(self._continued_as_new(request.input), request.groups)
         except asyncio.CancelledError as error:
             self._raised(CancelledError(str(error)))
         except Exception as error:
@@ -103,3 +104,4 @@ class _ContinueAsNew(ContinueAsNewError):
     def __init__(self, input: ContinueAsNewInput) -> None:
         super().__init__("Continue as new")
         self.input = input
+        self.groups = _captured(input.event_groups)

@@ -32,7 +32,7 @@ _IDENTITY: Final[dict[type, Callable[[Any], object]]] = {
 }
 
 
-_OPTIONAL: Final = (history.PatchMarkerRecorded, history.WorkflowExecutionUpdateRejected)
+_OPTIONAL: Final = (history.PatchMarkerRecorded, history.CommandGrouped, history.WorkflowExecutionUpdateRejected)
 
 
 def match_commands(decided: list[Command], recorded: list[Command], sequence: int) -> None:
@@ -60,7 +60,10 @@ def match_commands(decided: list[Command], recorded: list[Command], sequence: in
 
 
 def _match_leniently(decided: list[Command], recorded: list[Command], sequence: int) -> None:
-    """As above, but patch markers are compared as a set, in which deprecated ones may be missing on either side."""
+    """As above, but event groups make no difference.
+
+    Patch markers are compared as a set, in which deprecated ones may be missing on either side.
+    """
     mine = [command for command in decided if not isinstance(command, _OPTIONAL)]
     theirs = [command for command in recorded if not isinstance(command, _OPTIONAL)]
     for position in range(max(len(mine), len(theirs))):

@@ -193,13 +193,14 @@ _KINDS_BY_SUFFIX: Final[tuple[tuple[re.Pattern[str], _Kind], ...]] = tuple(
         (r"_policy$|^initiator$|^kind$|_state$|^timeout_type$|^category$|^status$|^state$", _enum),
         (r"_types$|^payloads$|^pending_(activities|children)$", _list),
         (r"^fields$|^indexed_fields$", _map),
-        (r"_id$|^(.*_)?name$|^identity$|^reason$|^message$|^source$|^stack_trace$|^type$|_schedule$|^control$", _text),
-        (r"^(.*_)?namespace$", _text),
+        (r"(^|_)id$|^(.*_)?name$|^identity$|^reason$|^message$|^source$|^stack_trace$|^type$|_schedule$", _text),
+        (r"^(.*_)?namespace$|^control$", _text),
         (r"^binary_checksum$|_key$|^worker_deployment_version$|^sdk_version$", _text),
         (r"_coefficient$|_weight$", float),
         (r"^summary$", payload_from_json),
         (r"_attributes$|_info$|_execution$|_type$|_queue$|_failure$|_result$|_details$|_metadata$", _by_value),
         (r"^(input|args|result|success|header|priority|request|memo|failure|outcome|meta|upserted_memo)$", _by_value),
+        (r"^label$|^inbound_(event|update)$", _by_value),
         (r"^search_attributes$|_request$|_config$|_override$|_task$|^execution$|^worker_version$", _by_value),
     )
 )

@@ -475,6 +475,7 @@ def effective(deltas: Iterable[tuple[int, Delta, int]]) -> Iterator[tuple[int, D
 
 
 _SELF_CONTAINED = (
+    history.CommandGrouped,
     history.WorkflowExecutionUpdateAccepted,
     history.WorkflowExecutionUpdateCompleted,
     history.PatchMarkerRecorded,

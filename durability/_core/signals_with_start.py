@@ -16,6 +16,7 @@ from durability._core.payload import Payload
 from durability._core.system_operation import failure, operation_failure
 from durability.converter._search_attributes import search_attributes_to_payloads
 from durability.workflow._definition import _Definition
+from durability.workflow._event_groups import _captured
 from durability.workflow._handlers import _SignalDefinition
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class SignalsWithStart:
             return await await_operation(instance, operation.ended, withdraw)
 
         handle = SignalWithStartHandle(instance.loop.create_task(outcome()))
-        ticket = instance.commands.add(record)
+        ticket = instance.commands.add(record, _captured())
         self._pending[record.sequence] = operation
         await await_operation(instance, operation.started, withdraw, is_start=True)
         return handle

@@ -36,7 +36,7 @@ class TaskToken(msgspec.Struct, array_like=True, frozen=True):
 
     @classmethod
     def decode(cls, encoded: bytes) -> TaskToken:
-        """Read a token. Raises msgspec.MsgspecError."""
+        """Read a token. Raises msgspec.MsgspecError or UnicodeDecodeError."""
         return msgspec.msgpack.decode(encoded, type=cls)
 
 

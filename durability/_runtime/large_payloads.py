@@ -182,7 +182,7 @@ def _is_foreign(payload: Payload, prefix: str) -> bool:
 def _read(payload: Payload) -> _Reference:
     try:
         return msgspec.msgpack.decode(payload.data, type=_Reference)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise StoredPayloadError(f"the reference to a stored payload cannot be read: {error}") from error
 
 

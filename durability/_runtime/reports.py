@@ -176,7 +176,7 @@ def within_limits(news: ActivityReport) -> ActivityReport:
 def _read_token(gateway: Gateway, encoded: bytes) -> TaskToken:
     try:
         token = TaskToken.decode(encoded)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise RPCError(
             f"the task token cannot be read ({error}): give the bytes of activity.info().task_token",
             RPCStatusCode.INVALID_ARGUMENT,

@@ -149,7 +149,7 @@ def start_activity(
         activity_id: Id of the activity, unique in the run; a number by default.
         versioning_intent: Accepted for compatibility.
         summary: One line for people.
-        event_groups: Accepted for compatibility.
+        event_groups: Groups that it is to belong to in the history, besides those around it.
         priority: Priority of its tasks.
 
     Returns:

@@ -92,7 +92,7 @@ class ChildWorkflowHandle(asyncio.Task[ReturnType], Generic[SelfType, ReturnType
             signal: The decorated handler, or the signal's name.
             arg: The argument, if there is exactly one.
             args: All arguments, otherwise.
-            event_groups: Accepted for compatibility.
+            event_groups: Groups that it is to belong to in the history, besides those around it.
 
         Raises:
             ApplicationError: The child has ended.
@@ -218,7 +218,7 @@ async def start_child_workflow(
         versioning_intent: Accepted for compatibility.
         static_summary: One line for people.
         static_details: More for people.
-        event_groups: Accepted for compatibility.
+        event_groups: Groups that it is to belong to in the history, besides those around it.
         priority: Priority of the child's tasks.
         versioning_override: Accepted for compatibility.
 

@@ -15,7 +15,7 @@ from durability.common._arguments import _arg_unset
 from durability.converter import PayloadConverter
 from durability.types import AnyType, ParamType
 from durability.workflow._deprecations import warn_untyped
-from durability.workflow._event_groups import EventGroup
+from durability.workflow._event_groups import EventGroup, _belonging_to, _captured
 from durability.workflow._info import Info, UpdateInfo, current_update
 from durability.workflow._runtime import current, maybe_current
 
@@ -148,12 +148,13 @@ async def sleep(
     Args:
         duration: Seconds, or a timedelta.
         summary: One line for people.
-        event_groups: Accepted for compatibility.
+        event_groups: Groups that it is to belong to in the history, besides those around it.
     """
     workflow = current()
     seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
+    about, groups = workflow.converters.summary(summary), _captured(event_groups)
     done = workflow.loop.create_future()
-    timer = workflow.loop.start_timer(seconds, _resolve, (done,), summary=workflow.converters.summary(summary))
+    timer = workflow.loop.start_timer(seconds, _resolve, (done,), summary=about, groups=groups)
     done.add_done_callback(lambda future: timer.cancel() if future.cancelled() else None)
     await done
 
@@ -176,7 +177,7 @@ async def wait_condition(
         fn: The condition; not async, and without side effects.
         timeout: Seconds, or a timedelta, after which to give up, by a durable timer.
         timeout_summary: One line for people, on the timer.
-        event_groups: Accepted for compatibility.
+        event_groups: Groups that it is to belong to in the history, besides those around it.
 
     Raises:
         asyncio.TimeoutError: It did not become true in time.
@@ -189,7 +190,7 @@ async def wait_condition(
         return
     seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
     summary: Payload | None = workflow.converters.summary(timeout_summary)
-    with workflow.loop.timers_for(summary):
+    with workflow.loop.timers_for(summary), _belonging_to(event_groups):
         await asyncio.wait_for(future, seconds)
 
 
@@ -201,12 +202,12 @@ def patched(id: str, *, event_groups: Sequence[EventGroup] | None = None) -> boo
 
     Args:
         id: Name of the change; may be asked for repeatedly.
-        event_groups: Accepted for compatibility.
+        event_groups: Groups that it is to belong to in the history, besides those around it.
 
     Returns:
         True for the new path.
     """
-    return current().patch(id, deprecated=False)
+    return current().patch(id, deprecated=False, event_groups=event_groups)
 
 
 def deprecate_patch(id: str, *, event_groups: Sequence[EventGroup] | None = None) -> None:
@@ -214,9 +215,9 @@ def deprecate_patch(id: str, *, event_groups: Sequence[EventGroup] | None = None
 
     Args:
         id: Name of the change, as it was given to ``patched``.
-        event_groups: Accepted for compatibility.
+        event_groups: Groups that it is to belong to in the history, besides those around it.
     """
-    current().patch(id, deprecated=True)
+    current().patch(id, deprecated=True, event_groups=event_groups)
 
 
 # --- memo, search attributes, details ---------------------------------------------------------------------------------
@@ -255,9 +256,9 @@ def upsert_memo(updates: Mapping[str, Any], *, event_groups: Sequence[EventGroup
 
     Args:
         updates: Values by key; None removes one.
-        event_groups: Accepted for compatibility.
+        event_groups: Groups that it is to belong to in the history, besides those around it.
     """
-    current().memo.upsert(updates)
+    current().memo.upsert(updates, event_groups)
 
 
 def upsert_search_attributes(
@@ -269,12 +270,12 @@ def upsert_search_attributes(
 
     Args:
         attributes: Updates made by ``key.value_set`` and ``key.value_unset``; the form as a mapping is deprecated.
-        event_groups: Accepted for compatibility.
+        event_groups: Groups that it is to belong to in the history, besides those around it.
     """
     if not attributes:
         return
     warn_untyped(attributes)
-    current().search_attributes.upsert(attributes)
+    current().search_attributes.upsert(attributes, event_groups)
 
 
 def get_current_details() -> str:

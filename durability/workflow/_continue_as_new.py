@@ -78,7 +78,7 @@ def continue_as_new(
         search_attributes: Its search attributes; the form as a mapping is deprecated.
         versioning_intent: Accepted for compatibility.
         initial_versioning_behavior: Accepted for compatibility.
-        event_groups: Accepted for compatibility.
+        event_groups: Groups that it is to belong to in the history, besides those around it.
 
     Raises:
         ContinueAsNewError: Always; it must pass out of the workflow.

@@ -72,7 +72,7 @@ class ExternalWorkflowHandle(Generic[SelfType]):
             signal: The decorated handler, or the signal's name.
             arg: The argument, if there is exactly one.
             args: All arguments, otherwise.
-            event_groups: Accepted for compatibility.
+            event_groups: Groups that it is to belong to in the history, besides those around it.
 
         Raises:
             ApplicationError: There is no such workflow, or it has ended.
@@ -96,12 +96,12 @@ class ExternalWorkflowHandle(Generic[SelfType]):
 
         Args:
             reason: What ``cancellation_reason`` answers there.
-            event_groups: Accepted for compatibility.
+            event_groups: Groups that it is to belong to in the history, besides those around it.
 
         Raises:
             ApplicationError: There is no such workflow, or it has ended.
         """
-        await current().external.cancel(self._id, self._run_id, reason)
+        await current().external.cancel(self._id, self._run_id, reason, event_groups)
 
 
 def get_external_workflow_handle(workflow_id: str, *, run_id: str | None = None) -> ExternalWorkflowHandle[Any]:

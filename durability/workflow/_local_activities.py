@@ -136,7 +136,7 @@ def start_local_activity(
         cancellation_type: What cancelling the handle does.
         activity_id: Id of the activity, unique in the run; a number by default.
         summary: One line for people.
-        event_groups: Accepted for compatibility.
+        event_groups: Groups that it is to belong to in the history, besides those around it.
 
     Returns:
         A task that ends with the activity's result, or with an ``ActivityError``.

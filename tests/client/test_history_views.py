@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import warnings
 from datetime import timedelta
 from typing import Any
@@ -24,6 +25,7 @@ from durability._core.history import Delta
 from durability._core.payload import Payload
 from durability._core.temporal_json import duration_from_json, duration_json, failure_from_json, failure_json
 from durability._core.timeline import duration_text, render_timeline
+from durability.exceptions import HistoryFormatError
 
 T = 1_700_000_000_000
 JSON = {"encoding": b"json/plain"}
@@ -134,6 +136,61 @@ def test_the_reference_reads_it_as_it_was_written() -> None:
     assert [(event.event_id, event.name, event.time) for event in again] == [
         (event.event_id, event.name, event.time) for event in to_events(RUN)
     ]
+
+
+def test_events_show_the_groups_of_their_commands() -> None:
+    def groups(*markers: history.EventGroupMarker) -> history.CommandGrouped:
+        return history.CommandGrouped(list(markers))
+
+    made = history.EventGroupMarker("made", text("Made"))
+    told, asked = history.EventGroupMarker(signal=2), history.EventGroupMarker(update="u")
+    signals: list[history.Input] = [history.WorkflowExecutionSignaled(T, f"s{n}", "s", []) for n in range(2)]
+    run = [
+        delta(
+            0,
+            [STARTED, *signals],
+            [groups(told, made), scheduled(1), scheduled(2), groups(asked), scheduled(3, local=True)],
+        ),
+        delta(
+            20,
+            [completed(3, 15, "local")],
+            [groups(history.EventGroupMarker("x")), history.PatchMarkerRecorded("p"), history.TimerStarted(1, 5)],
+        ),
+    ]
+    mine = to_events(run, workflow_id="w")
+    read = events_from_json(to_json(mine))
+    theirs = reference_client.WorkflowHistory.from_json("w", to_json(mine)).events
+    shown = [
+        [_marker(marker) for marker in event.event_group_markers] for events in (mine, read, theirs) for event in events
+    ]
+    assert shown[: len(mine)] == shown[len(mine) : 2 * len(mine)] == shown[2 * len(mine) :]
+    assert [(event.name, markers) for event, markers in zip(mine, shown, strict=False) if markers] == [
+        ("ActivityTaskScheduled", [3, ("made", b'"Made"')]),
+        ("MarkerRecorded", ["u"]),
+        ("MarkerRecorded", [("x", b"")]),
+        ("UpsertWorkflowSearchAttributes", [("x", b"")]),
+    ]
+
+
+def _marker(marker: Any) -> object:
+    if marker.HasField("inbound_event"):
+        assert not marker.HasField("label")
+        assert marker.label.id == ""
+        return marker.inbound_event.inbound_event_id
+    if marker.HasField("inbound_update"):
+        return marker.inbound_update.inbound_update_id
+    return marker.label.id, marker.label.label.data if marker.label.HasField("label") else b""
+
+
+def test_groups_that_cannot_be_read_or_found() -> None:
+    document = json.loads(to_json(to_events(RUN)))
+    for value in ({"label": {}}, ["label"], "label"):
+        document["events"][0]["eventGroupMarkers"] = value
+        with pytest.raises(ValueError, match=r"event 1 .*eventGroupMarkers is no list of objects"):
+            events_from_json(document)
+    unknown = history.CommandGrouped([history.EventGroupMarker(signal=1)])
+    with pytest.raises(HistoryFormatError, match="not whole"):
+        to_events([delta(0, [STARTED], [unknown, scheduled(1)])])
 
 
 def test_events_have_the_fields_that_protobuf_gives_them() -> None:

@@ -124,4 +124,5 @@ def result(commands: list[h.Command]) -> Any:
 
 
 def names(commands: list[h.Command]) -> list[str]:
-    return [type(command).__name__ for command in commands]
+    """What was decided, by name; what commands belong to aside."""
+    return [type(command).__name__ for command in commands if not isinstance(command, h.CommandGrouped)]

@@ -459,7 +459,7 @@ def test_a_child_is_signalled() -> None:
     driver = Driver(Parent, WAIT)
     driver.begin()
     driver.do(CHILD_STARTED)
-    [sent] = driver.do(signal("tell"))
+    _, sent = driver.do(signal("tell"))
     assert isinstance(sent, h.SignalExternalWorkflowExecutionInitiated)
     assert (sent.name, sent.child_sequence, sent.arguments) == ("hello", 1, [payload(1)])
     driver.do(h.SignalExternalWorkflowExecutionFailed(START, "", 1))

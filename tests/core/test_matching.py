@@ -23,6 +23,10 @@ def patch(id: str, deprecated: bool = False) -> Command:
     return history.PatchMarkerRecorded(id, deprecated)
 
 
+def groups(id: str) -> Command:
+    return history.CommandGrouped([history.EventGroupMarker(id)])
+
+
 def signal(id: str, name: str) -> Command:
     return history.SignalExternalWorkflowExecutionInitiated(1, "", id, "", name, [])
 
@@ -36,6 +40,9 @@ def signal(id: str, name: str) -> Command:
         ([patch("a"), scheduled()], [scheduled(), patch("a")]),
         ([scheduled()], [patch("a", deprecated=True), scheduled()]),
         ([patch("a", deprecated=True), scheduled()], [patch("a"), scheduled()]),
+        ([groups("a"), scheduled(), scheduled(2)], [groups("b"), scheduled(), scheduled(2)]),
+        ([groups("a"), scheduled(), scheduled(2)], [scheduled(), scheduled(2)]),
+        ([scheduled(), groups("a"), scheduled(2)], [groups("a"), scheduled(), scheduled(2)]),
         ([patch("a", deprecated=True), scheduled()], [scheduled()]),
         ([history.WorkflowExecutionCompleted(None)], [history.WorkflowExecutionCompleted(Payload({}, b"other"))]),
     ],
@@ -50,6 +57,8 @@ def test_the_same_decisions(decided: list[Command], recorded: list[Command]) -> 
         ([], [scheduled()]),
         ([scheduled()], []),
         ([scheduled(), scheduled(2)], [scheduled()]),
+        ([groups("a"), scheduled()], [groups("a"), scheduled(2)]),
+        ([groups("a"), scheduled()], [scheduled(), scheduled(2)]),
         ([scheduled(2), scheduled(1)], [scheduled(1), scheduled(2)]),
         ([scheduled(type="refund")], [scheduled()]),
         ([scheduled(id="x")], [scheduled()]),

@@ -214,6 +214,19 @@ def test_replay_of_other_code_is_refused() -> None:
         other.replay([(1, delta, 100)])
 
 
+def test_a_history_from_before_groups_were_recorded_replays() -> None:
+    marked = [history.CommandGrouped([history.EventGroupMarker(signal=1)]), scheduled()]
+    run, _ = new_run([], marked)
+    first, second = advance(run, START, now=1000), advance(run, signal("a"), now=2000)
+    assert second.commands == marked
+    old = Delta(history.FORMAT, 2000, [signal("a")], [scheduled()])
+    for recorded in (old, second):
+        again, _ = new_run([], marked)
+        again.replay([(1, first, 1), (2, recorded, 1)])
+        assert again.activities.keys() == {1}
+        assert again.history_length == run.history_length
+
+
 def test_a_superseded_delta_never_happened() -> None:
     ended = Delta(history.FORMAT, 2000, [signal("a")], [history.WorkflowExecutionCompleted()])
     instead = Delta(history.FORMAT, 2100, [signal("a"), signal("b")], [scheduled()], supersedes=True)

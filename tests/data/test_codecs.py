@@ -82,12 +82,20 @@ class Shouting:
         await workflow.wait_condition(lambda: self.begun)
 
 
+@workflow.defn
+class Grouping:
+    @workflow.run
+    async def run(self) -> None:
+        label, no_label = workflow.create_event_group("a", label="Label"), workflow.create_event_group("b")
+        await workflow.sleep(1, event_groups=[label, no_label])
+
+
 @asynccontextmanager
 async def at_work(codec: PayloadCodec, **options: Any) -> AsyncIterator[Client]:
     converter = DataConverter(payload_codec=codec)
     async with (
         await WorkflowEnvironment.start_time_skipping(data_converter=converter) as environment,
-        Worker(environment.client, task_queue=QUEUE, workflows=[Shouting], activities=[shout], **options),
+        Worker(environment.client, task_queue=QUEUE, workflows=[Shouting, Grouping], activities=[shout], **options),
     ):
         yield environment.client
 
@@ -103,6 +111,19 @@ async def until(condition: Callable[[], Any]) -> None:
     async with asyncio.timeout(20):
         while not await condition():  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
+
+
+async def test_labels_of_event_groups_are_encoded_and_their_ids_are_not() -> None:
+    codec = Reversing()
+    async with at_work(codec) as client:
+        handle = await client.start_workflow(Grouping.run, id="a", task_queue=QUEUE)
+        await handle.result()
+        history = await handle.fetch_history()
+    [timer] = [event for event in history.events if event.event_group_markers]
+    labelled, bare = (marker.label for marker in timer.event_group_markers)
+    assert (timer.name, labelled.id, bare.id) == ("TimerStarted", "a", "b")
+    assert await codec.decode([labelled.label]) == [Payload({"encoding": b"json/plain"}, b'"Label"')]
+    assert not bare.HasField("label")
 
 
 async def test_a_history_is_replayed_with_the_codec_and_not_without() -> None:

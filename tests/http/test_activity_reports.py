@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from durability.client import Client, RPCError, WorkflowFailureError
@@ -45,6 +47,8 @@ async def test_errors(api: Api) -> None:
     assert (await api.post("/activities/completed", json={})).status_code == 400
     assert (await api.post("/activities/canceled", json=IDS)).status_code == 400
     assert (await api.post("/activities/completed", json={"task_token": "wQ=="})).status_code == 400
+    no_text = base64.b64encode(b"\x95\xa1\xc2\xa0\xa0\x01\x01").decode()
+    assert (await api.post("/activities/completed", json={"task_token": no_text})).status_code == 400
 
 
 async def test_the_client_does_the_same_over_http(client: Client, api: Api) -> None:

@@ -192,6 +192,27 @@ class Interpreter:
     async def op_patch(self, step: str, name: str) -> None:
         self.trace.append(f"patched {workflow.patched(name)}")
 
+    async def op_scope(self, step: str, name: str, program: list[Any]) -> None:
+        with workflow.create_event_group(name).scope():
+            await self.execute(program, step)
+
+    async def op_sleep_in_groups(self, step: str, first: str, second: str) -> None:
+        groups = [workflow.create_event_group(first), workflow.create_event_group(second, label="a label")]
+        await workflow.sleep(1, event_groups=groups)
+
+    async def op_activity_in_group(self, step: str, name: str, cancellation_type: int) -> None:
+        await workflow.execute_activity(
+            "act",
+            args=[step, len(self.trace)],
+            start_to_close_timeout=timedelta(seconds=10),
+            cancellation_type=workflow.ActivityCancellationType(cancellation_type),
+            event_groups=[workflow.create_event_group(name)],
+        )
+
+    async def op_wait_in_group(self, step: str, name: str) -> None:
+        group = workflow.create_event_group(name)
+        await workflow.wait_condition(lambda: len(self.flags) > 1, timeout=2, event_groups=[group])
+
     async def op_memo(self, step: str, key: str, value: Any) -> None:
         workflow.upsert_memo({key: value})
         self.trace.append(f"memo {sorted(workflow.memo().items())}")

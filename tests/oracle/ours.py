@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import types
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ class Ours:
 
     def do(self, events: list[tuple[Any, ...]], time: int) -> list[tuple[Any, ...]]:
         self.driver.now = time
-        return [_from_record(c) for c in self.driver.do(*(self._input(e) for e in events), after=0)]
+        return list(_from_records(self.driver.do(*(self._input(e) for e in events), after=0)))
 
     def _input(self, event: tuple[Any, ...]) -> h.Input:
         match event:
@@ -135,6 +136,17 @@ _OUTCOMES: dict[str, Any] = {
 
 def _json(payload: Any) -> Any:
     return json.loads(payload.data) if payload is not None and payload.data else None
+
+
+def _from_records(commands: list[h.Command]) -> Iterator[tuple[Any, ...]]:
+    """What was decided; a command that belongs to event groups has them for its last value."""
+    groups: list[Any] = []
+    for command in commands:
+        if isinstance(command, h.CommandGrouped):
+            groups = [[marker.signal or marker.update or marker.id for marker in command.markers]]
+        else:
+            yield (*_from_record(command), *groups)
+            groups = []
 
 
 def _from_record(command: h.Command) -> tuple[Any, ...]:

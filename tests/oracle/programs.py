@@ -18,6 +18,7 @@ _CHILD = st.integers(0, 3)
 _SECONDS = st.sampled_from([0.5, 1, 2])
 _ANY = st.integers(0, 3)
 _FAILURES = st.sampled_from(["application", "bug", "cancelled", "asyncio cancelled", "timeout"])
+_GROUPS = st.sampled_from(["g", "h"])
 _LATE = st.sampled_from(["late", "later"])
 
 leaf = st.one_of(
@@ -43,6 +44,9 @@ leaf = st.one_of(
     st.sampled_from([("random",), ("info",), ("details",), ("set_dynamic_signal",), ("continue",)]),
     _op("raise", _FAILURES),
     _op("patch", st.sampled_from(["a", "b"])),
+    _op("sleep_in_groups", _GROUPS, _GROUPS),
+    _op("activity_in_group", _GROUPS, _ACTIVITY),
+    _op("wait_in_group", _GROUPS),
     _op("memo", st.sampled_from(["a", "b"]), st.sampled_from([1, "x", None])),
     _op("attribute", st.sampled_from(["word", None])),
     _op("set_signal", _LATE),
@@ -59,6 +63,8 @@ def _nested(children: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         st.tuples(st.sampled_from(["gather", "gather_all", "group", "first_completed", "as_completed"]), programs),
         st.tuples(st.sampled_from(["timeout", "wait_for"]), _SECONDS, program),
         _op("finally", program, program),
+        _op("scope", _GROUPS, program),
+        _op("scope", _GROUPS, program),
     )
 
 

@@ -36,7 +36,7 @@ _CHILD_EVENTS = ("child started", *_CHILD_ENDS)
 
 
 class _Instance(reference._WorkflowInstanceImpl):
-    """The reference's instance with one deviation.
+    """The reference's instance with two deviations.
 
     When a cancellation arrives together with an operation's outcome, the reference raises it for activities only; for
     children and messages to other workflows it gets lost unless a flag is set that is off by default. Here it never
@@ -59,6 +59,15 @@ class _Instance(reference._WorkflowInstanceImpl):
             completed_cancellation_flag=completed_cancellation_flag,
             reraise_on_workflow_cancellation=reraise_on_workflow_cancellation,
         )
+
+    async def workflow_wait_condition(self, *args: Any, **options: Any) -> None:
+        # The reference leaves the options of the wait's timer behind for whatever asyncio times in the task later on.
+        token = reference._TimerOptionsCtxVar.set(reference._TimerOptions())
+        try:
+            await super().workflow_wait_condition(*args, **options)
+        finally:
+            with suppress(ValueError):
+                reference._TimerOptionsCtxVar.reset(token)
 
 
 class TaskFailed(Exception):
@@ -100,6 +109,7 @@ class Theirs:
         self.local: set[int] = set()
         self.types: dict[int, int] = {}
         self.child_types: dict[int, int] = {}
+        self.signals = 0
 
     def do(self, events: list[tuple[Any, ...]], time: int) -> list[tuple[Any, ...]]:
         events = [event for event in events if not self._comes_too_late(event)]
@@ -120,7 +130,7 @@ class Theirs:
             closed = any(_is_closing(c) for c in commands)
             jobs = [] if closed else resolutions
         self.ended |= self.over
-        normal = [_from_proto(c) for c in commands]
+        normal = [(*_from_proto(c), *_groups(c)) for c in commands]
         terminal = [c for c in normal if c[0] in CLOSING]
         return [c for c in normal if c[0] not in CLOSING] + terminal[:1]
 
@@ -328,7 +338,8 @@ class Theirs:
 
     def _signal(self, signal: str, name: str, program: list[Any]) -> wa.WorkflowActivationJob:
         arguments = self.converter.payload_converter.to_payloads([name, program])
-        job = wa.SignalWorkflow(signal_name=signal, input=arguments, originating_event_id=1)
+        self.signals += 1
+        job = wa.SignalWorkflow(signal_name=signal, input=arguments, originating_event_id=self.signals)
         return wa.WorkflowActivationJob(signal_workflow=job)
 
     def _update(self, update: str, id: str, name: str, program: list[Any]) -> wa.WorkflowActivationJob:
@@ -397,6 +408,15 @@ def _find(commands: list[Any], field_name: str, sequence: int) -> Any:
 
 def _is_closing(command: Any) -> bool:
     return _from_proto(command)[0] in CLOSING
+
+
+def _groups(command: Any) -> list[Any]:
+    """A command's event groups, if there are any."""
+    markers = [
+        marker.inbound_event.inbound_event_id or marker.inbound_update.inbound_update_id or marker.label.id
+        for marker in command.event_group_markers
+    ]
+    return [markers] if markers else []
 
 
 def _from_proto(command: Any) -> tuple[Any, ...]:

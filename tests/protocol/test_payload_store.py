@@ -12,6 +12,7 @@ from durability._memory.local import LOCAL_SETTINGS, LocalCloud
 from durability._memory.payloads import MemoryPayloadStore
 from durability._runtime.frontend import StartRequest
 from durability._runtime.large_payloads import (
+    ENCODING,
     IN_THE_TABLE,
     LargePayloads,
     is_reference,
@@ -182,3 +183,9 @@ async def test_a_start_that_fails_after_the_run_is_there_keeps_its_objects(monke
     run = await cloud.gateway.describe("w", None)
     [kept] = cloud.payload_store.objects
     assert kept.startswith(run_prefix(cloud.namespace, run.run_id))
+
+
+@pytest.mark.parametrize("data", [b"", b"\x92\xa1\xc2\xa0"])
+async def test_a_reference_that_cannot_be_read(large: LargePayloads, data: bytes) -> None:
+    with pytest.raises(StoredPayloadError, match="cannot be read"):
+        await large.bring_back(signal(Payload({"encoding": ENCODING}, data)))
