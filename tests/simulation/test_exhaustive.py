@@ -8,6 +8,9 @@ from tests.simulation.exhaustive import SMALL, explore, explorer
 from tests.simulation.sabotages import sabotaged
 from tests.simulation.search import Found
 
+# Processes that end in the middle leave coroutines that were never awaited.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 @pytest.mark.parametrize("name", SMALL)
 def test_every_order_keeps_the_invariants(name: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
 from itertools import chain
 
 import pytest
@@ -13,8 +15,17 @@ from tests.simulation.scenario import scenario_of
 from tests.simulation.test_seeds import SEEDS
 
 
+# Broken executors leave tasks behind.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_other_test_finds_them() -> Iterator[None]:
+    yield
+    gc.collect()
+
+
 @pytest.mark.parametrize("name", SABOTAGES)
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # broken executors leave tasks behind
 def test_it_is_noticed(name: str) -> None:
     played = chain(REGRESSIONS.values(), map(scenario_of, range(SEEDS)))
     with sabotaged(name):

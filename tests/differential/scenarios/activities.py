@@ -464,24 +464,24 @@ async def cancel_threaded_activity(stage: Stage) -> Any:
 
 
 FATES: dict[str, str] = {}
-"""What became of the activity of a workflow, by its id: activities may outlive it."""
+"""What became of the activity of a workflow, by its run id: activities may outlive it."""
 
 
 @activity.defn
 async def hears_with_a_heartbeat(kind: str) -> str:
-    workflow_id = activity.info().workflow_id or ""
+    run_id = activity.info().workflow_run_id or ""
     try:
         if kind == "beats from the beginning":
             activity.heartbeat("before the cancellation")
-        FATES[workflow_id] = "begun"
+        FATES[run_id] = "begun"
         await asyncio.sleep(0.8)
         if kind != "quiet":
             activity.heartbeat("after it")
         await asyncio.sleep(0.8)
     except asyncio.CancelledError:
-        FATES[workflow_id] = "cancelled"
+        FATES[run_id] = "cancelled"
         raise
-    FATES[workflow_id] = "ended"
+    FATES[run_id] = "ended"
     return "ended"
 
 
@@ -524,33 +524,31 @@ async def cancellation_comes_with_a_heartbeat(stage: Stage, case: tuple[str, str
     handle = await stage.start(
         CancellingWithoutHeartbeatTimeout.run, int(workflow.ActivityCancellationType[type]), kind
     )
-    await _fate(stage, "")
+    await _fate(handle, "")
     await handle.signal(CancellingWithoutHeartbeatTimeout.cancel)
-    return await handle.result(), await _fate(stage, "begun")
+    return await handle.result(), await _fate(handle, "begun")
 
 
-async def _fate(stage: Stage, last: str) -> str:
+async def _fate(handle: Any, last: str) -> str:
     """What became of a workflow's activity after what was known last."""
     for _ in range(300):
-        if FATES.get(stage.id(), "") != last:
+        if FATES.get(handle.first_execution_run_id, "") != last:
             break
         await asyncio.sleep(0.03)
-    return FATES.get(stage.id(), "")
+    return FATES.get(handle.first_execution_run_id, "")
 
 
 @activity.defn
 async def beats_while_there_is_a_workflow() -> None:
-    workflow_id = activity.info().workflow_id or ""
-    FATES[workflow_id] = "begun"
+    run_id = activity.info().workflow_run_id or ""
+    FATES[run_id] = "begun"
     try:
         while True:
             activity.heartbeat()
             await asyncio.sleep(0.05)
     except asyncio.CancelledError:
         details = activity.cancellation_details()
-        FATES[workflow_id] = (
-            f"not found: {details and details.not_found}, asked: {details and details.cancel_requested}"
-        )
+        FATES[run_id] = f"not found: {details and details.not_found}, asked: {details and details.cancel_requested}"
         raise
 
 
@@ -577,6 +575,6 @@ class LeavingAnActivityBehind:
 @scenario(LeavingAnActivityBehind, activities=[beats_while_there_is_a_workflow], cases=["completed", "terminated"])
 async def an_activity_hears_that_its_workflow_has(stage: Stage, how: str) -> Any:
     handle = await stage.start(LeavingAnActivityBehind.run)
-    await _fate(stage, "")
+    await _fate(handle, "")
     await (handle.terminate() if how == "terminated" else handle.signal(LeavingAnActivityBehind.finish))
-    return await _fate(stage, "begun")
+    return await _fate(handle, "begun")
