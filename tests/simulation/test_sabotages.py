@@ -14,7 +14,6 @@ from tests.simulation.sabotages import SABOTAGES, sabotaged
 from tests.simulation.scenario import scenario_of
 from tests.simulation.test_seeds import SEEDS
 
-
 # Broken executors leave tasks behind.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
