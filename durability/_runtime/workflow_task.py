@@ -139,6 +139,7 @@ class WorkflowTask:
         while True:
             try:
                 if not await self._load(run_id, held):
+                    self._drop(held)
                     return False, ""
                 use_slot(self.head.workflow_type)
                 successor = await self._progress()
@@ -157,6 +158,15 @@ class WorkflowTask:
                 self.engine.code.close(self.run)
                 await self._fail(failed.__cause__)
                 return True, ""
+            except BaseException:  # of a port, or the end of this process
+                self._drop(held)
+                raise
+
+    def _drop(self, held: Run | None) -> None:
+        """Close what is not kept: the garbage collector might run its code in the middle of another run's."""
+        for run in (held, getattr(self, "run", None)):
+            if run is not None:
+                self.engine.code.close(run)
 
     async def _fail(self, error: BaseException | None) -> None:
         """Leave what eager activities have brought in the inbox, and show the error."""

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final, TypeVar
 
 from durability._aws import items
@@ -27,6 +28,7 @@ from durability._runtime.engine import Engine
 from durability._runtime.gateway import Gateway
 from durability._runtime.large_payloads import LargePayloads
 from durability._runtime.registry import WorkflowRegistry
+from durability._runtime.sessions import Sessions
 from durability._runtime.settings import Settings
 from durability._simulation.expressions import Item
 from durability._simulation.log import Log
@@ -80,6 +82,7 @@ class Container:
     function: str
     version: int
     handler: Callable[[Any, Any], Awaitable[Any]]
+    sessions: Sessions
     busy: bool = False
 
 
@@ -192,6 +195,8 @@ class World:
             for each in rest:
                 each.cancel()
             await asyncio.gather(*rest, return_exceptions=True)
+            for container in chain.from_iterable(self._containers.values()):
+                container.sessions.clear()
 
     def give_up(self, why: str) -> None:
         """End the scenario, which will not end by itself, with a NoProgressError."""
@@ -291,6 +296,7 @@ class World:
         except Died:
             if container in self._containers[function]:
                 self._containers[function].remove(container)
+            container.sessions.clear()
             raise
         finally:
             container.busy = False
@@ -314,11 +320,11 @@ class World:
         idle = [c for c in self._containers[function] if not c.busy and c.version == self.version]
         if idle and self.random.random() > 0.2:
             return self.random.choice(idle)
-        container = Container(function, self.version, self._handler(function))
+        container = Container(function, self.version, *self._handler(function))
         self._containers[function].append(container)
         return container
 
-    def _handler(self, function: str) -> Callable[[Any, Any], Awaitable[Any]]:
+    def _handler(self, function: str) -> tuple[Callable[[Any, Any], Awaitable[Any]], Sessions]:
         skew = round(self.random.uniform(-self.plan.skew, self.plan.skew) * 1000)
         code = self.versions[self.version]
         ports = self.ports()
@@ -339,7 +345,7 @@ class World:
             identity=self._identity(function),
         )
         make = {"workflow": workflow_handler, "activity": activity_handler, "reconciler": reconciler_handler}
-        return make[function](engine, lambda coroutine: coroutine)
+        return make[function](engine, lambda coroutine: coroutine), engine.sessions
 
     def _identity(self, function: str) -> str:
         self._processes += 1

@@ -240,7 +240,7 @@ class _Solo(World):
             await self.run_in(process, lambda: self._be_client(what))
         else:
             if self._function is None:
-                self._function = self._handler(self.kind)
+                self._function, _ = self._handler(self.kind)
             function, context = self._function, InvocationContext(self, self.loop.time() + TIMEOUT)
             answer = await self.run_in(process, lambda: function(what, context))
             self.failed = bool(answer.get("batchItemFailures"))

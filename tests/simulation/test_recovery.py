@@ -11,6 +11,9 @@ from tests.simulation.checks import Violation
 from tests.simulation.recovery import ROWS, Measured, Row, measure, table
 from tests.simulation.sabotages import sabotaged
 
+# Processes that end in the middle leave coroutines that were never awaited.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 GUIDE = Path(__file__).parents[2] / "docs" / "reliability.md"
 
 measured = cache(measure)

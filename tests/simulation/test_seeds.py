@@ -16,6 +16,9 @@ from tests.simulation.explore import explore, failure_of
 from tests.simulation.regressions import REGRESSIONS
 from tests.simulation.scenario import play, scenario_of
 
+# Processes that end in the middle leave coroutines that were never awaited.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 SEEDS: Final = 2_400
 CHUNK: Final = 150
 
