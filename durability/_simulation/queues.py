@@ -54,7 +54,7 @@ class Queue:
         if delivery is Delivery.GIVEN_UP:
             message.receives = RECEIVES
         world.loop.call_later(delay, self._appear, message)
-        crowded = self.world.plan.crowded
+        crowded = world.plan.crowded
         if crowded and self.function == "workflow" and world.random.random() < crowded:
             world.loop.call_later(delay + world.random.choice(LATENCIES), self._appear, message)
         if delivery is Delivery.TWICE:

@@ -35,6 +35,7 @@ from durability._runtime.ports import (
 from durability._runtime.reconciler import reconcile
 from durability._runtime.registry import WorkflowRegistry
 from durability._runtime.settings import Settings
+from durability._simulation.log import Begun, Ended, Sent
 from durability.activity._runner import ActivityRunner
 from durability.converter import DataConverter
 
@@ -106,26 +107,6 @@ class Delivered:
     run_id: str
     name: str
     accepted: bool
-
-
-@dataclass(frozen=True)
-class Sent:
-    attempt: ActivityAttempt
-
-
-@dataclass(frozen=True)
-class Begun:
-    run_id: str
-    activity_id: str
-    attempt: int
-    time: float = field(default=0.0, compare=False)
-
-
-@dataclass(frozen=True)
-class Ended:
-    run_id: str
-    activity_id: str
-    attempt: int
 
 
 Entry = Appended | Created | Closed | Delivered | Sent | Begun | Ended
