@@ -192,17 +192,27 @@ class Gateway(HealthCheck):
     ) -> None:
         """End a workflow without asking it. Raises RPCError(NOT_FOUND)."""
         check_message("the details", details or [])
-        message = history.WorkflowExecutionTerminated(
-            time=self.clock(), key="terminate", reason=reason or _NO_REASON, details=details, identity=identity
-        )
+        message = self._termination(reason or _NO_REASON, details, identity)
         await self._deliver_or_explain(workflow_id, run_id, message.key, message)
+
+    async def end(self, head: Head, reason: str, details: list[Payload] | None = None) -> None:
+        """Terminate a run that was open when its head was read; it may have ended since."""
+        message = self._termination(reason, details)
+        await self.deliver(head.key, head.run_id, message.key, message)
+
+    def _termination(
+        self, reason: str, details: list[Payload] | None, identity: str = ""
+    ) -> history.WorkflowExecutionTerminated:
+        return history.WorkflowExecutionTerminated(
+            time=self.clock(), key="terminate", reason=reason, details=details, identity=identity
+        )
 
     async def delete(self, workflow_id: str, run_id: str | None) -> None:
         """See ``Frontend.delete``."""
         head = await self._head(workflow_id, run_id or None)
         run_id = head.run_id
         if head.open:
-            await self.terminate(workflow_id, run_id, reason="deleted")
+            await self.end(head, "deleted")
             await self.outcome(workflow_id, run_id, wait=_ENDS_WITHIN)
         pause = _ANSWERS_AT_ONCE
         while not await self.store.delete(head.key, run_id, lambda: self.large.forget(self.namespace, run_id)):

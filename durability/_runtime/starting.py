@@ -197,12 +197,8 @@ class Start:
         gateway, request = self.gateway, self.request
         if request.id_conflict_policy == CONFLICT_TERMINATE_EXISTING or request.id_reuse_policy == TERMINATE_IF_RUNNING:
             told = json.dumps(f"terminated by new runID: {self.run_id}").encode()
-            await gateway.terminate(
-                request.workflow_id,
-                existing.run_id,
-                reason="TerminateIfRunning WorkflowIdReusePolicy",
-                details=[Payload({"encoding": b"json/plain"}, told)],
-            )
+            details = [Payload({"encoding": b"json/plain"}, told)]
+            await gateway.end(existing, "TerminateIfRunning WorkflowIdReusePolicy", details)
             return None
         if request.id_conflict_policy != CONFLICT_USE_EXISTING:
             raise WorkflowAlreadyStartedError(request.workflow_id, request.workflow_type, run_id=existing.run_id)
