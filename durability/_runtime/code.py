@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Final, Protocol, TypeVar
 
-from durability._core.deadlock import DEFAULT_LIMIT, DeadlockDetector
+from durability._core.deadlock import DEFAULT_LIMIT, DeadlockDetector, DeadlockError
 from durability._core.run import Run
 
 logger = logging.getLogger("durability.worker")
@@ -81,9 +81,14 @@ class InThreads:
         self._executor = executor
         self._detector = detector
         self._stuck: dict[Run, Future[Any]] = {}
+        self._errors: dict[str, DeadlockError] = {}
+        """By run id: what is wrong with code that has not come back yet."""
 
     async def call(self, run: Run, work: Callable[[], _T]) -> _T:
         """See ``CodeRunner.call``."""
+        if run.run_id in self._errors:
+            # Another attempt at its workflow task would be stuck as well, and take one more thread from the others.
+            raise self._errors[run.run_id].with_traceback(None)
         thread: list[int] = []
 
         def begin() -> _T:
@@ -103,6 +108,8 @@ class InThreads:
             error = self._detector.blocked(thread[0]) if self._detector is not None and thread else None
             if error is not None and not future.done():
                 self._stuck[run] = future
+                self._errors[run.run_id] = error
+                future.add_done_callback(lambda _: self._errors.pop(run.run_id, None))
                 raise error
         return future.result()
 

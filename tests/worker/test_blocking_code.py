@@ -101,6 +101,26 @@ async def test_as_many_may_be_stuck_as_there_are_tasks_at_a_time(
         assert [await handle.result() for handle in handles] == ["released"] * 2
 
 
+async def test_a_run_keeps_one_thread_however_often_its_workflow_task_is_tried(
+    env: WorkflowEnvironment, released: threading.Event
+) -> None:
+    worker = Worker(env.client, task_queue="q", workflows=[Blocking, Prompt], max_concurrent_workflow_tasks=2)
+    async with asyncio.timeout(10), worker:
+        handle = await env.client.start_workflow(Blocking.run, id="blocking", task_queue="q")
+        await failed_twice(handle)
+        assert await env.client.execute_workflow(Prompt.run, id="prompt", task_queue="q")
+        released.set()
+        assert await handle.result() == "released"
+
+
+async def failed_twice(handle: WorkflowHandle[Blocking, str]) -> None:
+    while True:
+        description = (await handle.describe()).raw_description
+        if int(description.pending_workflow_task.attempt) > 2:
+            return
+        await asyncio.sleep(LIMIT)
+
+
 async def test_threads_of_the_users_choice(env: WorkflowEnvironment) -> None:
     with ThreadPoolExecutor(1, thread_name_prefix="mine") as executor:
         async with Worker(env.client, task_queue="q", workflows=[Prompt], workflow_task_executor=executor):
