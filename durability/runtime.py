@@ -113,6 +113,7 @@ class Runtime:
         if worker_heartbeat_interval is not None and worker_heartbeat_interval <= timedelta(0):
             raise ValueError("worker_heartbeat_interval must be positive")
         self._metric_meter: MetricMeter = MetricMeter.noop
+        self._metric_prefix = "temporal_" if telemetry.metric_prefix is None else telemetry.metric_prefix
         tags = {"service_name": "temporal-core-sdk"} if telemetry.attach_service_name else {}
         if isinstance(telemetry.metrics, MetricBuffer):
             from durability.common._buffered_metrics import BufferedMeter
@@ -308,7 +309,7 @@ class TelemetryConfig:
             compatibility.
         global_tags: Labels of all that is served to Prometheus.
         attach_service_name: Whether metrics have the attribute ``service_name``; its value is the reference's.
-        metric_prefix: Accepted for compatibility: it is for metrics of the engine, of which there are none here.
+        metric_prefix: What the names of a worker's own metrics begin with; ``temporal_`` by default, as in Temporal.
     """
 
     logging: LoggingConfig | None = LoggingConfig.default

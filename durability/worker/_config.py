@@ -18,10 +18,11 @@ from durability.activity._processes import SharedStateManager
 from durability.activity._runner import ActivityRunner
 from durability.callbacks import built_in_activities
 from durability.client import Client
-from durability.common import HeaderCodecBehavior, VersioningBehavior, WorkerDeploymentVersion
+from durability.common import HeaderCodecBehavior, MetricMeter, VersioningBehavior, WorkerDeploymentVersion
 from durability.runtime import Runtime
 from durability.worker._debugger import with_breakpoints
 from durability.worker._interceptor import Interceptor
+from durability.worker._metrics import ActivityMetrics, WorkflowMetrics
 from durability.worker._plugin import Plugin
 from durability.worker._registries import (
     Activities,
@@ -163,7 +164,9 @@ def specification(
         activity_slots=config.get("max_concurrent_activities"),
         local_activity_slots=config.get("max_concurrent_local_activities"),
     )
-    meter = (config["client"]._runtime or Runtime.default()).metric_meter
+    runtime = config["client"]._runtime or Runtime.default()
+    meter, prefix = runtime.metric_meter, runtime._metric_prefix
+    measured = meter is not MetricMeter.noop
     activities = None
     if config.get("activities"):
         slots = config.get("max_concurrent_activities")
@@ -182,6 +185,9 @@ def specification(
             slots=make_slots(tuner._activity_supplier, _reservation(config, "activity")),
             local_slots=make_slots(tuner._local_activity_supplier, _reservation(config, "local-activity")),
             metric_meter=meter,
+            metrics={local: ActivityMetrics(meter, prefix, local=local) for local in (False, True)}
+            if measured
+            else None,
             shared_state_manager=config.get("shared_state_manager"),
             header_codec=header_codec == HeaderCodecBehavior.CODEC,
             payload_limit=PAYLOAD_LIMIT if limited else None,
@@ -208,6 +214,7 @@ def specification(
             runner=with_breakpoints(runner) if debug else runner,
             unsandboxed_runner=config.get("unsandboxed_workflow_runner", UNSANDBOXED),
             metric_meter=meter,
+            metrics=WorkflowMetrics(meter, prefix) if measured else None,
             patch_activation_callback=config.get("patch_activation_callback"),
             eager_activities=eager,
             elsewhere=_of_functions(activities, functions),

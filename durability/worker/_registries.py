@@ -32,6 +32,7 @@ from durability.client import Client
 from durability.common import MetricMeter
 from durability.converter import DataConverter
 from durability.worker._interceptor import Interceptor, workflow_interceptors
+from durability.worker._metrics import ActivityMetrics, WorkflowMetrics
 from durability.worker._runner import PatchActivationInput, WorkflowInstanceDetails, WorkflowRunner
 from durability.worker._slots import Slots
 from durability.workflow import ActivityHandle, Info
@@ -61,6 +62,7 @@ class Workflows(WorkflowRegistry):
         runner: WorkflowRunner,
         unsandboxed_runner: WorkflowRunner,
         metric_meter: MetricMeter = MetricMeter.noop,
+        metrics: WorkflowMetrics | None = None,
     ) -> None:
         """Register workflow classes.
 
@@ -80,6 +82,7 @@ class Workflows(WorkflowRegistry):
             runner: Makes the instances.
             unsandboxed_runner: Makes those of classes that are declared with ``sandboxed=False``.
             metric_meter: For the metrics of workflows.
+            metrics: What is recorded of all of them; nothing by default.
         """
         classes = list(workflows)
         if sum(WorkflowDefinition.must_from_class(cls).name is None for cls in classes) > 1:
@@ -111,6 +114,7 @@ class Workflows(WorkflowRegistry):
             self._runners[definition.sandboxed].prepare_workflow(definition)
         self._chain = chain
         self._metric_meter = metric_meter
+        self._metrics = metrics
         self._disable_eager = eager is not None and not eager
         self._patch_activation_callback = patch_activation_callback
 
@@ -118,7 +122,12 @@ class Workflows(WorkflowRegistry):
         """See ``WorkflowRegistry.create``."""
         converter = self.payload_options.converter
         definition = self.definition(details.started.workflow_type)
-        return self._runners[definition.sandboxed].create_instance(
+        attributes = {
+            "namespace": details.namespace,
+            "task_queue": details.started.task_queue,
+            "workflow_type": details.started.workflow_type,
+        }
+        instance = self._runners[definition.sandboxed].create_instance(
             WorkflowInstanceDetails(
                 defn=definition,
                 run=details,
@@ -130,15 +139,10 @@ class Workflows(WorkflowRegistry):
                 worker_level_failure_exception_types=self._failure_exception_types,
                 deadlock_detector=self._deadlock_detector,
                 patch_activation_callback=self._take_patch if self._patch_activation_callback else None,
-                metric_meter=self._metric_meter.with_additional_attributes(
-                    {
-                        "namespace": details.namespace,
-                        "task_queue": details.started.task_queue,
-                        "workflow_type": details.started.workflow_type,
-                    }
-                ),
+                metric_meter=self._metric_meter.with_additional_attributes(attributes),
             )
         )
+        return instance if self._metrics is None else self._metrics.measured(instance, details, attributes)
 
     def _take_patch(self, info: Info, patch_id: str) -> bool:
         assert self._patch_activation_callback is not None
@@ -191,6 +195,7 @@ class Activities(ActivityRunner):
         slots: Slots,
         local_slots: Slots,
         metric_meter: MetricMeter = MetricMeter.noop,
+        metrics: Mapping[bool, ActivityMetrics] | None = None,
         shared_state_manager: SharedStateManager | None = None,
         header_codec: bool = False,
         payload_limit: int | None = PAYLOAD_LIMIT,
@@ -221,6 +226,7 @@ class Activities(ActivityRunner):
         self._task_queue = task_queue
         self._slots = slots
         self._local_slots = local_slots
+        self._metrics = metrics
         self._running: set[Cancellation] = set()
         self._none_running = asyncio.Event()
         self._none_running.set()
@@ -255,13 +261,25 @@ class Activities(ActivityRunner):
         try:
             if self._abort:
                 cancellation.request(_SHUTDOWN)
-            result = await super().run(task, heartbeat=heartbeat, cancellation=cancellation)
+            result = await self._measured(task, heartbeat, cancellation)
         finally:
             self._running.discard(cancellation)
             if not self._running:
                 self._none_running.set()
         if isinstance(result, ActivityCancelled) and cancellation.details is _SHUTDOWN:
             return ActivityFailed(_shutdown_failure())
+        return result
+
+    async def _measured(
+        self,
+        task: ActivityTask,
+        heartbeat: Callable[[list[Payload]], Awaitable[None] | None] | None,
+        cancellation: Cancellation,
+    ) -> ActivityResult:
+        end = self._metrics[task.is_local].begin(task) if self._metrics is not None else None
+        result = await super().run(task, heartbeat=heartbeat, cancellation=cancellation)
+        if end is not None:
+            end(result)
         return result
 
     def _break(self, error: BrokenExecutor) -> None:

@@ -116,7 +116,7 @@ async def test_environments_take_a_runtime(start: str) -> None:
         same = WorkflowEnvironment.from_client(environment.client)
         async with Worker(same.client, task_queue="queue", workflows=[CountsOnce]):
             await environment.client.execute_workflow(CountsOnce.run, id="counts", task_queue="queue")
-        assert [update.metric.name for update in buffer.retrieve_updates()] == ["counted"]
+        assert "counted" in {update.metric.name for update in buffer.retrieve_updates()}
 
 
 @workflow.defn
