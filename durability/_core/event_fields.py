@@ -15,8 +15,9 @@ from durability._core.temporal_json import duration_from_json, payload_from_json
 from durability.common import Priority
 
 
-def number(text: str, otherwise: int) -> int:
-    return int(text) if text.isascii() and text.isdigit() else otherwise
+def is_number(text: str) -> bool:
+    """Whether an id is the number that an SDK gave, and not of a user's choice."""
+    return text.isascii() and text.isdigit()
 
 
 def duration(attributes: Mapping[str, Any], name: str) -> int:

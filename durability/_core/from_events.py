@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from durability._core import history, system_operation
+from durability._core import history, local_retries, system_operation
 from durability._core.event_fields import (
     cancelled,
     duration,
+    is_number,
     json_value,
-    number,
     payload_map,
     priority,
     reference,
@@ -30,6 +30,7 @@ from durability._core.event_fields import (
 from durability._core.events_json import UNREADABLE
 from durability._core.events_view import HistoryEvent
 from durability._core.history import FORMAT, Delta
+from durability._core.local_retries import LocalRetries
 from durability._core.payload import Payload
 from durability._core.temporal_json import failure_from_json, payloads_from_json, time_from_json
 
@@ -79,7 +80,11 @@ def recorded_tasks(events: Iterable[HistoryEvent]) -> list[RecordedTask]:
         ValueError: The history does not begin with the start of a workflow, or has an event that refers to nothing or
             has not the fields of its type.
     """
-    reader = _Reader()
+    events = list(events)
+    try:
+        reader = _Reader(LocalRetries(events))
+    except UNREADABLE as error:
+        raise ValueError(f"a marker of a local activity cannot be read: {error}") from error
     for event in events:
         try:
             reader.read(event)
@@ -93,8 +98,9 @@ def recorded_tasks(events: Iterable[HistoryEvent]) -> list[RecordedTask]:
 class _Reader:
     """Reads the events of one run, one after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, retries: LocalRetries) -> None:
         self.tasks: list[RecordedTask] = []
+        self._retries = retries
         self._inputs: list[tuple[int, history.Input]] = []
         self._task_inputs: list[tuple[int, history.Input]] = []
         self._started: tuple[int, int] | None = None
@@ -218,7 +224,9 @@ class _Reader:
     def _timed_out(self, event: HistoryEvent) -> history.Input:
         return history.WorkflowExecutionTimedOut(event.time)
 
-    def _timer_fired(self, event: HistoryEvent) -> history.Input:
+    def _timer_fired(self, event: HistoryEvent) -> history.Input | None:
+        if self._retries.delays(event.attributes["timerId"]):
+            return None
         return history.TimerFired(event.time, self._timers[event.attributes["timerId"]])
 
     def _activity_outcome(self, event: HistoryEvent) -> history.Input:
@@ -289,22 +297,37 @@ class _Reader:
 
     # --- commands ---------------------------------------------------------------------------------------------------
 
-    def _timer_started(self, event: HistoryEvent) -> history.Command:
+    def _timer_started(self, event: HistoryEvent) -> history.Command | None:
         of = event.attributes
-        sequence = self._timers[of["timerId"]] = number(of["timerId"], len(self._timers) + 1)
+        if self._retries.delays(of["timerId"]):
+            return None
+        sequence = self._retries.timer(int(of["timerId"])) if is_number(of["timerId"]) else len(self._timers) + 1
+        self._timers[of["timerId"]] = sequence
         return history.TimerStarted(sequence, duration(of, "startToFireTimeout"))
 
-    def _timer_canceled(self, event: HistoryEvent) -> history.Command:
+    def _timer_canceled(self, event: HistoryEvent) -> history.Command | None:
+        if self._retries.delays(event.attributes["timerId"]):
+            # The activity was cancelled while it waited for its next attempt: this is all that the history has of it.
+            sequence = self._retries.delayed_by(event.attributes["timerId"])
+            common = (event.time, f"activity:{sequence}:1", sequence, 1, event.time, "")
+            outcome = history.ActivityTaskCanceled(*common, cancelled({}))
+            self.tasks[-1].local_outcomes.append(LocalOutcome(str(sequence), "", outcome))
+            return None
         return history.TimerCanceled(self._timers[event.attributes["timerId"]])
 
     def _activity_scheduled(self, event: HistoryEvent) -> history.Command:
         of = event.attributes
-        self._activity_number = number(of["activityId"], self._activity_number + 1)
+        activity_id = of["activityId"]
+        if is_number(activity_id):
+            self._activity_number = self._retries.activity(int(activity_id))
+            activity_id = str(self._activity_number)
+        else:
+            self._activity_number += 1
         self._activities[event.event_id] = self._activity_number
         queue = of.get("taskQueue", {}).get("name", "")
         return history.ActivityTaskScheduled(
             sequence=self._activity_number,
-            activity_id=of["activityId"],
+            activity_id=activity_id,
             activity_type=of["activityType"]["name"],
             task_queue="" if queue == self._task_queue else queue,
             arguments=payloads_from_json(of.get("input")) or [],
@@ -387,15 +410,17 @@ class _Reader:
             case "core_patch":
                 data = json_value(details["patch-data"])
                 return history.PatchMarkerRecorded(data["id"], data.get("deprecated", False))
-            case "core_local_activity":
-                self.tasks[-1].local_outcomes.append(self._local_outcome(event, details))
+            case local_retries.MARKER:
+                attempt = local_retries.attempt_of(of)
+                if not attempt.get("backoff"):
+                    self.tasks[-1].local_outcomes.append(self._local_outcome(event, attempt))
             case name:
                 raise ValueError(f"the history has a marker of unknown kind {name!r}")
         return None
 
-    def _local_outcome(self, event: HistoryEvent, details: Mapping[str, Any]) -> LocalOutcome:
-        data = json_value(details["data"])
-        sequence, attempt = int(data["seq"]), int(data.get("attempt", 1))
+    def _local_outcome(self, event: HistoryEvent, data: Mapping[str, Any]) -> LocalOutcome:
+        sequence, attempt = self._retries.activity(int(data["seq"])), int(data.get("attempt", 1))
+        details = event.attributes.get("details", {})
         self._activity_number = max(self._activity_number, sequence)
         common = (event.time, f"activity:{sequence}:{attempt}", sequence, attempt, event.time, "")
         failure = event.attributes.get("failure")
