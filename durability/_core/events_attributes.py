@@ -134,6 +134,8 @@ class EventsBuilder:
 
     def _workflow_task(self, delta: Delta) -> int:
         scheduled, started = self._workflow_task_started(delta.time, delta.identity)
+        if delta.suggests_continue_as_new:
+            self.events[-1].attributes["suggestContinueAsNew"] = True
         attributes: dict[str, Any] = {
             "scheduledEventId": str(scheduled),
             "startedEventId": str(started),

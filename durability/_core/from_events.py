@@ -60,6 +60,7 @@ class RecordedTask:
         delta: What it consumed and decided, local activities left out.
         local_outcomes: Local activities that ended in it, in order.
         history_length: Events until it was started.
+        history_size: Bytes of them, if the history tells.
         completed: Whether its decisions are part of the history; only the last task's may not be.
         drop_after_end: Whether the SDK that wrote the history left out what was decided after the end of the run.
         outcomes_win: Whether it lost cancellations that arrived together with an outcome.
@@ -68,6 +69,7 @@ class RecordedTask:
     delta: Delta
     local_outcomes: list[LocalOutcome] = field(default_factory=list)
     history_length: int = 0
+    history_size: int = 0
     completed: bool = True
     drop_after_end: bool = False
     outcomes_win: bool = False
@@ -104,6 +106,8 @@ class _Reader:
         self._inputs: list[tuple[int, history.Input]] = []
         self._task_inputs: list[tuple[int, history.Input]] = []
         self._started: tuple[int, int] | None = None
+        self._history_size = 0
+        self._suggests = False
         self._task_queue = ""
         self._activities: dict[int, int] = {}
         self._attempts: dict[int, Mapping[str, Any]] = {}
@@ -125,6 +129,8 @@ class _Reader:
             raise ValueError(f"a history begins with WorkflowExecutionStarted, not with {name}")
         if name == "WorkflowTaskStarted":
             self._started = (event.event_id, event.time)
+            self._history_size = int(attributes.get("historySizeBytes", 0))
+            self._suggests = bool(attributes.get("suggestContinueAsNew"))
         elif name == "WorkflowTaskCompleted":
             self._complete(attributes)
         elif (read_command := _COMMANDS.get(name)) is not None:
@@ -152,6 +158,7 @@ class _Reader:
         inputs = [message for _, message in self._task_inputs]
         build = attributes.get("workerVersion", {}).get("buildId", "")
         delta = Delta(FORMAT, time, inputs, [], build, attributes.get("identity", ""))
+        delta.suggests_continue_as_new = self._suggests
         metadata = attributes.get("sdkMetadata", {})
         self._core_flags.update(metadata.get("coreUsedFlags", ()))
         self._sdk_flags.update(metadata.get("langUsedFlags", ()))
@@ -159,6 +166,7 @@ class _Reader:
             RecordedTask(
                 delta,
                 history_length=length,
+                history_size=self._history_size,
                 drop_after_end=_MOVES_ENDS_LAST not in self._core_flags,
                 outcomes_win=_RAISES_CANCELLATIONS not in self._sdk_flags,
             )

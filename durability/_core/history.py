@@ -606,6 +606,7 @@ class Delta(msgspec.Struct, array_like=True):
             delta never took effect and this one, which consumes its inputs again and the message, stands in its
             place (Temporal: a workflow task that failed with "unhandled command").
         refers: Whether any payload in it is a reference to one that is kept outside of the table.
+        suggests_continue_as_new: Whether the workflow was told that its history has grown long.
     """
 
     format: int
@@ -617,6 +618,7 @@ class Delta(msgspec.Struct, array_like=True):
     python: str = ""
     supersedes: bool = False
     refers: bool = False
+    suggests_continue_as_new: bool = False
 
 
 def closes(delta: Delta) -> bool:

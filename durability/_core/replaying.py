@@ -68,6 +68,8 @@ class _Replay:
                 events_before=before,
                 events_until_commands=self._events,
                 history_length=task.history_length,
+                history_size=task.history_size,
+                continue_as_new_suggested=task.delta.suggests_continue_as_new,
                 build=task.delta.build,
                 drop_after_end=task.drop_after_end,
                 outcomes_win=task.outcomes_win,

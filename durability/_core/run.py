@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -20,10 +21,19 @@ from durability._core.history import Command, Delta, Input
 from durability._core.matching import match_commands
 from durability._core.payload import Payload
 
-SUGGEST_CONTINUE_AS_NEW_EVENTS: Final = 4096
-"""Temporal's default ``limit.historyCount.suggestContinueAsNew``."""
-SUGGEST_CONTINUE_AS_NEW_BYTES: Final = 4 * 1024 * 1024
-"""Temporal's default ``limit.historySize.suggestContinueAsNew``."""
+
+@dataclass(frozen=True, slots=True)
+class LongHistory:
+    """From when on a history is long, so that the workflow is told to continue as new.
+
+    Attributes:
+        events: Temporal's ``limit.historyCount.suggestContinueAsNew``, with its default.
+        size: Bytes; Temporal's ``limit.historySize.suggestContinueAsNew``, with its default.
+    """
+
+    events: int = 4096
+    size: int = 4 * 1024 * 1024
+
 
 _NOTHING: Final = (b"", b"null", b"[]")
 
@@ -72,7 +82,14 @@ class Run:
     Whoever holds it notes in ``dispatched`` up to which delta it has itself carried out what was decided.
     """
 
-    def __init__(self, namespace: str, workflow_id: str, run_id: str, factory: InstanceFactory) -> None:
+    def __init__(
+        self,
+        namespace: str,
+        workflow_id: str,
+        run_id: str,
+        factory: InstanceFactory,
+        long: LongHistory = LongHistory(),
+    ) -> None:
         self.namespace: Final = namespace
         self.workflow_id: Final = workflow_id
         self.run_id: Final = run_id
@@ -99,7 +116,10 @@ class Run:
         self.dispatched = 0
         self._keys: dict[str, int] = {}
         self._events = EventCounter()
+        self._long = long
         self._task_started_event = 0
+        self._task_started_size = 0
+        self._suggests = False
 
     @property
     def history_length(self) -> int:
@@ -147,7 +167,7 @@ class Run:
         # Time alone may have moved the workflow on when the only input was an update that it rejected.
         if activates(delta.inputs) or delta.commands:
             patches = tuple(c.patch_id for c in delta.commands if isinstance(c, history.PatchMarkerRecorded))
-            commands = self._activate(seen, delta.time, True, patches, delta.build)
+            commands = self._activate(seen, delta.time, delta, patches, delta.build)
             match_commands(commands, delta.commands, sequence)
         self._absorb_commands(delta.commands, delta.time)
         self.committed(sequence, delta, size)
@@ -171,7 +191,7 @@ class Run:
         """
         time = max(now, self.time)
         self.absorb_inputs(acceptable(inputs), time)
-        return self._activate(seen, time, False, (), build) if activates(inputs) else []
+        return self._activate(seen, time, None, (), build) if activates(inputs) else []
 
     def record(
         self, inputs: list[Input], commands: list[Command], now: int, *, build: str = "", identity: str = ""
@@ -192,7 +212,9 @@ class Run:
             for key in rejected:
                 del self._keys[key]
         self._absorb_commands(commands, time)
-        return Delta(history.FORMAT, time, inputs, commands, build, identity, PYTHON)
+        delta = Delta(history.FORMAT, time, inputs, commands, build, identity, PYTHON)
+        delta.suggests_continue_as_new = self._suggests
+        return delta
 
     @property
     def open_since(self) -> int:
@@ -241,7 +263,7 @@ class Run:
             self._instance = None
 
     def _activate(
-        self, inputs: list[Input], time: int, replaying: bool, patches: tuple[str, ...], build: str
+        self, inputs: list[Input], time: int, replayed: Delta | None, patches: tuple[str, ...], build: str
     ) -> list[Command]:
         if self._instance is None:
             started = next((m for m in inputs if isinstance(m, history.WorkflowExecutionStarted)), None)
@@ -252,22 +274,26 @@ class Run:
         until_task = before + count_inputs(inputs, local)
         if begins_task(inputs, local):
             self._task_started_event = until_task + 2  # with the event of its being scheduled
+            self._task_started_size = self.history_size
+            self._suggests = self._is_long() if replayed is None else replayed.suggests_continue_as_new
         length = self._task_started_event
         return self._instance.activate(
             Activation(
                 time=time,
                 inputs=inputs,
-                is_replaying=replaying,
+                is_replaying=replayed is not None,
                 patches=patches,
                 events_before=before,
                 events_until_commands=until_task + count_task(inputs, local),
                 history_length=length,
-                history_size=self.history_size + length * EVENT_BYTES,
-                continue_as_new_suggested=length >= SUGGEST_CONTINUE_AS_NEW_EVENTS
-                or self.history_size >= SUGGEST_CONTINUE_AS_NEW_BYTES,
+                history_size=self._task_started_size + length * EVENT_BYTES,
+                continue_as_new_suggested=self._suggests,
                 build=build,
             )
         )
+
+    def _is_long(self) -> bool:
+        return self._task_started_event >= self._long.events or self._task_started_size >= self._long.size
 
     # --- what the run waits for -------------------------------------------------------------------------------------
 

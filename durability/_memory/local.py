@@ -15,6 +15,7 @@ import json
 import logging
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, NoReturn
 from weakref import WeakValueDictionary
 
@@ -22,6 +23,7 @@ from durability._core.activation import RunDetails
 from durability._core.encoding import decode_command
 from durability._core.failure import Failure
 from durability._core.history import ActivityTaskScheduled
+from durability._core.run import LongHistory
 from durability._memory.clock import EnvironmentClock, Relevance
 from durability._memory.local_gateway import LocalGateway
 from durability._memory.payloads import MemoryPayloadStore
@@ -79,13 +81,15 @@ class LocalCloud:
     attaches_at_once = True
     functions_task_queue = ""
 
-    def __init__(self, *, namespace: str = "default") -> None:
+    def __init__(self, *, namespace: str = "default", long_history: LongHistory | None = None) -> None:
         """Create the cloud.
 
         Args:
             namespace: Namespace of all runs.
+            long_history: From when on workflows are told to continue as new; as Temporal by default.
         """
         self.namespace: Final = namespace
+        self._settings: Final = replace(LOCAL_SETTINGS, long_history=long_history or LongHistory())
         self.store: Final = WatchedStore()
         self.payload_store: Final = MemoryPayloadStore()
         self.clock: Final = EnvironmentClock()
@@ -152,7 +156,7 @@ class LocalCloud:
             clock=self.clock,
             to_failure=registry.to_failure if registry is not None else _plain_failure,
             sleep=self.clock.sleep,
-            settings=worker.settings(LOCAL_SETTINGS),
+            settings=worker.settings(self._settings),
             build=worker.build,
             identity=worker.identity,
             code=worker.code,

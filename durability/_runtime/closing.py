@@ -183,7 +183,7 @@ async def finish_predecessor(task: WorkflowTask) -> None:
     bodies = await task.engine.store.deltas(task.key, run_id)
     if not bodies or summary.dispatched >= bodies[-1][0]:
         return
-    run = Run(task.key.namespace, task.key.workflow_id, run_id, task.engine.factory)
+    run = task.engine.new_run(task.key.workflow_id, run_id)
     deltas = decode_deltas(bodies)
     await task.engine.payloads.replay(run, deltas)
     await _dispatch_predecessor(task, run, undispatched(deltas, summary.dispatched))

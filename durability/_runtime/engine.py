@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from durability._core.failure import Failure
-from durability._core.run import InstanceFactory
+from durability._core.run import InstanceFactory, Run
 from durability._runtime.code import CodeRunner, InPlace
 from durability._runtime.gateway import Gateway
 from durability._runtime.large_payloads import LargePayloads
@@ -116,6 +116,10 @@ class Engine:
             self.namespace, self.store, self.queue, self.invoker, self.clock, self.sleep, self.large, self.told
         )
         self.wake_ups = WakeUps(self.namespace, self.queue, self.timers, self.settings)
+
+    def new_run(self, workflow_id: str, run_id: str) -> Run:
+        """A run of which nothing has been replayed yet."""
+        return Run(self.namespace, workflow_id, run_id, self.factory, self.settings.long_history)
 
     async def is_open(self, key: WorkflowKey, run_id: str) -> bool:
         """Whether a run is its workflow's current one, and open."""

@@ -56,7 +56,7 @@ async def _answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
         await check_here(engine, head.task_queue)
         run_id = head.run_id
     held = engine.sessions.take(query.workflow_id, run_id)
-    run = held or Run(engine.namespace, query.workflow_id, run_id, engine.factory)
+    run = held or engine.new_run(query.workflow_id, run_id)
     untouched = False
     try:
         loaded = await engine.store.load(key, run_id, run.last)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from durability._core.run import LongHistory
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Settings:
         attempt_recheck: How often an activity that was dispatched and not claimed by anybody is looked after.
         heartbeat_interval: Time between two recorded heartbeats of an attempt without a heartbeat timeout.
         longest_heartbeat_interval: The most for those with one, and for all.
+        long_history: From when on workflows are told that they should continue as new.
     """
 
     linger: int = 1_500
@@ -64,3 +67,4 @@ class Settings:
     attempt_recheck: int = 600_000
     heartbeat_interval: int = 30_000
     longest_heartbeat_interval: int = 60_000
+    long_history: LongHistory = field(default_factory=LongHistory)

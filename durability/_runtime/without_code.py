@@ -71,7 +71,7 @@ class _Ending:
         if head is None or head.run_id != task.head.run_id or not head.open:
             raise FencedError
         task.head = head
-        run = Run(task.key.namespace, task.key.workflow_id, head.run_id, task.engine.factory)
+        run = task.engine.new_run(task.key.workflow_id, head.run_id)
         recorded = list(effective(decode_deltas(loaded.deltas)))
         run.absorb(recorded[:-1])
         again = superseded(run, head, recorded)

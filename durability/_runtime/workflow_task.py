@@ -208,7 +208,7 @@ class WorkflowTask:
         self._seen, self._strays = set(), set()
         self._advanced = False
         self.eager.elsewhere = await self.engine.routes.elsewhere(head.task_queue, "activity")
-        self.run = held or Run(self.key.namespace, self.key.workflow_id, run_id, self.engine.factory)
+        self.run = held or self.engine.new_run(self.key.workflow_id, run_id)
         if not head.open and head.dispatched >= self.run.last + len(loaded.deltas) and not head.awake:
             return False
         try:
@@ -238,7 +238,7 @@ class WorkflowTask:
         deltas = await self.engine.store.deltas(self.key, run.run_id)
         if len(deltas) != run.last:
             raise FencedError
-        self.run = Run(run.namespace, run.workflow_id, run.run_id, self.engine.factory)
+        self.run = self.engine.new_run(run.workflow_id, run.run_id)
         self.run.dispatched = run.dispatched
         self.engine.code.close(run)
         self._advanced = False

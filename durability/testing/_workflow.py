@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
+from durability._core.run import LongHistory
 from durability._memory.clock import EnvironmentClock
 from durability._memory.local import LocalCloud
 from durability._runtime.frontend import Frontend
@@ -94,12 +95,13 @@ class WorkflowEnvironment:
             dev_server_log_format: Accepted for compatibility.
             dev_server_log_level: Accepted for compatibility.
             dev_server_download_version: Accepted for compatibility.
-            dev_server_extra_args: Accepted for compatibility.
+            dev_server_extra_args: The dynamic configuration values ``limit.historyCount.suggestContinueAsNew`` and
+                ``limit.historySize.suggestContinueAsNew`` are kept to; all else is accepted for compatibility.
             dev_server_download_ttl: Accepted for compatibility.
             dev_server_startup_timeout: Accepted for compatibility.
             ui_port: Accepted for compatibility.
         """
-        cloud = LocalCloud(namespace=namespace)
+        cloud = LocalCloud(namespace=namespace, long_history=_long_history(dev_server_extra_args))
         return _MemoryEnvironment(
             cloud,
             _client(
@@ -436,6 +438,16 @@ def _with_interceptors(client: Client, *interceptors: Interceptor) -> Client:
     new._rpc_metadata = client._rpc_metadata
     new._runtime = client._runtime
     return new
+
+
+def _long_history(arguments: Sequence[str]) -> LongHistory:
+    """From when on workflows are told to continue as new, by the arguments of a development server."""
+    values = dict(argument.partition("=")[::2] for argument in arguments if argument.startswith("limit."))
+    default = LongHistory()
+    return LongHistory(
+        int(values.get("limit.historyCount.suggestContinueAsNew", default.events)),
+        int(values.get("limit.historySize.suggestContinueAsNew", default.size)),
+    )
 
 
 def _seconds(duration: timedelta | float) -> float:

@@ -112,7 +112,7 @@ def test_only_commands_with_groups_have_something_stored_for_them() -> None:
     plain = h.Delta(h.FORMAT, 5, [], [timer])
     # As version 1 of the format has had it from its beginning.
     assert encode_delta(plain) == b"\x01" + msgspec.msgpack.encode(
-        [1, 5, [], [[17, 1, 2, None]], "", "", "", False, False]
+        [1, 5, [], [[17, 1, 2, None]], "", "", "", False, False, False]
     )
     marked = h.Delta(h.FORMAT, 5, [], [h.CommandGrouped([A, B]), timer])
     assert decode_delta(encode_delta(marked)) == marked

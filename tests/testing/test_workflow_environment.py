@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from durability import activity, workflow
-from durability.client import Client, WorkflowExecutionStatus, WorkflowFailureError
+from durability.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHistory
 from durability.common import RetryPolicy, SearchAttributeKey
 from durability.exceptions import ApplicationError
 from durability.service import RPCError, RPCStatusCode
 from durability.testing import WorkflowEnvironment
-from durability.worker import Worker
+from durability.worker import Replayer, Worker
 
 QUEUE = "queue"
 YEAR = timedelta(days=365)
@@ -359,3 +359,35 @@ async def test_untyped_search_attributes_have_the_types_that_their_values_sugges
         assert typed[SearchAttributeKey.for_keyword("Word")] == "changed"
         assert typed[SearchAttributeKey.for_datetime("When")] == now
         assert (await handle.describe()).search_attributes["Number"] == [1]
+
+
+@workflow.defn
+class Grows:
+    @workflow.run
+    async def run(self) -> list[bool]:
+        told = [workflow.info().is_continue_as_new_suggested()]
+        for _ in range(2):
+            await workflow.sleep(0.001)
+            told.append(workflow.info().is_continue_as_new_suggested())
+        return told
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("limit.historyCount.suggestContinueAsNew=8", [False, True, True]),
+        ("limit.historyCount.suggestContinueAsNew=9", [False, False, True]),
+        ("limit.historySize.suggestContinueAsNew=1", [False, True, True]),
+        ("frontend.enableExecuteMultiOperation=true", [False, False, False]),
+    ],
+)
+async def test_when_workflows_are_told_to_continue_as_new(setting: str, told: list[bool]) -> None:
+    arguments = ["--dynamic-config-value", setting]
+    async with (
+        await WorkflowEnvironment.start_local(dev_server_extra_args=arguments) as env,
+        Worker(env.client, task_queue="q", workflows=[Grows]),
+    ):
+        handle = await env.client.start_workflow(Grows.run, id="w", task_queue="q")
+        assert await handle.result() == told
+        history = WorkflowHistory.from_json("w", (await handle.fetch_history()).to_json())
+        await Replayer(workflows=[Grows]).replay_workflow(history)
