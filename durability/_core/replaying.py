@@ -8,9 +8,9 @@ from durability._core import history
 from durability._core.activation import Activation, RunDetails, WorkflowInstance
 from durability._core.errors import NONDETERMINISM, NondeterminismError
 from durability._core.event_count import CLOSING_INPUTS, count_inputs, count_task, has_event
-from durability._core.from_events import LocalOutcome, RecordedTask
 from durability._core.history import Command, Input
 from durability._core.matching import match_commands
+from durability._core.recorded_task import LocalOutcome, RecordedTask
 from durability._core.run import InstanceFactory
 
 

@@ -10,8 +10,8 @@ import msgspec
 
 from durability._core import history
 from durability._core.activation import RunDetails
-from durability._core.from_events import LocalOutcome, RecordedTask
 from durability._core.history import ActivityTaskScheduled, Input
+from durability._core.recorded_task import LocalOutcome, RecordedTask
 from durability._core.run import Run
 from durability._runtime.workflow_payloads import WorkflowPayloads
 

@@ -10,8 +10,9 @@ from typing import Any, Required, TypedDict
 
 from durability._core.deadlock import DeadlockDetector
 from durability._core.errors import NONDETERMINISM, NondeterminismError
-from durability._core.from_events import RecordedTask, recorded_tasks
+from durability._core.from_events import recorded_tasks
 from durability._core.history import WorkflowExecutionFailed
+from durability._core.recorded_task import RecordedTask
 from durability._core.replaying import replay_tasks
 from durability._runtime.code import InPlace
 from durability._runtime.large_payloads import IN_THE_TABLE
