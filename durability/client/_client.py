@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
@@ -188,6 +189,7 @@ class Client(WorkflowStarts, UpdateWithStart):
         for plugin in plugins:
             config = plugin.configure_client(config)
         self._config = config
+        self._process = os.getpid()
         self._identity = default_identity()
         self._payload_limits = PAYLOAD_LIMITS
         self._rpc_metadata: Mapping[str, str | bytes] = {}
@@ -238,8 +240,18 @@ class Client(WorkflowStarts, UpdateWithStart):
 
     @property
     def frontend(self) -> Frontend:
-        """What calls are made through."""
+        """What calls are made through.
+
+        Raises:
+            AssertionError: The process was forked off the one that connected: its connections are the other's as well.
+        """
+        self._assert_same_process("use client")
         return self._config["service_client"]
+
+    def _assert_same_process(self, action: str) -> None:
+        here = os.getpid()
+        if here != self._process:
+            raise AssertionError(f"Cannot {action} across forks (the client is of process {self._process}, not {here})")
 
     @property
     def service_client(self) -> ServiceClient:

@@ -154,7 +154,9 @@ class Worker:
             ValueError: There is nothing to run, two things have the same name, or parameters exclude each other.
             TypeError: Something is not decorated, or there is more than one dynamic workflow or activity.
             ConfigurationError: The client is connected to something that cannot host workers.
+            AssertionError: The client was made before the process was forked off another, as with ``run``.
         """
+        client._assert_same_process("create worker")
         parameters = {name: value for name, value in locals().items() if name in WorkerConfig.__annotations__}
         config = cast(WorkerConfig, parameters)
         from_client = [plugin for plugin in client.config()["plugins"] if isinstance(plugin, Plugin)]
@@ -229,6 +231,7 @@ class Worker:
             RuntimeError: It was started before, its client's namespace does not exist, or the processes of its
                 activities died.
         """
+        self.client._assert_same_process("use worker")
 
         def wrapped(plugin: Plugin, inner: Callable[[Worker], Awaitable[None]]) -> Callable[[Worker], Awaitable[None]]:
             return lambda worker: plugin.run_worker(worker, inner)

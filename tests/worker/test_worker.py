@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -432,3 +433,22 @@ async def test_a_namespace_that_does_not_exist() -> None:
         config["namespace"] = "elsewhere"
         with pytest.raises(RuntimeError, match="Worker validation failed: there is no namespace 'elsewhere'"):
             await Worker(Client(**config), task_queue="queue", activities=[greet]).run()
+
+
+async def test_clients_and_workers_are_of_the_process_that_made_them(
+    env: WorkflowEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = Worker(env.client, task_queue="before", workflows=[Named])
+    with monkeypatch.context() as forked:
+        forked.setattr(os, "getpid", lambda: 1)
+        with pytest.raises(AssertionError, match="Cannot use client across forks"):
+            await env.client.execute_workflow(Named.run, id="forked", task_queue="before")
+        with pytest.raises(AssertionError, match="Cannot create worker across forks"):
+            Worker(env.client, task_queue="after", workflows=[Named])
+        with pytest.raises(AssertionError, match="Cannot use worker across forks"):
+            await worker.run()
+        with pytest.raises(AssertionError, match="Cannot use worker across forks"):
+            async with worker:
+                await asyncio.sleep(10)
+    async with Worker(env.client, task_queue="before", workflows=[Named]):
+        assert await env.client.execute_workflow(Named.run, id="not-forked", task_queue="before") == "named"
