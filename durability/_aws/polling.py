@@ -202,10 +202,10 @@ class PolledWorker:
                 if kind == "workflow":
                     await wake_task_queue(self.engine, specification.task_queue)
             visibility = await self._visibility(url)
-            if kind == "workflow":
-                self._spawn(self._poll(url, asyncio.Semaphore(slots), self._execute_workflow_task, None))
-            else:
-                self._spawn(self._poll(url, asyncio.Semaphore(slots), self._execute_activity, self._permit()))
+            execute, permit = self._execute_workflow_task, None
+            if kind == "activity":
+                execute, permit = self._execute_activity, self._permit()
+            self._spawn(self._poll(kind, url, asyncio.Semaphore(slots), execute, permit))
             self._spawn(self._prolong(url, visibility))
 
     async def _visibility(self, url: str) -> int:
@@ -271,7 +271,9 @@ class PolledWorker:
 
         return permit
 
-    async def _poll(self, url: str, slots: asyncio.Semaphore, execute: Execute, permit: Permit | None) -> None:
+    async def _poll(
+        self, kind: TaskKind, url: str, slots: asyncio.Semaphore, execute: Execute, permit: Permit | None
+    ) -> None:
         failures, permitted = 0, False
         while True:
             free = await _acquire(slots, BATCH if permit is None else 1)
@@ -284,7 +286,7 @@ class PolledWorker:
             except Exception as error:
                 _release(slots, free)
                 if isinstance(error, AwsError) and error.code in _REFUSALS:
-                    self._fail(error)
+                    self._fail(kind, error)
                     return
                 failures += 1
                 logger.warning("receiving from %s failed: %r", url, error)
@@ -312,9 +314,11 @@ class PolledWorker:
             for message in answer.get("Messages", ())
         ]
 
-    def _fail(self, error: BaseException) -> None:
+    def _fail(self, kind: TaskKind, error: Exception) -> None:
         if not self._failure.done():
-            self._failure.set_exception(error)
+            failure = RuntimeError(f"{kind.capitalize()} worker failed")
+            failure.__cause__ = error
+            self._failure.set_exception(failure)
             self._failure.exception()  # it is raised to whoever waits; nobody has to
 
     async def _prolong(self, url: str, visibility: int) -> None:

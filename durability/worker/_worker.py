@@ -137,7 +137,7 @@ class Worker:
             debug_mode: Let workflow code take its time and call ``breakpoint()``, in the event loop's thread. Also by
                 the environment variable ``TEMPORAL_DEBUG``.
             disable_eager_activity_execution: Have activities dispatched to the task queue, even to this worker.
-            on_fatal_error: Called when the worker fails, before it shuts down.
+            on_fatal_error: Called when the worker fails, before it shuts down; not when it cannot start.
             use_worker_versioning: Accepted for compatibility; requires ``build_id``.
             disable_safe_workflow_eviction: Accepted for compatibility.
             deployment_config: The version that the worker is; its build id is recorded with every workflow task.
@@ -228,10 +228,10 @@ class Worker:
         Cancelling this shuts the worker down as well.
 
         Raises:
-            RuntimeError: It was started before, its client's namespace does not exist, or the processes of its
-                activities died.
+            RuntimeError: It was started before, its client's namespace does not exist, the processes of its
+                activities died, or its task queue refuses it.
+            AssertionError: The process was forked off the one that made the worker.
         """
-        self.client._assert_same_process("use worker")
 
         def wrapped(plugin: Plugin, inner: Callable[[Worker], Awaitable[None]]) -> Callable[[Worker], Awaitable[None]]:
             return lambda worker: plugin.run_worker(worker, inner)
@@ -244,17 +244,25 @@ class Worker:
     async def _run(self) -> None:
         if self._started:
             raise RuntimeError("Already started")
-        self._started = True
-        self._check_namespace()
-        hosted = await self._host.attach(self._specification)
+        try:
+            self.client._assert_same_process("use worker")
+            self._check_namespace()
+            self._started = True
+            hosted = await self._host.attach(self._specification)
+        except BaseException:
+            self._shutdown_complete.set()  # nothing runs: whoever waits for the end need not
+            raise
         self._attached.set()
         ended: BaseException | None = None
         try:
             await self._until_shutdown(hosted)
-        except BaseException as error:
-            cancelled = isinstance(error, asyncio.CancelledError)
-            logger.info("Worker %s, shutting down", "cancelled" if cancelled else f"failed: {error!r}")
+        except asyncio.CancelledError as error:
+            logger.info("Worker cancelled, shutting down")
             ended = error
+        except BaseException as error:
+            logger.error("Worker failed, shutting down", exc_info=error)
+            ended = error
+            await self._tell_of_failure(error)
         try:
             await self._end(hosted)
         finally:
@@ -262,6 +270,14 @@ class Worker:
             self._shutdown_complete.set()
         if ended is not None:
             raise ended
+
+    async def _tell_of_failure(self, error: BaseException) -> None:
+        handler = self._config.get("on_fatal_error")
+        if handler is not None:
+            try:
+                await handler(error)
+            except (Exception, asyncio.CancelledError):  # the shutdown goes on all the same
+                logger.warning("Fatal error handler failed", exc_info=True)
 
     def _check_namespace(self) -> None:
         asked, there = self.client.namespace, getattr(self._host, "namespace", self.client.namespace)
@@ -331,12 +347,6 @@ class Worker:
         except BaseException as error:  # raised again on leaving the block
             self._run_error = error
             self._shutdown_complete.set()
-            handler = self._config.get("on_fatal_error")
-            if handler is not None and isinstance(error, Exception):
-                try:
-                    await handler(error)
-                except Exception:
-                    logger.warning("Fatal error handler failed", exc_info=True)
             if self._in_block:
                 task.cancel()
 

@@ -13,6 +13,7 @@ import pytest_asyncio
 from moto import mock_aws
 
 from durability import workflow
+from durability._aws.callers import AwsError
 from durability._aws.stack_commands import VARIABLES
 from durability._aws.task_queues import LONGEST_NAME, REMEMBER_NOTHING, queue_name
 from durability._cli import main
@@ -130,6 +131,26 @@ async def test_commands(
     # Whoever knew the queue finds it gone.
     result = await env.client.execute_workflow(Sends.run, "gpu", id="gpu-gone", task_queue="default")
     assert result == "local-activity"
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_worker_whose_task_queue_is_deleted_fails(env: LocalCloudEnvironment) -> None:
+    told: list[BaseException] = []
+
+    async def tell(error: BaseException) -> None:
+        told.append(error)
+
+    async def serve() -> None:
+        async with Worker(env.client, task_queue="doomed", activities=[where], on_fatal_error=tell):
+            sqs = env._cloud.client("sqs")
+            (url,) = sqs.list_queues(QueueNamePrefix="local-worker-activity-doomed")["QueueUrls"]
+            sqs.delete_queue(QueueUrl=url)
+            await asyncio.sleep(30)
+
+    with pytest.raises(RuntimeError, match="Activity worker failed") as failed:
+        await serve()
+    assert isinstance(failed.value.__cause__, AwsError)
+    assert told == [failed.value]
 
 
 def test_names_of_queues() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from durability import activity, workflow
+from durability._memory.workers import AttachedWorker
 from durability.client import Client, RPCError, WorkflowFailureError
 from durability.common import RawValue, RetryPolicy
 from durability.exceptions import ActivityError, ApplicationError, ConfigurationError
@@ -431,8 +432,61 @@ async def test_a_namespace_that_does_not_exist() -> None:
     async with await WorkflowEnvironment.start_local() as env:
         config = env.client.config()
         config["namespace"] = "elsewhere"
+        worker = Worker(Client(**config), task_queue="queue", activities=[greet])
         with pytest.raises(RuntimeError, match="Worker validation failed: there is no namespace 'elsewhere'"):
-            await Worker(Client(**config), task_queue="queue", activities=[greet]).run()
+            await worker.run()
+        await worker.shutdown()
+        assert not worker.is_running
+
+
+@pytest.mark.parametrize("in_block", [False, True])
+@pytest.mark.parametrize("handler_fails", [False, True])
+async def test_on_fatal_error_comes_before_the_shutdown(
+    env: WorkflowEnvironment, monkeypatch: pytest.MonkeyPatch, in_block: bool, handler_fails: bool
+) -> None:
+    fatal = RuntimeError("Workflow worker failed")
+    told: list[tuple[BaseException, bool]] = []
+
+    async def failed(worker: AttachedWorker) -> None:
+        await asyncio.sleep(0)
+        raise fatal
+
+    async def tell(error: BaseException) -> None:
+        told.append((error, worker.is_running))
+        if handler_fails:
+            raise ValueError("could not tell")
+
+    monkeypatch.setattr(AttachedWorker, "failed", failed)
+    worker = Worker(env.client, task_queue="q", workflows=[Named], on_fatal_error=tell)
+
+    async def serve() -> None:
+        async with worker:
+            await asyncio.sleep(10)
+
+    with pytest.raises(RuntimeError) as raised:
+        await (serve() if in_block else worker.run())
+    assert raised.value is fatal
+    assert told == [(fatal, True)]
+    assert worker.is_shutdown
+
+
+async def test_an_error_made_of_a_fatal_one_takes_its_place(
+    env: WorkflowEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def failed(worker: AttachedWorker) -> None:
+        raise RuntimeError("Workflow worker failed")
+
+    monkeypatch.setattr(AttachedWorker, "failed", failed)
+
+    async def serve() -> None:
+        async with Worker(env.client, task_queue="q", workflows=[Named]):
+            try:
+                await asyncio.sleep(10)
+            except asyncio.CancelledError as error:
+                raise ValueError("interrupted") from error
+
+    with pytest.raises(ValueError, match="interrupted"):
+        await serve()
 
 
 async def test_clients_and_workers_are_of_the_process_that_made_them(
