@@ -101,6 +101,11 @@ class PollingHost:
         """See ``WorkerHost``."""
         return self.task_queues.own
 
+    @property
+    def environment(self) -> object:
+        """See ``WorkerHost``."""
+        return self.task_queues.environment
+
     async def attach(self, worker: WorkerSpecification) -> PolledWorker:
         """See ``WorkerHost.attach``. Registers the task queue if it is not registered."""
         registry = worker.workflows

@@ -89,6 +89,11 @@ class TaskQueues:
         self._unknown: dict[tuple[str, TaskKind], float] = {}
         self._asking: dict[tuple[str, TaskKind], asyncio.Future[str | None]] = {}
 
+    @property
+    def environment(self) -> tuple[str, str, str]:
+        """What tells the task queues of one deployment and namespace from those of others."""
+        return self._account_url, self._table, self._namespace
+
     def is_own(self, name: str) -> bool:
         """Whether a task queue is the stack's own."""
         return name in ("", self.own)

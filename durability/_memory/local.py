@@ -95,6 +95,7 @@ class LocalCloud:
         self.clock: Final = EnvironmentClock()
         self._turns: Final = Turns()
         self.gateway: Final = self._gateway(ConnectConfig(f"memory://{next(_numbers)}"))
+        self.environment: Final = self.gateway.config.target_host
         _clouds[self.gateway.config.target_host] = self
         self._workers: list[AttachedWorker] = []
         self._rotation = itertools.count()

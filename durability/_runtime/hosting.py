@@ -85,12 +85,16 @@ class WorkerHost(Protocol):
     Attributes:
         attaches_at_once: Whether ``attach`` does not wait for anything.
         functions_task_queue: The task queue of the deployment's own functions; empty if there are none.
+        environment: Equal for all hosts of the same runs.
     """
 
     attaches_at_once: bool
 
     @property
     def functions_task_queue(self) -> str: ...
+
+    @property
+    def environment(self) -> object: ...
 
     async def attach(self, worker: WorkerSpecification) -> HostedWorker:
         """Have a worker take tasks, from now on.

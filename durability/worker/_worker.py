@@ -207,8 +207,11 @@ class Worker:
 
     @client.setter
     def client(self, value: Client) -> None:
-        """Replace the client that activities get; it must be connected to the same environment."""
-        if _host(value) is not self._host:
+        """Replace the client that activities get; it must be connected to the same environment.
+
+        The worker goes on through the connections of the client that it was made with, which have to stay open.
+        """
+        if _host(value).environment != self._host.environment:
             raise ValueError("The new client is connected to another environment than the worker")
         self._config["client"] = value
 

@@ -57,6 +57,24 @@ async def test_a_workflow_in_a_worker_sends_an_activity_to_the_functions(env: Lo
         assert str(await execute(env.client, Sends.run, None, task_queue=queue)).startswith("worker")
 
 
+async def test_a_workers_client_is_replaced_by_one_with_connections_of_its_own(
+    env: LocalCloudEnvironment, stranger: Client
+) -> None:
+    seen: list[Client] = []
+
+    @activity.defn(name="where")
+    async def looks() -> str:
+        seen.append(activity.client())
+        return "worker"
+
+    queue = new_queue()
+    async with Worker(env.client, task_queue=queue, activities=[looks]) as worker:
+        await execute(env.client, Sends.run, queue, task_queue=FUNCTIONS)
+        worker.client = stranger
+        await execute(env.client, Sends.run, queue, task_queue=FUNCTIONS)
+    assert seen == [env.client, stranger]
+
+
 async def test_the_functions_make_callback_urls_for_workers(env: LocalCloudEnvironment) -> None:
     queue = new_queue()
     async with Worker(env.client, task_queue=queue, workflows=[Calls], activities=[where]):

@@ -286,6 +286,17 @@ async def test_activities_get_the_client(env: WorkflowEnvironment) -> None:
         assert await env.client.execute_workflow(Greeting.run, args=["", None], id="w", task_queue="q") == "True"
 
 
+async def test_the_client_is_replaced_by_one_of_the_same_environment(env: WorkflowEnvironment) -> None:
+    worker = Worker(env.client, task_queue="q", workflows=[Named])
+    other = Client(**env.client.config())
+    worker.client = other
+    assert worker.client is other
+    async with await WorkflowEnvironment.start_time_skipping() as elsewhere:
+        with pytest.raises(ValueError, match="connected to another environment"):
+            worker.client = elsewhere.client
+    assert worker.client is other
+
+
 # --- how they end -----------------------------------------------------------------------------------------------------
 
 
