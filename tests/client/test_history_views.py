@@ -8,6 +8,7 @@ import warnings
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from temporalio import client as reference_client
 from temporalio import workflow as reference_workflow
@@ -295,6 +296,31 @@ def test_termination_ends_without_a_workflow_task() -> None:
     assert events[-1].name == "WorkflowExecutionTerminated"
     assert events[-1].workflow_execution_terminated_event_attributes.reason == "enough"
     assert len(events) == 5
+
+
+def test_a_workflow_task_that_nobody_began_is_in_the_history_of_a_run_that_was_ended() -> None:
+    timed_out = history.WorkflowExecutionTimedOut(T + 9)
+    signal = history.WorkflowExecutionSignaled(T + 5, "s:1", "add", [])
+    failed = history.WorkflowTaskFailed(T + 6, "f", Failure("a bug"), cause=14)
+    delayed = msgspec.structs.replace(STARTED, start_delay=50)
+    ends = {
+        "never begun": [delta(9, [STARTED, signal, timed_out], [])],
+        "put off": [delta(9, [delayed, timed_out], [])],
+        "waiting": [delta(0, [STARTED], []), delta(9, [signal, timed_out], [])],
+        "failing": [delta(0, [STARTED], []), delta(9, [signal, failed, timed_out], [])],
+    }
+    types = {how: [event.event_type for event in to_events(deltas)] for how, deltas in ends.items()}
+    assert types == {
+        "never begun": [1, 5, 26, 4],
+        "put off": [1, 4],
+        "waiting": [1, 5, 6, 7, 26, 5, 4],
+        "failing": [1, 5, 6, 7, 26, 5, 6, 9, 4],
+    }
+    for how, deltas in ends.items():
+        counter = EventCounter()
+        for one in deltas:
+            counter.add(one)
+        assert counter.length == len(types[how])
 
 
 FAILURES = [
