@@ -340,6 +340,53 @@ FAILURES = [
 ]
 
 
+def test_enumerations_are_read_as_temporals_ui_used_to_write_them() -> None:
+    def document(initiator: str, kind: str, timeout: str, retry: str, cause: str, policy: str) -> dict[str, Any]:
+        failure = {"message": "m", "cause": {"timeoutFailureInfo": {"timeoutType": timeout}}}
+        attributes: dict[str, dict[str, Any]] = {
+            "WORKFLOW_EXECUTION_STARTED": {
+                "initiator": initiator,
+                "taskQueue": {"name": "Normal", "kind": kind},
+                "memo": {"fields": {"retryState": {"metadata": {"retryState": "InProgress"}, "data": "InProgress"}}},
+            },
+            "START_CHILD_WORKFLOW_EXECUTION_INITIATED": {"workflowId": "Abandon", "parentClosePolicy": policy},
+            "START_CHILD_WORKFLOW_EXECUTION_FAILED": {"cause": cause},
+            "WORKFLOW_EXECUTION_FAILED": {"failure": failure, "retryState": retry},
+        }
+        return {
+            "events": [
+                {
+                    "eventId": str(n),
+                    "eventTime": "2026-01-01T00:00:00.000Z",
+                    "eventType": f"EVENT_TYPE_{kind}",
+                    "taskId": str(n),
+                    _camel(kind): body,
+                }
+                for n, (kind, body) in enumerate(attributes.items(), 1)
+            ]
+        }
+
+    old = document("CronSchedule", "Normal", "StartToClose", "CancelRequested", "NamespaceNotFound", "Abandon")
+    new = document(
+        "CONTINUE_AS_NEW_INITIATOR_CRON_SCHEDULE",
+        "TASK_QUEUE_KIND_NORMAL",
+        "TIMEOUT_TYPE_START_TO_CLOSE",
+        "RETRY_STATE_CANCEL_REQUESTED",
+        "START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_NAMESPACE_NOT_FOUND",
+        "PARENT_CLOSE_POLICY_ABANDON",
+    )
+    expected = reference_client.WorkflowHistory.from_json("w", new).to_json_dict()
+    assert reference_client.WorkflowHistory.from_json("w", old).to_json_dict() == expected
+    events = events_from_json(old)
+    assert json.loads(to_json(events)) == new
+    assert events[1].start_child_workflow_execution_initiated_event_attributes.parent_close_policy == 2
+
+
+def _camel(kind: str) -> str:
+    first, *others = kind.lower().split("_")
+    return "".join([first, *map(str.title, others)]) + "EventAttributes"
+
+
 @pytest.mark.parametrize("failure", FAILURES)
 def test_failures_survive_json(failure: Failure) -> None:
     assert failure_from_json(failure_json(failure)) == failure
