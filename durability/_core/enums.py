@@ -127,6 +127,11 @@ def enum_number(enum: str, name: str) -> int:
     return names.index(short) if short in names else 0
 
 
+def enum_name(enum: str, name: str) -> str:
+    """Name of a value with the prefix, from that name or from what older documents have: ``InProgress``."""
+    return name if name.isupper() else f"{enum_prefix(enum)}_{_snake_capitals(name)}"
+
+
 def _snake_capitals(name: str) -> str:
     return _CAPITALS.sub("_", name).upper()
 

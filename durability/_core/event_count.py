@@ -37,6 +37,8 @@ class EventCounter:
         self.length += count_inputs(delta.inputs, self.local)
         if has_task(delta.inputs):
             self.length += count_task(delta.inputs, self.local)
+        elif unbegun_task(delta.inputs, self.local) is not None:
+            self.length += 1
         for command in delta.commands:
             if command.__class__ is history.PatchMarkerRecorded:
                 self.length += 2  # its marker, and the search attribute that lists patches
@@ -87,8 +89,30 @@ def activates(inputs: Iterable[Input]) -> bool:
 
 
 def has_task(inputs: Sequence[Input]) -> bool:
-    """Whether Temporal's history would show a workflow task for the inputs: retries of activities need none."""
+    """Whether Temporal's history would show a workflow task for the inputs.
+
+    Retries of activities need none, nor does an end from outside; a run that is failed because its code does not fit
+    its history has one.
+    """
+    if any(isinstance(message, CLOSING_INPUTS) for message in inputs):
+        return False
     return activates(inputs) or any(message.__class__ is history.WorkflowTaskFailed for message in inputs)
+
+
+def unbegun_task(inputs: Iterable[Input], local: Container[int]) -> Input | None:
+    """The input for which a workflow task was scheduled that nobody began before the run was ended from outside."""
+    first: Input | None = None
+    for message in inputs:
+        kind = message.__class__
+        if isinstance(message, CLOSING_INPUTS):
+            return first
+        if kind is history.WorkflowTaskFailed:
+            return None
+        waits = isinstance(message, history.WorkflowExecutionStarted) and message.start_delay > 0
+        silent = kind in _INPUTS_WITHOUT_EVENT or is_local_outcome(message, local)
+        if first is None and not waits and not silent:
+            first = message
+    return None
 
 
 def begins_task(inputs: Iterable[Input], local: Container[int]) -> bool:

@@ -6,7 +6,14 @@ from typing import Any, Final, NamedTuple
 
 from durability._core import event_bodies, history, system_operation
 from durability._core.event_bodies import execution, input_and_header, json_payload, metadata
-from durability._core.event_count import begins_task, has_event, has_task, is_local_outcome, local_outcomes
+from durability._core.event_count import (
+    begins_task,
+    has_event,
+    has_task,
+    is_local_outcome,
+    local_outcomes,
+    unbegun_task,
+)
 from durability._core.history import Command, Delta, Input
 from durability._core.payload import Payload
 from durability._core.temporal_json import (
@@ -79,9 +86,12 @@ class EventsBuilder:
 
     def add(self, delta: Delta) -> None:
         """Append the events of one delta."""
+        unbegun = unbegun_task(delta.inputs, self._local)
         for message in delta.inputs:
             if not is_local_outcome(message, self._local):
                 self._input(message)
+            if message is unbegun:
+                self._workflow_task_scheduled(message.time)
         if not has_task(delta.inputs):
             return
         if delta.format == history.NOT_WRITTEN:

@@ -7,12 +7,26 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from durability._core.enums import enum_name
 from durability._core.events_view import EVENT_TYPES, HistoryEvent
 from durability._core.message_view import Message
 from durability._core.temporal_json import time_from_json
 
 UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What reading a part of a document ends with when the part is not what it should be."""
+_ENUM_FIELDS: Final[Mapping[str, str]] = {
+    "initiator": "ContinueAsNewInitiator",
+    "parentClosePolicy": "ParentClosePolicy",
+    "retryState": "RetryState",
+    "timeoutType": "TimeoutType",
+    "workflowIdReusePolicy": "WorkflowIdReusePolicy",
+}
+_CAUSES: Final[Mapping[str, str]] = {
+    "RequestCancelExternalWorkflowExecutionFailed": "CancelExternalWorkflowExecutionFailedCause",
+    "SignalExternalWorkflowExecutionFailed": "SignalExternalWorkflowExecutionFailedCause",
+    "StartChildWorkflowExecutionFailed": "StartChildWorkflowExecutionFailedCause",
+    "WorkflowTaskFailed": "WorkflowTaskFailedCause",
+}
 _NAMES_BY_ENUM: Final = {re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper(): name for name in EVENT_TYPES}
 
 
@@ -48,10 +62,27 @@ def _read_event(event: Mapping[str, Any]) -> HistoryEvent:
         event_id=int(event.get("eventId", 0)),
         time=time_from_json(_milliseconds(str(event.get("eventTime", "1970-01-01T00:00:00Z")))),
         name=name,
-        attributes=_message(event, key),
+        attributes=Message(_with_enum_names(_message(event, key), {"cause": _CAUSES[name]} if name in _CAUSES else {})),
         user_metadata=_message(event, "userMetadata"),
         event_group_markers=_messages(event, "eventGroupMarkers"),
     )
+
+
+def _with_enum_names(body: Mapping[str, Any], own: Mapping[str, str]) -> dict[str, Any]:
+    """Attributes with the values of enumerations as the API names them: Temporal's UI wrote them as ``InProgress``.
+
+    ``own`` are fields that are an enumeration here and not further in.
+    """
+    named: dict[str, Any] = {}
+    for key, value in body.items():
+        enum = own.get(key) or _ENUM_FIELDS.get(key)
+        if isinstance(value, str) and enum:
+            named[key] = enum_name(enum, value)
+        elif isinstance(value, Mapping) and key != "metadata":
+            named[key] = _with_enum_names(value, {"kind": "TaskQueueKind"} if key == "taskQueue" else {})
+        else:
+            named[key] = value
+    return named
 
 
 def _message(event: Mapping[str, Any], key: str) -> Message:

@@ -365,16 +365,7 @@ class Run:
     @property
     def run_deadline(self) -> int:
         """When the run times out, in milliseconds since the epoch; 0 for never."""
-        started = self.started
-        if started is None:
-            return 0
-        begin = started.time + started.start_delay
-        limits = [begin + started.run_timeout] if started.run_timeout else []
-        if started.execution_deadline:
-            limits.append(started.execution_deadline)
-        elif started.execution_timeout:
-            limits.append(begin + started.execution_timeout)
-        return min(limits, default=0)
+        return 0 if self.started is None else deadline_of(self.started)
 
     # --- bookkeeping ------------------------------------------------------------------------------------------------
 
@@ -464,6 +455,17 @@ class Run:
         if activity is not None and record.eager_deadline:
             activity.eager = True
             activity.deadline = record.eager_deadline
+
+
+def deadline_of(started: history.WorkflowExecutionStarted) -> int:
+    """When a run that begins so times out, in milliseconds since the epoch; 0 for never."""
+    begin = started.time + started.start_delay
+    limits = [begin + started.run_timeout] if started.run_timeout else []
+    if started.execution_deadline:
+        limits.append(started.execution_deadline)
+    elif started.execution_timeout:
+        limits.append(begin + started.execution_timeout)
+    return min(limits, default=0)
 
 
 def upsert(attributes: dict[str, Payload], changes: Mapping[str, Payload]) -> None:

@@ -316,16 +316,29 @@ class LocalCloud:
         if worker is not None:
             self._start(worker, message, receipt)
             return
-        if self._is_to_be_terminated(message, task_queue):
+        if isinstance(message, WakeUp) and self._is_over(message, task_queue):
             self._start(self._caretaker(), message, receipt)
             return
         self._waiting.setdefault((task_queue, type(message)), {})[message] = None
 
-    def _is_to_be_terminated(self, message: Message, task_queue: str) -> bool:
-        """Whether a run that no worker serves has been terminated, which needs no worker."""
-        head = self._head(message)
-        served = any(w.specification.task_queue == task_queue and not w.stopped for w in self._workers)
-        return isinstance(message, WakeUp) and not served and head is not None and TERMINATE in head.inbox
+    def _is_over(self, wake_up: WakeUp, task_queue: str) -> bool:
+        """Whether a run that no worker serves has been terminated, or has timed out: neither needs a worker.
+
+        If it is still to time out, it will be looked at again then.
+        """
+        head = self._head(wake_up)
+        if head is None or any(w.specification.task_queue == task_queue and not w.stopped for w in self._workers):
+            return False
+        deadline = self.store.deadline(head.key)
+        if deadline > self.clock():
+            self.clock.at(deadline, lambda: self.reconsider(wake_up.workflow_id), lambda: self._is_open(wake_up))
+        return TERMINATE in head.inbox or 0 < deadline <= self.clock()
+
+    def _is_open(self, wake_up: WakeUp) -> Relevance:
+        """What the end of its time means for a run that waits for a worker."""
+        head = self._head(wake_up)
+        is_open = head is not None and head.open and head.run_id == wake_up.run_id
+        return Relevance.NEEDED if is_open else Relevance.STALE
 
     def _caretaker(self) -> AttachedWorker:
         nothing = WorkerSpecification(task_queue="", workflows=None, activities=None)

@@ -8,7 +8,7 @@ from durability._core.encoding import decode_delta
 from durability._core.history import ActivityOutcome, ActivityRetryScheduled, Input
 from durability._memory.store import MemoryStore
 from durability._runtime.attempts import TaskToken
-from durability._runtime.inbox import waiting_messages
+from durability._runtime.inbox import deadline_in, waiting_messages
 from durability._runtime.ports import Delivery, Head, Settlement, WorkflowKey
 
 
@@ -25,6 +25,15 @@ class WatchedStore(MemoryStore):
     def current(self, key: WorkflowKey) -> Head | None:
         """The head itself, to look at."""
         return self._heads.get(key)
+
+    def deadline(self, key: WorkflowKey) -> int:
+        """When the current run times out, in milliseconds since the epoch; 0 for never, or if it has ended."""
+        head = self._heads.get(key)
+        if head is None or not head.open:
+            return 0
+        begun = self._deltas.get((key, head.run_id), {}).get(1)
+        inputs = [message for _, message in waiting_messages(head)] if begun is None else decode_delta(begun).inputs
+        return deadline_in(inputs)
 
     def awaits_report(self, token: TaskToken) -> bool:
         """Whether an attempt that is to be completed from outside has not ended."""

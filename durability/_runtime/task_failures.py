@@ -12,6 +12,7 @@ from durability._core.encoding import encode_input
 from durability._core.errors import NondeterminismError
 from durability._core.failure import Failure
 from durability._core.run import Run
+from durability._runtime.inbox import deadline_in, waiting_messages
 from durability._runtime.ports import Head
 from durability._runtime.workflow_payloads import PayloadCodecError
 from durability.exceptions import DurabilityError
@@ -58,9 +59,13 @@ async def fail_task(engine: Engine, head: Head, run: Run, error: BaseException) 
         },
     )
     engine.count("WorkflowTaskFailures", 1)
-    await engine.wake_ups.at(head.wake_up_at(now + backoff), now)
+    due = now + backoff
+    deadline = run.run_deadline or deadline_in(message for _, message in waiting_messages(head))
+    if now < deadline < due:
+        due = deadline
+    await engine.wake_ups.at(head.wake_up_at(due), now)
     record = None if head.task_attempts else await _failure_record(engine, run, error, now)
-    await engine.store.fail_task(head, _shorten(text), now + backoff, record=record)
+    await engine.store.fail_task(head, _shorten(text), due, record=record)
 
 
 async def _failure_record(engine: Engine, run: Run, error: BaseException, now: int) -> tuple[str, bytes]:

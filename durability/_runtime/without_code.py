@@ -1,4 +1,4 @@
-"""Ending a run whose code, or history, fails: told from what is recorded alone."""
+"""Ending a run whose code, or history, fails, or that nobody serves: told from what is recorded alone."""
 
 from __future__ import annotations
 
@@ -13,22 +13,28 @@ from durability._runtime.closing import add_news, superseded
 from durability._runtime.dispatch import undispatched
 from durability._runtime.inbox import waiting_messages
 from durability._runtime.large_payloads import refers
-from durability._runtime.ports import FencedError
+from durability._runtime.ports import FencedError, Head
 from durability._runtime.succession import note_retry_state
 
 if TYPE_CHECKING:
     from durability._runtime.workflow_task import WorkflowTask
 
 
-async def terminate(task: WorkflowTask) -> bool:
-    """End a run that somebody has terminated: it must always be possible. False if nobody has."""
-    if not task.head.open or not _is_terminated(waiting_messages(task.head)):
+async def end(task: WorkflowTask) -> bool:
+    """End a run that somebody has terminated, or that has timed out: it must always be possible. False if it has not.
+
+    The task is at its beginning, and could not replay the run.
+    """
+    if not task.head.open or not (_is_terminated(task.head) or _may_be_over(task)):
         return False
     ending = await _Ending.of(task)
     if not ending.run.closed:
-        if not _is_terminated(waiting_messages(task.head)):
+        now = task.engine.clock()
+        over = 0 < ending.run.run_deadline <= now
+        if not (_is_terminated(task.head) or over):
             return False
-        await ending.append(None, ())
+        ends = [] if _is_terminated(task.head) else [history.WorkflowExecutionTimedOut(time=now)]
+        await ending.append(None, (), ends)
     return ending.take_over()
 
 
@@ -48,8 +54,13 @@ async def fail(task: WorkflowTask, error: Exception, brought: Sequence[Input] = 
     return ending.take_over()
 
 
-def _is_terminated(waiting: list[tuple[str, Input]]) -> bool:
-    return any(isinstance(message, history.WorkflowExecutionTerminated) for _, message in waiting)
+def _is_terminated(head: Head) -> bool:
+    return any(isinstance(message, history.WorkflowExecutionTerminated) for _, message in waiting_messages(head))
+
+
+def _may_be_over(task: WorkflowTask) -> bool:
+    """Whether the time of a run may be over; it is not known of one whose first delta was not read."""
+    return task.run.started is None or 0 < task.run.run_deadline <= task.engine.clock()
 
 
 class _Ending:
@@ -79,11 +90,15 @@ class _Ending:
             run.absorb(recorded[-1:])
         return cls(task, run, recorded, again)
 
-    async def append(self, command: Command | None, brought: Sequence[Input]) -> None:
-        """Record an end, by a command or by what is waiting, together with what was brought and what is waiting."""
+    async def append(self, command: Command | None, brought: Sequence[Input], ends: Sequence[Input] = ()) -> None:
+        """Record an end, by a command or an input, together with what was brought and what is waiting.
+
+        The input is one that is waiting, or one of those that come last of all.
+        """
         run, engine = self.run, self.task.engine
         inputs = list(self._again or ())
-        add_news(run, inputs, (*brought, *(message for _, message in waiting_messages(self.task.head))))
+        waiting = (message for _, message in waiting_messages(self.task.head))
+        add_news(run, inputs, (*brought, *waiting, *ends))
         delta = run.end(inputs, command, engine.clock(), build=engine.build, identity=engine.identity)
         delta.supersedes = self._again is not None
         delta.refers = refers((*delta.inputs, *delta.commands))

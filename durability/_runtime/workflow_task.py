@@ -15,6 +15,7 @@ import msgspec
 
 from durability._core import history
 from durability._core.encoding import decode_deltas, encode_delta, encode_input
+from durability._core.event_count import activates
 from durability._core.history import Command, Delta, Input
 from durability._core.run import Run, is_self_contained
 from durability._runtime import closing, without_code
@@ -22,7 +23,7 @@ from durability._runtime.dispatch import Decision, Dispatcher, decisions, undisp
 from durability._runtime.dispatched import DispatchedActivities
 from durability._runtime.eager import EagerActivities
 from durability._runtime.engine import Engine
-from durability._runtime.inbox import inbox_name, waiting_messages
+from durability._runtime.inbox import deadline_in, inbox_name, waiting_messages
 from durability._runtime.large_payloads import refers
 from durability._runtime.ports import FencedError, Head, HeadRecord, Settlement, WakeUp, WorkflowKey
 from durability._runtime.starting import check_starts
@@ -215,7 +216,7 @@ class WorkflowTask:
             deltas = decode_deltas(loaded.deltas)
             self.superseded = await closing.replay(self.engine.payloads, self.run, head, deltas)
         except Exception as error:
-            if await without_code.terminate(self):
+            if await without_code.end(self):
                 return True
             if self.run.is_failure_exception(error) and await without_code.fail(self, error):
                 return True
@@ -321,6 +322,8 @@ class WorkflowTask:
             candidates += self.run.due_inputs(now)
             candidates += self.eager.begin_due(self.run, now, ended)
             candidates += await self.dispatched.overdue(self.run, now, ended)
+        elif 0 < deadline_in(candidates) <= now:  # all that time it could not begin, or nobody was there
+            candidates.append(history.WorkflowExecutionTimedOut(time=now))
         closing.add_news(self.run, inputs, candidates)
         return inputs
 
@@ -390,7 +393,8 @@ class WorkflowTask:
         """The delta of inputs and of what the workflow decides when it is shown them."""
         engine, run, payloads = self.engine, self.run, self.engine.payloads
         try:
-            seen = await payloads.seen(run, inputs)
+            # A codec that fails is no reason for a run to go on that has been terminated, or has timed out.
+            seen = await payloads.seen(run, inputs) if activates(inputs) else inputs
         except ApplicationError as error:
             if not error.non_retryable:
                 raise

@@ -8,6 +8,7 @@ import warnings
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from temporalio import client as reference_client
 from temporalio import workflow as reference_workflow
@@ -297,6 +298,31 @@ def test_termination_ends_without_a_workflow_task() -> None:
     assert len(events) == 5
 
 
+def test_a_workflow_task_that_nobody_began_is_in_the_history_of_a_run_that_was_ended() -> None:
+    timed_out = history.WorkflowExecutionTimedOut(T + 9)
+    signal = history.WorkflowExecutionSignaled(T + 5, "s:1", "add", [])
+    failed = history.WorkflowTaskFailed(T + 6, "f", Failure("a bug"), cause=14)
+    delayed = msgspec.structs.replace(STARTED, start_delay=50)
+    ends = {
+        "never begun": [delta(9, [STARTED, signal, timed_out], [])],
+        "put off": [delta(9, [delayed, timed_out], [])],
+        "waiting": [delta(0, [STARTED], []), delta(9, [signal, timed_out], [])],
+        "failing": [delta(0, [STARTED], []), delta(9, [signal, failed, timed_out], [])],
+    }
+    types = {how: [event.event_type for event in to_events(deltas)] for how, deltas in ends.items()}
+    assert types == {
+        "never begun": [1, 5, 26, 4],
+        "put off": [1, 4],
+        "waiting": [1, 5, 6, 7, 26, 5, 4],
+        "failing": [1, 5, 6, 7, 26, 5, 6, 9, 4],
+    }
+    for how, deltas in ends.items():
+        counter = EventCounter()
+        for one in deltas:
+            counter.add(one)
+        assert counter.length == len(types[how])
+
+
 FAILURES = [
     Failure(
         "m",
@@ -312,6 +338,53 @@ FAILURES = [
     Failure("a", info=failures.ActivityFailureInfo(5, 6, "i", "t", "1", 4)),
     Failure("w", info=failures.ChildWorkflowFailureInfo("n", "w", "r", "t", 5, 6, 5)),
 ]
+
+
+def test_enumerations_are_read_as_temporals_ui_used_to_write_them() -> None:
+    def document(initiator: str, kind: str, timeout: str, retry: str, cause: str, policy: str) -> dict[str, Any]:
+        failure = {"message": "m", "cause": {"timeoutFailureInfo": {"timeoutType": timeout}}}
+        attributes: dict[str, dict[str, Any]] = {
+            "WORKFLOW_EXECUTION_STARTED": {
+                "initiator": initiator,
+                "taskQueue": {"name": "Normal", "kind": kind},
+                "memo": {"fields": {"retryState": {"metadata": {"retryState": "InProgress"}, "data": "InProgress"}}},
+            },
+            "START_CHILD_WORKFLOW_EXECUTION_INITIATED": {"workflowId": "Abandon", "parentClosePolicy": policy},
+            "START_CHILD_WORKFLOW_EXECUTION_FAILED": {"cause": cause},
+            "WORKFLOW_EXECUTION_FAILED": {"failure": failure, "retryState": retry},
+        }
+        return {
+            "events": [
+                {
+                    "eventId": str(n),
+                    "eventTime": "2026-01-01T00:00:00.000Z",
+                    "eventType": f"EVENT_TYPE_{kind}",
+                    "taskId": str(n),
+                    _camel(kind): body,
+                }
+                for n, (kind, body) in enumerate(attributes.items(), 1)
+            ]
+        }
+
+    old = document("CronSchedule", "Normal", "StartToClose", "CancelRequested", "NamespaceNotFound", "Abandon")
+    new = document(
+        "CONTINUE_AS_NEW_INITIATOR_CRON_SCHEDULE",
+        "TASK_QUEUE_KIND_NORMAL",
+        "TIMEOUT_TYPE_START_TO_CLOSE",
+        "RETRY_STATE_CANCEL_REQUESTED",
+        "START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_NAMESPACE_NOT_FOUND",
+        "PARENT_CLOSE_POLICY_ABANDON",
+    )
+    expected = reference_client.WorkflowHistory.from_json("w", new).to_json_dict()
+    assert reference_client.WorkflowHistory.from_json("w", old).to_json_dict() == expected
+    events = events_from_json(old)
+    assert json.loads(to_json(events)) == new
+    assert events[1].start_child_workflow_execution_initiated_event_attributes.parent_close_policy == 2
+
+
+def _camel(kind: str) -> str:
+    first, *others = kind.lower().split("_")
+    return "".join([first, *map(str.title, others)]) + "EventAttributes"
 
 
 @pytest.mark.parametrize("failure", FAILURES)

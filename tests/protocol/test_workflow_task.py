@@ -11,7 +11,8 @@ import pytest
 
 from durability import activity, workflow
 from durability._core import history
-from durability._core.encoding import decode_delta, encode_input
+from durability._core.encoding import decode_delta, decode_deltas, encode_input
+from durability._core.events_view import to_events
 from durability._core.history import closes
 from durability._runtime.frontend import StartRequest, Status
 from durability._runtime.ports import Head, Settlement, WorkflowKey
@@ -1078,6 +1079,24 @@ def test_a_stuck_run_can_be_terminated() -> None:
     world.run(scenario)
 
 
+@pytest.mark.parametrize("limits", [{"run_timeout": 20_000}, {"execution_timeout": 20_000}])
+def test_a_run_that_never_begins_times_out_all_the_same(limits: dict[str, int]) -> None:
+    """In its time, and not with the next attempt at its first workflow task, which would come half a minute in."""
+    world = simulation(Broken)
+
+    async def scenario(world: Simulation) -> None:
+        await world.client(lambda gateway: gateway.start(request))
+        await asyncio.sleep(25)
+        outcome = await world.outcome(within=1)
+        assert outcome.status == Status.TIMED_OUT
+
+    request = StartRequest(
+        workflow_id="w", workflow_type="Fixable", task_queue="queue", arguments=[], request_id="r", **limits
+    )
+    world.run(scenario)
+    check_all(world)
+
+
 @workflow.defn(name="Changing")
 class Old:
     @workflow.run
@@ -1091,6 +1110,33 @@ class New:
     @workflow.run
     async def run(self) -> str:
         return await workflow.execute_activity(slow, 0.1, start_to_close_timeout=SHORT)
+
+
+def test_a_run_that_does_not_replay_times_out_all_the_same() -> None:
+    world = simulation(Old)
+
+    async def scenario(world: Simulation) -> None:
+        await world.client(lambda gateway: gateway.start(request))
+        await asyncio.sleep(10)
+        for engine in world.cloud._engines:
+            engine.sessions.clear()
+        world.registry = WorkflowRegistry([New], data_converter=world.converter)
+        await world.signal("w", "poke", "x", request_id="1")
+        await asyncio.sleep(50)
+        assert (await world.reader.describe("w", None)).task_attempts > 1
+        await asyncio.sleep(90)
+        outcome = await world.outcome(within=1)
+        assert outcome.status == Status.TIMED_OUT
+        deltas = await world.cloud.store.deltas(WorkflowKey("default", "w"), outcome.run_id)
+        names = [event.name for event in to_events(delta for _, delta, _ in decode_deltas(deltas))]
+        assert names[-1] == "WorkflowExecutionTimedOut"
+        assert names.count("WorkflowTaskCompleted") == 1
+        assert "WorkflowExecutionSignaled" in names
+
+    request = StartRequest(
+        workflow_id="w", workflow_type="Changing", task_queue="queue", arguments=[], request_id="r", run_timeout=140_000
+    )
+    world.run(scenario)
 
 
 def test_other_code_fails_the_task_and_the_run_goes_on_with_the_old_code() -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from durability import activity, workflow
+from durability.api.common.v1 import Payload
 from durability.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHistory
 from durability.common import RetryPolicy, SearchAttributeKey
+from durability.converter import DataConverter, PayloadCodec
 from durability.exceptions import ApplicationError
+from durability.exceptions import TimeoutError as WorkflowTimeout
 from durability.service import RPCError, RPCStatusCode
 from durability.testing import WorkflowEnvironment
 from durability.worker import Replayer, Worker
@@ -272,6 +277,52 @@ async def test_terminating_needs_no_worker() -> None:
                 await asyncio.sleep(0)
         await begun.terminate()
         assert (await begun.describe()).status == WorkflowExecutionStatus.TERMINATED
+
+
+@pytest.mark.parametrize("limit", ["run_timeout", "execution_timeout"])
+async def test_timing_out_needs_no_worker(limit: str) -> None:
+    async with await WorkflowEnvironment.start_time_skipping() as env:
+        options: dict[str, Any] = {limit: timedelta(hours=1)}
+        handle = await env.client.start_workflow(Sleeper.run, 1.0, id="w", task_queue=QUEUE, **options)
+        with pytest.raises(WorkflowFailureError) as failed:
+            await handle.result()
+        assert isinstance(failed.value.cause, WorkflowTimeout)
+        names = [event.name async for event in handle.fetch_history_events()]
+        assert names == ["WorkflowExecutionStarted", "WorkflowTaskScheduled", "WorkflowExecutionTimedOut"]
+
+
+async def test_a_run_that_has_lost_its_worker_times_out() -> None:
+    async with await WorkflowEnvironment.start_time_skipping() as env:
+        async with worker(env.client, Waiter):
+            handle = await env.client.start_workflow(
+                Waiter.run, id="v", task_queue=QUEUE, run_timeout=timedelta(hours=1)
+            )
+            while not (await handle.describe()).history_length:  # noqa: ASYNC110 - nothing tells the test
+                await asyncio.sleep(0)
+        with pytest.raises(WorkflowFailureError) as failed:
+            await handle.result()
+        assert isinstance(failed.value.cause, WorkflowTimeout)
+
+
+class Forgetful(PayloadCodec):
+    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        return list(payloads)
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        raise RuntimeError("the key is lost")
+
+
+async def test_a_run_whose_payloads_cannot_be_decoded_times_out() -> None:
+    async with await WorkflowEnvironment.start_local() as env:
+        config = env.client.config()
+        config["data_converter"] = replace(DataConverter.default, payload_codec=Forgetful())
+        async with worker(Client(**config), Sleeper):
+            handle = await env.client.start_workflow(
+                Sleeper.run, 1.0, id="w", task_queue=QUEUE, run_timeout=timedelta(milliseconds=300)
+            )
+            with pytest.raises(WorkflowFailureError) as failed:
+                await asyncio.wait_for(handle.result(), 10)
+        assert isinstance(failed.value.cause, WorkflowTimeout)
 
 
 @workflow.defn
