@@ -351,7 +351,7 @@ class Gateway(HealthCheck):
                 updates.end_unfinished(state)
             left = (deadline - self.clock()) / 1000
             if not found and (not is_open or left <= 0):
-                raise updates.not_found(workflow_id, update_id)
+                raise updates.not_found(update_id)
             if state.stage >= stage or left <= 0:
                 return await self.large.bring_back(state)
             await self.sleep(min(pause, left))

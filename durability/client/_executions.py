@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Self, cast, overload
 
-from durability._core.message_view import Message
 from durability._core.payload import Payload
-from durability._runtime.frontend import Description
+from durability._runtime.frontend import Description, Frontend
 from durability.client._descriptions import raw_info
 from durability.client._history import WorkflowHistory, WorkflowHistoryEventFilterType
 from durability.common import SearchAttributes, SearchAttributeValue, TypedSearchAttributes
@@ -25,6 +25,8 @@ from durability.converter._search_attributes import (
 from durability.types import AnyType, ParamType
 
 if TYPE_CHECKING:
+    from durability.api.workflow.v1 import WorkflowExecutionInfo
+    from durability.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
     from durability.client._client import Client
     from durability.client._interceptor import ListWorkflowsInput
 
@@ -74,7 +76,7 @@ class WorkflowExecution:
     parent_run_id: str | None
     root_id: str | None
     root_run_id: str | None
-    raw_info: Message
+    raw_info: WorkflowExecutionInfo
     run_id: str
     search_attributes: SearchAttributes
     start_time: datetime
@@ -158,7 +160,7 @@ class WorkflowExecutionDescription(WorkflowExecution):
             its ``pending_workflow_task`` has a ``last_failure`` while the workflow task keeps failing.
     """
 
-    raw_description: Message = dataclasses.field(kw_only=True)
+    raw_description: DescribeWorkflowExecutionResponse = dataclasses.field(kw_only=True)
 
     async def static_summary(self) -> str | None:
         """The summary that the workflow was started with."""
@@ -209,6 +211,21 @@ class WorkflowExecutionCount:
             if grouped
         ]
         return WorkflowExecutionCount(sum(statuses.values()), groups)
+
+
+async def count_by_status(frontend: Frontend, query: str | None) -> WorkflowExecutionCount:
+    """Count executions by listing them. Raises RPCError(INVALID_ARGUMENT) for a query that cannot be read."""
+    from durability._rest.list_filter import parse_count_query
+
+    selected, by_status = parse_count_query(query)
+    selected.page_size = 1000
+    count: Counter[int] = Counter()
+    while True:
+        page = await frontend.list(selected)
+        count.update(execution.status for execution in page.executions)
+        selected.page_token = page.next_page_token
+        if not page.next_page_token:
+            return WorkflowExecutionCount._from_statuses(count, grouped=by_status)
 
 
 class WorkflowExecutionAsyncIterator:

@@ -100,7 +100,7 @@ MISSING_MEMBERS: Final = {
         "worker.WorkflowOutboundInterceptor": "start_nexus_operation start_system_nexus_operation",
     },
     GRPC: {
-        "client.Client": "operator_service test_service workflow_service",
+        "client.Client": "test_service",
         "client.RPCError": "grpc_status",
         "client.ServiceClient": "connect update_api_key update_rpc_metadata worker_service_client",
     },
