@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, cast, overload
 
 from durability._core.payload import Payload
 from durability._runtime.frontend import Description, Frontend
+from durability.client._attribute_types import attribute_types
 from durability.client._descriptions import raw_info
 from durability.client._history import WorkflowHistory, WorkflowHistoryEventFilterType
 from durability.common import SearchAttributes, SearchAttributeValue, TypedSearchAttributes
@@ -93,13 +94,13 @@ class WorkflowExecution:
         return self._context_free_data_converter.with_context(context)
 
     @classmethod
-    def _from_description(cls, info: Description, namespace: str, converter: DataConverter, **more: Any) -> Self:
+    def _from_description(cls, info: Description, client: Client, **more: Any) -> Self:
         return cls(
             close_time=_time(info.close_time),
             execution_time=_time(info.execution_time),
             history_length=info.history_length,
             id=info.workflow_id,
-            namespace=namespace,
+            namespace=client.namespace,
             parent_id=info.parent_workflow_id or None,
             parent_run_id=info.parent_run_id or None,
             root_id=info.root_workflow_id or None,
@@ -110,9 +111,11 @@ class WorkflowExecution:
             start_time=_EPOCH + timedelta(milliseconds=info.start_time),
             status=WorkflowExecutionStatus(info.status),
             task_queue=info.task_queue,
-            typed_search_attributes=typed_search_attributes_from_payloads(with_types(info.search_attributes)),
+            typed_search_attributes=typed_search_attributes_from_payloads(
+                with_types(info.search_attributes, attribute_types(client))
+            ),
             workflow_type=info.workflow_type,
-            _context_free_data_converter=converter,
+            _context_free_data_converter=client.data_converter,
             **more,
         )
 
@@ -270,10 +273,7 @@ class WorkflowExecutionAsyncIterator:
             self._filter.page_size = min(self._filter.page_size, self._limit - self._yielded)
         self._filter.page_token = (self._next_page_token or b"").decode()
         page = await self._client.frontend.list(self._filter)
-        self._current_page = [
-            WorkflowExecution._from_description(info, self._client.namespace, self._client.data_converter)
-            for info in page.executions
-        ]
+        self._current_page = [WorkflowExecution._from_description(info, self._client) for info in page.executions]
         self._current_page_index = 0
         self._next_page_token = page.next_page_token.encode() or None
 

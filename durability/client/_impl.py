@@ -415,8 +415,7 @@ class ClientImpl(OutboundInterceptor):
             description = await self._client.frontend.describe(input.id, input.run_id)
         return WorkflowExecutionDescription._from_description(
             description,
-            self._client.namespace,
-            self._client.data_converter,
+            self._client,
             raw_description=raw_description(description),
         )
 

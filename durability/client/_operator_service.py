@@ -13,6 +13,7 @@ from durability.api.operatorservice.v1 import (
     RemoveSearchAttributesRequest,
     RemoveSearchAttributesResponse,
 )
+from durability.client._attribute_types import attribute_types
 from durability.client._service_calls import Service, invalid, served
 
 SYSTEM_ATTRIBUTES: Final = {
@@ -23,16 +24,14 @@ SYSTEM_ATTRIBUTES: Final = {
     "WorkflowType": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
 }
 """What the queries of lists know of every execution."""
-_added: Final[dict[tuple[str, str], dict[str, int]]] = {}
-"""By what was connected to and namespace, for this process: nothing depends on it, as values come with their types."""
 
 
 class OperatorService(Service):
     """Adds and lists search attributes.
 
     A deployment has no registry of them: a value says itself of which type it is, and any name can be used. What is
-    added is remembered by this process, for code that makes sure that its attributes are there; all other methods
-    raise ``RPCError`` (UNIMPLEMENTED).
+    added is remembered by this process, for code that makes sure that its attributes are there, and for its clients
+    to read untyped strings as ``Text``. All other methods raise ``RPCError`` (UNIMPLEMENTED).
     """
 
     @served
@@ -70,4 +69,4 @@ class OperatorService(Service):
 
     def _attributes(self, namespace: str) -> dict[str, int]:
         self._check_namespace(namespace)
-        return _added.setdefault((self._client.service_client.config.target_host, namespace), {})
+        return attribute_types(self._client)

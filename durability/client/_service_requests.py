@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import TYPE_CHECKING
 
 from durability._core.api_message import ApiMessage, milliseconds_of
 from durability._core.history import RetryPolicyRecord
@@ -11,8 +12,9 @@ from durability._core.payload import Payload, Payloads
 from durability._runtime.frontend import StartRequest, UpdateStage, UpdateState
 from durability._runtime.validation import check_run_id
 from durability.api.common.v1 import RetryPolicy, WorkflowExecution
-from durability.api.update.v1 import Outcome, UpdateRef
+from durability.api.update.v1 import Outcome, UpdateRef, WaitPolicy
 from durability.api.workflowservice.v1 import (
+    PollWorkflowExecutionUpdateRequest,
     PollWorkflowExecutionUpdateResponse,
     SignalWithStartWorkflowExecutionRequest,
     StartWorkflowExecutionRequest,
@@ -21,6 +23,9 @@ from durability.api.workflowservice.v1 import (
 from durability.client._service_calls import invalid
 from durability.common import Priority
 from durability.common import RetryPolicy as Policy
+
+if TYPE_CHECKING:
+    from durability.client._client import Client
 
 
 def target(message: ApiMessage, field: str) -> tuple[str, str | None]:
@@ -111,6 +116,34 @@ def poll_answer(state: UpdateState) -> PollWorkflowExecutionUpdateResponse:
     return answer
 
 
+def poll_request(
+    client: Client, workflow_id: str, run_id: str | None, update_id: str
+) -> PollWorkflowExecutionUpdateRequest:
+    """Asks for the outcome of an update."""
+    execution = WorkflowExecution(workflow_id=workflow_id, run_id=run_id or "")
+    return PollWorkflowExecutionUpdateRequest(
+        namespace=client.namespace,
+        update_ref=UpdateRef(workflow_execution=execution, update_id=update_id),
+        identity=client.identity,
+        wait_policy=WaitPolicy(lifecycle_stage=int(UpdateStage.COMPLETED)),
+    )
+
+
+def completed_state(answer: PollWorkflowExecutionUpdateResponse) -> UpdateState | None:
+    """The state of an update that has an outcome; None if it has none yet."""
+    if not answer.HasField("outcome"):
+        return None
+    execution, outcome = answer.update_ref.workflow_execution, answer.outcome
+    return UpdateState(
+        workflow_id=execution.workflow_id,
+        run_id=execution.run_id,
+        update_id=answer.update_ref.update_id,
+        stage=UpdateStage.COMPLETED,
+        result=single(outcome.success),
+        failure=outcome.failure if outcome.HasField("failure") else None,
+    )
+
+
 def _reference(state: UpdateState) -> UpdateRef:
     return UpdateRef(
         workflow_execution=WorkflowExecution(workflow_id=state.workflow_id, run_id=state.run_id),
@@ -130,5 +163,5 @@ def payloads(payload: Payload | None) -> Payloads:
 
 
 def single(result: Payloads) -> Payload | None:
-    """The one result that an activity has; more have no meaning to a workflow."""
+    """The one result that an activity or an update has, if it has one."""
     return result.payloads[0] if result.payloads else None
