@@ -15,6 +15,7 @@ from durability._rest.chain import call_in_chain
 from durability._rest.list_filter import parse_list_query
 from durability._runtime.frontend import ActivityReport, Status, UpdateRequest, UpdateStage
 from durability._runtime.queries import QueryFailedError
+from durability._runtime.starting import already_started_text
 from durability.api.enums.v1 import NamespaceState, WorkflowExecutionStatus
 from durability.api.namespace.v1 import NamespaceConfig, NamespaceInfo
 from durability.api.query.v1 import QueryRejected
@@ -125,11 +126,15 @@ class WorkflowService(Service):
         try:
             started = await self._client.frontend.start(request)
         except WorkflowAlreadyStartedError as error:
-            raise RPCError(
-                f"Workflow execution already started. WorkflowId: {error.workflow_id}, RunId: {error.run_id}.",
-                RPCStatusCode.ALREADY_EXISTS,
-            ) from error
+            raise await self._refusal(error, request.id_reuse_policy) from error
         return started.run_id, started.first_run_id or started.run_id, not started.existing
+
+    async def _refusal(self, error: WorkflowAlreadyStartedError, id_reuse_policy: int) -> RPCError:
+        existing = f"WorkflowId: {error.workflow_id}, RunId: {error.run_id}."
+        if await self._client.frontend.outcome(error.workflow_id, error.run_id, wait=0) is None:
+            return RPCError(f"Workflow execution is already running. {existing}", RPCStatusCode.ALREADY_EXISTS)
+        text = already_started_text(error.workflow_id, error.run_id or "", id_reuse_policy)
+        return RPCError(text, RPCStatusCode.ALREADY_EXISTS)
 
     @served
     async def signal_workflow_execution(
