@@ -7,6 +7,7 @@ imported: it is the call that is refused.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 from durability._core.api_message import ApiMessage
@@ -118,9 +119,12 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if re.fullmatch(r"[A-Z][A-Za-z]+(Request|Response)", name) is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    message = type(name, (_OfAnyFields,), {"__module__": __name__})
-    globals()[name] = message
-    return message
+    return _unserved(name)
+
+
+@cache
+def _unserved(name: str) -> type[ApiMessage]:
+    return type(name, (_OfAnyFields,), {"__module__": __name__})
 
 
 class _OfAnyFields(ApiMessage):
