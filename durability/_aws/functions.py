@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from typing import Final, Protocol
 
+from durability._aws import items
 from durability._aws.callers import Caller
 from durability._aws.mailbox import Mailbox
 from durability._aws.task_queues import TaskQueues
-from durability._runtime import direct
+from durability._runtime import direct, updates
+from durability._runtime.ports import WorkflowKey
 from durability.service import RPCError, RPCStatusCode
 
 _MOVES: Final = 4
@@ -85,8 +88,20 @@ class RoutedInvoker:
             return answer
         url = await self._task_queues.find(task_queue, "workflow")
         if url is not None:
-            return await self._mailbox.ask(url, request, task_queue)
+            return await self._mailbox.ask(url, request, task_queue, mark=self._mark(request))
         return await self._functions.invoke(request, workflow_id)
+
+    def _mark(self, request: bytes) -> items.Item | None:
+        """What tells others that somebody waits for an update to be taken; nothing for a query."""
+        event = json.loads(request)
+        if updates.EVENT_KEY not in event:
+            return None
+        update = updates.decode(event)
+        return items.asked_key(self._task_queues.namespace, update.workflow_id, update.update_id)
+
+    async def is_asked(self, key: WorkflowKey, run_id: str, update_id: str) -> bool:
+        """See ``WorkflowInvoker.is_asked``. Functions take an update at once; one for a worker leaves a mark."""
+        return await self._mailbox.is_marked(items.asked_key(key.namespace, key.workflow_id, update_id))
 
     def _remember(self, workflow_id: str, task_queue: str) -> None:
         self._task_queue_of[workflow_id] = task_queue

@@ -126,6 +126,11 @@ def reply_key(reply: str) -> Item:
     return {PARTITION: string(f"~reply#{reply}"), SORT: string("REPLY")}
 
 
+def asked_key(namespace: str, workflow_id: str, update_id: str) -> Item:
+    """The key of the mark that somebody waits for a worker to take an update."""
+    return {PARTITION: string(f"~asked#{namespace}#{workflow_id}"), SORT: string(update_id)}
+
+
 def attention_shard(key: WorkflowKey) -> str:
     """The partition of the attention index that a workflow id belongs to."""
     digest = hashlib.blake2b(key.workflow_id.encode(), digest_size=2).digest()

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from durability._aws import items
 from durability._aws.callers import Caller
-from durability._aws.items import binary, number
+from durability._aws.items import Item, binary, number
 from durability._aws.message_items import BODY_LIMIT
 from durability._runtime.direct import shortened
 from durability.service import RPCError, RPCStatusCode
@@ -25,6 +25,8 @@ PATIENCE: Final = 10.0
 """Seconds; Temporal's server waits as long for a worker to answer a query."""
 KEPT: Final = 3_600
 """Seconds after which DynamoDB may drop an answer (``TimeToLiveSpecification`` of the template)."""
+_MARKED_AFTER: Final = 0.5
+_MARK_OUTLASTS: Final = 6.0
 _FIRST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 0.25
 
@@ -67,13 +69,15 @@ class Mailbox:
         self._table = table
         self._patience = patience
 
-    async def ask(self, url: str, request: bytes, task_queue: str) -> bytes:
+    async def ask(self, url: str, request: bytes, task_queue: str, *, mark: Item | None = None) -> bytes:
         """Send a question and wait for the answer.
 
         Args:
             url: SQS queue of the worker's workflow tasks.
             request: What a workflow function would be invoked with.
             task_queue: For the message, should nobody answer.
+            mark: Key of an item that tells others that somebody waits. It is written once the wait is long, and so
+                costs nothing while workers are there; it outlasts the pause before the question is asked again.
 
         Raises:
             RPCError: DEADLINE_EXCEEDED if no worker has answered in time.
@@ -83,19 +87,34 @@ class Mailbox:
         body = json.dumps({"event": json.loads(request), "reply": reply, "expires": deadline})
         await self._caller.call("sqs", "send_message", QueueUrl=url, MessageBody=body)
         pause = _FIRST_PAUSE
-        while time.time() < deadline:
+        unmarked_until = deadline - self._patience + _MARKED_AFTER if mark is not None else deadline
+        while (now := time.time()) < deadline:
+            if now >= unmarked_until and mark is not None:
+                unmarked_until = deadline
+                await self._mark(mark, deadline + _MARK_OUTLASTS)
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE)
             answer = await self._caller.call(
                 "dynamodb", "get_item", TableName=self._table, Key=items.reply_key(reply), ConsistentRead=True
             )
             if "Item" in answer:
+                if mark is not None and unmarked_until == deadline:
+                    await self._caller.call("dynamodb", "delete_item", TableName=self._table, Key=mark)
                 return bytes(answer["Item"]["answer"]["B"])
         raise RPCError(
             f"no worker of task queue {task_queue!r} has answered within {self._patience:.0f} s: is one running?",
             RPCStatusCode.DEADLINE_EXCEEDED,
             b"",
         )
+
+    async def is_marked(self, mark: Item) -> bool:
+        """Whether somebody waits who was to leave a mark."""
+        answer = await self._caller.call("dynamodb", "get_item", TableName=self._table, Key=mark, ConsistentRead=True)
+        return "Item" in answer and int(answer["Item"][items.EXPIRES]["N"]) >= time.time()
+
+    async def _mark(self, mark: Item, until: float) -> None:
+        item = {**mark, items.EXPIRES: number(int(until))}
+        await self._caller.call("dynamodb", "put_item", TableName=self._table, Item=item)
 
     async def answer(self, request: Request, answer: dict[str, str]) -> None:
         """Lay down the answer to a question."""

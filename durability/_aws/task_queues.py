@@ -78,7 +78,7 @@ class TaskQueues:
         """
         self._caller = caller
         self._table = table
-        self._namespace = namespace
+        self.namespace = namespace
         self.own = own
         self._prefix = prefix
         self._account_url = account_url
@@ -153,7 +153,7 @@ class TaskQueues:
             raise ConfigurationError(f"task queue {name!r} {why}")
         attributes = {"VisibilityTimeout": str(visibility), "MessageRetentionPeriod": str(RETENTION)}
         attributes |= {"KmsMasterKeyId": self._kms_key} if self._kms_key else {"SqsManagedSseEnabled": "true"}
-        queue = queue_name(self._prefix, self._namespace, name, kind)
+        queue = queue_name(self._prefix, self.namespace, name, kind)
         try:
             await self._caller.call("sqs", "create_queue", QueueName=queue, Attributes=attributes)
         except AwsError as error:
@@ -174,7 +174,7 @@ class TaskQueues:
         await self._request("delete_item", Key=self._key(name, kind))
         self.forget(name, kind)
         try:
-            queue = queue_name(self._prefix, self._namespace, name, kind)
+            queue = queue_name(self._prefix, self.namespace, name, kind)
             await self._caller.call("sqs", "delete_queue", QueueUrl=f"{self._account_url}/{queue}")
         except AwsError as error:
             if error.code not in MISSING:
@@ -189,7 +189,7 @@ class TaskQueues:
                 "query",
                 KeyConditionExpression="#pk = :pk",
                 ExpressionAttributeNames={"#pk": items.PARTITION},
-                ExpressionAttributeValues={":pk": string(items.task_queues_partition(self._namespace))},
+                ExpressionAttributeValues={":pk": string(items.task_queues_partition(self.namespace))},
                 ConsistentRead=True,
                 **more,
             )
@@ -241,7 +241,7 @@ class TaskQueues:
 
     def _key(self, name: str, kind: TaskKind) -> dict[str, Any]:
         return {
-            items.PARTITION: string(items.task_queues_partition(self._namespace)),
+            items.PARTITION: string(items.task_queues_partition(self.namespace)),
             items.SORT: string(f"{kind}#{name}"),
         }
 

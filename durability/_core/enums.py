@@ -1,4 +1,6 @@
-"""Enumerations of Temporal's API, as far as histories have them: names without their prefix, in order of number.
+"""Enumerations of Temporal's API, as far as histories and requests have them.
+
+Each has its names without their prefix, in order of number.
 
 Source: ``temporal/api/enums/v1/*.proto``.
 """
@@ -13,9 +15,19 @@ from typing import Final
 _EXTERNAL_FAILED: Final = ("UNSPECIFIED", "EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND", "NAMESPACE_NOT_FOUND")
 
 ENUMS: Final[Mapping[str, tuple[str, ...]]] = {
+    "ActivityTaskFailedCause": (
+        "UNSPECIFIED",
+        "PAYLOADS_TOO_LARGE",
+        "EXTERNAL_STORAGE_FAILURE",
+        "ACTIVITY_WORKER_UNHANDLED_FAILURE",
+    ),
     "ApplicationErrorCategory": ("UNSPECIFIED", "BENIGN"),
+    "ArchivalState": ("UNSPECIFIED", "DISABLED", "ENABLED"),
     "CancelExternalWorkflowExecutionFailedCause": _EXTERNAL_FAILED,
     "ContinueAsNewInitiator": ("UNSPECIFIED", "WORKFLOW", "RETRY", "CRON_SCHEDULE"),
+    "HistoryEventFilterType": ("UNSPECIFIED", "ALL_EVENT", "CLOSE_EVENT"),
+    "IndexedValueType": ("UNSPECIFIED", "TEXT", "KEYWORD", "INT", "DOUBLE", "BOOL", "DATETIME", "KEYWORD_LIST"),
+    "NamespaceState": ("UNSPECIFIED", "REGISTERED", "DEPRECATED", "DELETED"),
     "ParentClosePolicy": ("UNSPECIFIED", "TERMINATE", "ABANDON", "REQUEST_CANCEL"),
     "PendingActivityState": (
         "UNSPECIFIED",
@@ -25,6 +37,8 @@ ENUMS: Final[Mapping[str, tuple[str, ...]]] = {
         "PAUSED",
         "PAUSE_REQUESTED",
     ),
+    "PendingWorkflowTaskState": ("UNSPECIFIED", "SCHEDULED", "STARTED"),
+    "QueryRejectCondition": ("UNSPECIFIED", "NONE", "NOT_OPEN", "NOT_COMPLETED_CLEANLY"),
     "RetryState": (
         "UNSPECIFIED",
         "IN_PROGRESS",
@@ -44,6 +58,8 @@ ENUMS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "TaskQueueKind": ("UNSPECIFIED", "NORMAL", "STICKY", "WORKER_COMMANDS"),
     "TimeoutType": ("UNSPECIFIED", "START_TO_CLOSE", "SCHEDULE_TO_START", "SCHEDULE_TO_CLOSE", "HEARTBEAT"),
+    "UpdateWorkflowExecutionLifecycleStage": ("UNSPECIFIED", "ADMITTED", "ACCEPTED", "COMPLETED"),
+    "VersioningBehavior": ("UNSPECIFIED", "PINNED", "AUTO_UPGRADE"),
     "WorkflowExecutionStatus": (
         "UNSPECIFIED",
         "RUNNING",

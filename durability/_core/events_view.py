@@ -18,7 +18,8 @@ import msgspec
 
 from durability._core.events_attributes import EventsBuilder
 from durability._core.history import Delta, standing
-from durability._core.message_view import Message, Timestamp
+from durability._core.message_view import Message
+from durability._core.protobuf_times import Timestamp
 from durability._core.temporal_json import time_json
 from durability.exceptions import HistoryFormatError
 

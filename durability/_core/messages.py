@@ -8,33 +8,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-import msgspec
+from durability._core.api_message import UNSET, ApiMessage
 
 
-class Message(msgspec.Struct, rename="camel", omit_defaults=True):
-    """A message: unset fields have their defaults, and are left out of its JSON."""
-
-    @classmethod
-    def message_type(cls) -> str:
-        """Protobuf's full name of the message."""
-        return f"temporal.api.sdk.v1.{cls.__name__}"
-
-
-class StackTraceSDKInfo(Message):
+class StackTraceSDKInfo(ApiMessage):
     """Who made a stack trace."""
 
     name: str = ""
     version: str = ""
 
 
-class StackTraceFileSlice(Message):
+class StackTraceFileSlice(ApiMessage):
     """Part of a source file, from a line on."""
 
     line_offset: int = 0
     content: str = ""
 
 
-class StackTraceFileLocation(Message):
+class StackTraceFileLocation(ApiMessage):
     """One frame of a stack."""
 
     file_path: str = ""
@@ -44,44 +35,44 @@ class StackTraceFileLocation(Message):
     internal_code: bool = False
 
 
-class StackTrace(Message):
+class StackTrace(ApiMessage):
     """The stack of one task, outermost frame first."""
 
-    locations: list[StackTraceFileLocation] = []
+    locations: list[StackTraceFileLocation] = UNSET
 
 
-class EnhancedStackTrace(Message):
+class EnhancedStackTrace(ApiMessage):
     """The stacks of all tasks of a workflow, with their sources by file name."""
 
-    sdk: StackTraceSDKInfo = msgspec.field(default_factory=StackTraceSDKInfo)
-    sources: dict[str, StackTraceFileSlice] = {}
-    stacks: list[StackTrace] = []
+    sdk: StackTraceSDKInfo = UNSET
+    sources: dict[str, StackTraceFileSlice] = UNSET
+    stacks: list[StackTrace] = UNSET
 
 
-class WorkflowInteractionDefinition(Message):
+class WorkflowInteractionDefinition(ApiMessage):
     """A signal, query or update that a workflow takes; the dynamic one has no name."""
 
     name: str = ""
     description: str = ""
 
 
-class WorkflowDefinition(Message):
+class WorkflowDefinition(ApiMessage):
     """What a workflow can be told and asked."""
 
     type: str = ""
-    query_definitions: list[WorkflowInteractionDefinition] = []
-    signal_definitions: list[WorkflowInteractionDefinition] = []
-    update_definitions: list[WorkflowInteractionDefinition] = []
+    query_definitions: list[WorkflowInteractionDefinition] = UNSET
+    signal_definitions: list[WorkflowInteractionDefinition] = UNSET
+    update_definitions: list[WorkflowInteractionDefinition] = UNSET
 
 
-class WorkflowMetadata(Message):
+class WorkflowMetadata(ApiMessage):
     """What a workflow tells of itself."""
 
-    definition: WorkflowDefinition = msgspec.field(default_factory=WorkflowDefinition)
+    definition: WorkflowDefinition = UNSET
     current_details: str = ""
 
 
-MESSAGES: Final[Mapping[str, type[Message]]] = {
+MESSAGES: Final[Mapping[str, type[ApiMessage]]] = {
     message.message_type(): message for message in (EnhancedStackTrace, WorkflowMetadata)
 }
 """Those that travel on their own, by protobuf's name."""

@@ -104,21 +104,21 @@ class Queries:
                         file_path=code.co_filename, line=frame.f_lineno, function_name=code.co_name
                     )
                 )
-            stacks.append(messages.StackTrace(locations))
-        sdk = messages.StackTraceSDKInfo("durability", __version__)
-        return messages.EnhancedStackTrace(sdk, sources, stacks)
+            stacks.append(messages.StackTrace(locations=locations))
+        sdk = messages.StackTraceSDKInfo(name="durability", version=__version__)
+        return messages.EnhancedStackTrace(sdk=sdk, sources=sources, stacks=stacks)
 
     def _metadata(self) -> messages.WorkflowMetadata:
         """What the workflow can be asked and told."""
         instance = self._instance
         return messages.WorkflowMetadata(
-            messages.WorkflowDefinition(
+            definition=messages.WorkflowDefinition(
                 type=instance.details.started.workflow_type,
                 query_definitions=_describe(self.handlers),
                 signal_definitions=_describe(instance.signals.handlers),
                 update_definitions=_describe(instance.updates.handlers),
             ),
-            instance.current_details,
+            current_details=instance.current_details,
         )
 
 
@@ -134,7 +134,7 @@ def _frames(task: asyncio.Task[Any]) -> list[FrameType]:
 
 def _describe(handlers: Mapping[str | None, _HandlerDefinition]) -> list[messages.WorkflowInteractionDefinition]:
     described = [
-        messages.WorkflowInteractionDefinition(definition.name or "", definition.description or "")
+        messages.WorkflowInteractionDefinition(name=definition.name or "", description=definition.description or "")
         for definition in handlers.values()
     ]
     return sorted(described, key=lambda entry: entry.name)

@@ -20,7 +20,9 @@ _WAIT: Final = Query(
     {"type": "number", "minimum": 0, "maximum": wire.LONGEST_WAIT, "default": 0},
 )
 _STAGE: Final = Query(
-    "stage", "What to wait for.", {"type": "string", "enum": ["accepted", "completed"], "default": "completed"}
+    "stage",
+    "What to wait for.",
+    {"type": "string", "enum": ["admitted", "accepted", "completed"], "default": "completed"},
 )
 _WAIT_FOR_UPDATE: Final = Query(
     "wait",

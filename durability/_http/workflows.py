@@ -243,8 +243,10 @@ class Workflows:
     async def update_result(self, request: ApiRequest) -> Response:
         as_payload = request.wants_payloads
         stage = request.query("stage") or "completed"
-        if stage not in ("accepted", "completed"):
-            raise invalid(f"there is no stage {stage!r} to wait for: give accepted or completed", parameter="stage")
+        if stage not in ("admitted", "accepted", "completed"):
+            raise invalid(
+                f"there is no stage {stage!r} to wait for: give admitted, accepted or completed", parameter="stage"
+            )
         wanted = UpdateStage[stage.upper()]
         state = await (await self._frontend()).update_outcome(
             request.parameters["workflow_id"],

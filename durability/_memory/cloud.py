@@ -141,6 +141,10 @@ class MemoryCloud:
         deadline = self._clock() + int(self._timeout * 1000)
         return json.dumps(await direct.answer(self.engine, json.loads(request), deadline=deadline)).encode()
 
+    async def is_asked(self, key: WorkflowKey, run_id: str, update_id: str) -> bool:
+        """See ``WorkflowInvoker.is_asked``: nothing waits for a worker."""
+        return False
+
     async def reconcile(self) -> int:
         """Run the reconciler once."""
         return await reconcile(self.engine)

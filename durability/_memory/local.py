@@ -26,6 +26,7 @@ from durability._core.history import ActivityTaskScheduled
 from durability._core.run import LongHistory
 from durability._memory.clock import EnvironmentClock, Relevance
 from durability._memory.local_gateway import LocalGateway
+from durability._memory.offers import Offers
 from durability._memory.payloads import MemoryPayloadStore
 from durability._memory.watched_store import WatchedStore
 from durability._memory.workers import AttachedWorker, Message
@@ -76,6 +77,7 @@ class LocalCloud:
         payload_store: Where their large payloads are kept.
         clock: Its time.
         gateway: For clients.
+        offers: Updates on their way.
     """
 
     attaches_at_once = True
@@ -105,6 +107,7 @@ class LocalCloud:
         self._calls: dict[str, list[asyncio.Future[None]]] = {}
         self._paces: dict[str, Pace] = {}
         self._closed = False
+        self.offers: Final = Offers()
         self._completed_outside: set[TaskToken] = set()
         self.clock.held = self._awaits_report
 
@@ -269,6 +272,10 @@ class LocalCloud:
                 self._calls.pop(workflow_id, None)
             self.clock.end_work()
 
+    async def is_asked(self, key: WorkflowKey, run_id: str, update_id: str) -> bool:
+        """See ``WorkflowInvoker.is_asked``."""
+        return self.offers.include(key.workflow_id, run_id, update_id)
+
     async def _catch_up(self, head: Head) -> None:
         """Let workflow tasks under way record what was accepted before a query, as they do in Temporal.
 
@@ -419,6 +426,7 @@ class LocalCloud:
     async def close(self) -> None:
         """Drop everything that is under way or waiting."""
         self._closed = True
+        self.offers.withdraw()
         for worker in list(self._workers):
             await worker.close()
         self._waiting.clear()

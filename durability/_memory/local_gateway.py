@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from durability._core.payload import Payload
-from durability._runtime.frontend import Outcome, Started, StartRequest, UpdateStage, UpdateState
+from durability._runtime.frontend import Outcome, Started, StartRequest, UpdateRequest, UpdateStage, UpdateState
 from durability._runtime.gateway import Gateway
 from durability._runtime.ports import WorkflowKey
 from durability.service import ConnectConfig
@@ -51,6 +51,10 @@ class LocalGateway(Gateway):
                     await store.change(head.key)
         head = await self._head(workflow_id, run_id or None)
         return None if head.open else await self._outcome(head)
+
+    async def update(self, request: UpdateRequest, *, wait: float) -> UpdateState:
+        """See ``Frontend.update``."""
+        return await self.cloud.offers.make(request, Gateway.update(self, request, wait=wait))
 
     async def update_outcome(
         self, workflow_id: str, run_id: str | None, update_id: str, *, stage: UpdateStage, wait: float

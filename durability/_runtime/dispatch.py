@@ -199,7 +199,8 @@ class Dispatcher:
             started = await self.engine.gateway.start_as(request, parent=None, root=None, decided=decided)
         except WorkflowAlreadyStartedError as error:
             text = already_started_text(command.workflow_id, error.run_id or "", command.id_reuse_policy)
-            return history.SignalWithStartFailed(self.engine.clock(), key, sequence, text)
+            told = f"WorkflowExecutionAlreadyStarted: {text}"
+            return history.SignalWithStartFailed(self.engine.clock(), key, sequence, told)
         return history.SignalWithStartCompleted(
             self.engine.clock(), key, sequence, started.run_id, not started.existing
         )

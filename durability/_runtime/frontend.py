@@ -282,7 +282,10 @@ class Frontend(Protocol):
     async def update_outcome(
         self, workflow_id: str, run_id: str | None, update_id: str, *, stage: UpdateStage, wait: float
     ) -> UpdateState:
-        """Wait up to ``wait`` seconds for an update's stage. Raises RPCError(NOT_FOUND)."""
+        """Wait up to ``wait`` seconds for an update's stage. Raises RPCError(NOT_FOUND).
+
+        An update that waits for a worker is ADMITTED.
+        """
         ...
 
     async def report_activity(self, report: ActivityReport) -> bool:

@@ -351,7 +351,9 @@ class Gateway(HealthCheck):
                 updates.end_unfinished(state)
             left = (deadline - self.clock()) / 1000
             if not found and (not is_open or left <= 0):
-                raise updates.not_found(workflow_id, update_id)
+                if is_open and await self.invoker.is_asked(head.key, head.run_id, update_id):
+                    return state
+                raise updates.not_found(update_id)
             if state.stage >= stage or left <= 0:
                 return await self.large.bring_back(state)
             await self.sleep(min(pause, left))

@@ -397,6 +397,10 @@ class WorkflowInvoker(Protocol):
 
     async def invoke(self, request: bytes, workflow_id: str) -> bytes: ...
 
+    async def is_asked(self, key: WorkflowKey, run_id: str, update_id: str) -> bool:
+        """Whether somebody waits for a worker to take an update to a run, as far as that is known."""
+        ...
+
 
 Clock = Callable[[], int]
 """Milliseconds since the epoch."""

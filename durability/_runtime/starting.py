@@ -200,7 +200,10 @@ class Start:
             details = [Payload({"encoding": b"json/plain"}, told)]
             await gateway.end(existing, "TerminateIfRunning WorkflowIdReusePolicy", details)
             return None
-        if request.id_conflict_policy != CONFLICT_USE_EXISTING:
+        # A signal that comes with a start is for the run that is open, unless a policy says otherwise.
+        if request.id_conflict_policy != CONFLICT_USE_EXISTING and (
+            request.id_conflict_policy or not request.signal_name
+        ):
             raise WorkflowAlreadyStartedError(request.workflow_id, request.workflow_type, run_id=existing.run_id)
         if request.signal_name and not await self._signal_existing(existing):
             return None
@@ -296,8 +299,8 @@ def already_started_text(workflow_id: str, run_id: str, id_reuse_policy: int) ->
         ALLOW_DUPLICATE_FAILED_ONLY: ("finished successfully", "allow duplicate workflow Id if last run failed"),
     }[id_reuse_policy]
     return (
-        f"WorkflowExecutionAlreadyStarted: Workflow execution already {how}. WorkflowId: {workflow_id}, "
-        f"RunId: {run_id}. Workflow Id reuse policy: {policy}."
+        f"Workflow execution already {how}. WorkflowId: {workflow_id}, RunId: {run_id}. "
+        f"Workflow Id reuse policy: {policy}."
     )
 
 

@@ -186,10 +186,6 @@ def task_fails() -> RPCError:
     )
 
 
-def not_found(workflow_id: str, update_id: str) -> RPCError:
-    """There is no such update."""
-    return RPCError(
-        f"update {update_id!r} of workflow {workflow_id!r} not found: its history does not hold it",
-        RPCStatusCode.NOT_FOUND,
-        b"",
-    )
+def not_found(update_id: str) -> RPCError:
+    """There is no such update; the text is that of Temporal's server."""
+    return RPCError(f'update "{update_id}" not found', RPCStatusCode.NOT_FOUND, b"")

@@ -36,6 +36,8 @@ from durability.types import MultiParamSpec, ReturnType, SelfType
 from durability.workflow._definition import _Definition
 
 if TYPE_CHECKING:
+    from durability.client._operator_service import OperatorService
+    from durability.client._workflow_service import WorkflowService
     from durability.runtime import Runtime
 
 
@@ -194,6 +196,8 @@ class Client(WorkflowStarts, UpdateWithStart):
         self._payload_limits = PAYLOAD_LIMITS
         self._rpc_metadata: Mapping[str, str | bytes] = {}
         self._runtime: Runtime | None = None
+        self._workflow_service: WorkflowService | None = None
+        self._operator_service: OperatorService | None = None
         self._impl: OutboundInterceptor = ClientImpl(self)
         for interceptor in reversed(list(config["interceptors"])):
             self._impl = interceptor.intercept_client(self._impl)
@@ -257,6 +261,24 @@ class Client(WorkflowStarts, UpdateWithStart):
     def service_client(self) -> ServiceClient:
         """The same as ``frontend``, under the name that Temporal's client has for it."""
         return cast(ServiceClient, self._config["service_client"])
+
+    @property
+    def workflow_service(self) -> WorkflowService:
+        """Calls with the requests and responses of Temporal's API; see ``durability.api.workflowservice.v1``."""
+        if self._workflow_service is None:
+            from durability.client._workflow_service import WorkflowService
+
+            self._workflow_service = WorkflowService(self)
+        return self._workflow_service
+
+    @property
+    def operator_service(self) -> OperatorService:
+        """Calls about search attributes; see ``durability.api.operatorservice.v1``."""
+        if self._operator_service is None:
+            from durability.client._operator_service import OperatorService
+
+            self._operator_service = OperatorService(self)
+        return self._operator_service
 
     @property
     def namespace(self) -> str:

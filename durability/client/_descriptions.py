@@ -1,86 +1,94 @@
-"""What the engine tells of a workflow execution, in the shape of Temporal's responses."""
+"""What the engine tells of a workflow execution, as Temporal's messages."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from durability._core.enums import ENUMS
-from durability._core.message_view import Message
-from durability._core.temporal_json import (
-    enum_json,
-    failure_json,
-    payload_json,
-    payload_map_json,
-    payloads_json,
-    time_json,
-)
+from durability._core.payload import Payloads
+from durability._core.protobuf_times import Timestamp
 from durability._runtime.frontend import Description, PendingActivity
 
+if TYPE_CHECKING:
+    from durability.api.workflow.v1 import PendingActivityInfo, WorkflowExecutionInfo
+    from durability.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 
-def raw_info(of: Description) -> Message:
+
+def raw_info(of: Description) -> WorkflowExecutionInfo:
     """The description as Temporal's ``WorkflowExecutionInfo``."""
-    body: dict[str, Any] = {
-        "execution": _execution(of.workflow_id, of.run_id),
-        "type": {"name": of.workflow_type},
-        "startTime": time_json(of.start_time),
-        "status": enum_json("WORKFLOW_EXECUTION_STATUS", ENUMS["WorkflowExecutionStatus"], of.status),
-        "historyLength": str(of.history_length),
-        "taskQueue": of.task_queue,
-        "firstRunId": of.first_run_id or of.run_id,
-        "rootExecution": _execution(of.root_workflow_id, of.root_run_id),
-        "memo": {"fields": payload_map_json(of.memo)},
-        "searchAttributes": {"indexedFields": payload_map_json(of.search_attributes)},
-    }
+    from durability.api.common.v1 import Memo, SearchAttributes, WorkflowExecution, WorkflowType
+    from durability.api.workflow.v1 import WorkflowExecutionInfo
+
+    info = WorkflowExecutionInfo(
+        execution=WorkflowExecution(workflow_id=of.workflow_id, run_id=of.run_id),
+        type=WorkflowType(name=of.workflow_type),
+        start_time=Timestamp.from_milliseconds(of.start_time),
+        status=int(of.status),
+        history_length=of.history_length,
+        task_queue=of.task_queue,
+        first_run_id=of.first_run_id or of.run_id,
+        root_execution=WorkflowExecution(workflow_id=of.root_workflow_id, run_id=of.root_run_id),
+        memo=Memo(fields=of.memo),
+        search_attributes=SearchAttributes(indexed_fields=of.search_attributes),
+    )
     if of.close_time:
-        body["closeTime"] = time_json(of.close_time)
+        info.close_time = Timestamp.from_milliseconds(of.close_time)
     if of.execution_time:
-        body["executionTime"] = time_json(of.execution_time)
+        info.execution_time = Timestamp.from_milliseconds(of.execution_time)
     if of.parent_workflow_id:
-        body["parentExecution"] = _execution(of.parent_workflow_id, of.parent_run_id)
-    return Message(body)
+        info.parent_execution = WorkflowExecution(workflow_id=of.parent_workflow_id, run_id=of.parent_run_id)
+    return info
 
 
-def raw_description(of: Description) -> Message:
+def raw_description(of: Description) -> DescribeWorkflowExecutionResponse:
     """The description as Temporal's ``DescribeWorkflowExecutionResponse``.
 
     In addition, ``pending_workflow_task`` has a ``last_failure`` while the workflow task keeps failing.
     """
-    texts = {"summary": of.static_summary, "details": of.static_details}
-    body: dict[str, Any] = {
-        "executionConfig": {
-            "taskQueue": {"name": of.task_queue, "kind": "TASK_QUEUE_KIND_NORMAL"},
-            "userMetadata": {name: payload_json(text) for name, text in texts.items() if text is not None},
-        },
-        "workflowExecutionInfo": dict(raw_info(of)),
-        "pendingActivities": [_pending_activity(activity) for activity in of.pending_activities],
-    }
+    from durability._core.failure import Failure
+    from durability.api.enums.v1 import TaskQueueKind
+    from durability.api.sdk.v1 import UserMetadata
+    from durability.api.taskqueue.v1 import TaskQueue
+    from durability.api.workflow.v1 import PendingWorkflowTaskInfo, WorkflowExecutionConfig
+    from durability.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
+
+    texts = UserMetadata()
+    if of.static_summary is not None:
+        texts.summary = of.static_summary
+    if of.static_details is not None:
+        texts.details = of.static_details
+    description = DescribeWorkflowExecutionResponse(
+        execution_config=WorkflowExecutionConfig(
+            task_queue=TaskQueue(name=of.task_queue, kind=TaskQueueKind.TASK_QUEUE_KIND_NORMAL),
+            user_metadata=texts,
+        ),
+        workflow_execution_info=raw_info(of),
+        pending_activities=[_pending_activity(activity) for activity in of.pending_activities],
+    )
     if of.task_attempts:
         # The task that has failed n times is at its attempt n + 1.
-        body["pendingWorkflowTask"] = {
-            "attempt": of.task_attempts + 1,
-            "lastFailure": {"message": of.task_failure},
-        }
-    return Message(body)
+        description.pending_workflow_task = PendingWorkflowTaskInfo(
+            attempt=of.task_attempts + 1, last_failure=Failure(message=of.task_failure)
+        )
+    return description
 
 
-def _pending_activity(of: PendingActivity) -> dict[str, Any]:
-    state = f"PENDING_ACTIVITY_STATE_{of.state.upper()}"
-    body: dict[str, Any] = {
-        "activityId": of.activity_id,
-        "activityType": {"name": of.activity_type},
-        "state": state,
-        "attempt": of.attempt,
-    }
-    if of.scheduled:
-        body["scheduledTime"] = time_json(of.scheduled)
-    if of.next_attempt:
-        body["nextAttemptScheduleTime"] = time_json(of.next_attempt)
+def _pending_activity(of: PendingActivity) -> PendingActivityInfo:
+    from durability.api.common.v1 import ActivityType
+    from durability.api.enums.v1 import PendingActivityState
+    from durability.api.workflow.v1 import PendingActivityInfo
+
+    info = PendingActivityInfo(
+        activity_id=of.activity_id,
+        activity_type=ActivityType(name=of.activity_type),
+        state=PendingActivityState.Value(f"PENDING_ACTIVITY_STATE_{of.state.upper()}"),
+        attempt=of.attempt,
+    )
     if of.last_failure is not None:
-        body["lastFailure"] = failure_json(of.last_failure)
+        info.last_failure = of.last_failure
+    if of.scheduled:
+        info.scheduled_time = Timestamp.from_milliseconds(of.scheduled)
+    if of.next_attempt:
+        info.next_attempt_schedule_time = Timestamp.from_milliseconds(of.next_attempt)
     if of.last_heartbeat_details:
-        body["heartbeatDetails"] = payloads_json(of.last_heartbeat_details)
-    return body
-
-
-def _execution(workflow_id: str, run_id: str) -> dict[str, str]:
-    return {"workflowId": workflow_id, "runId": run_id}
+        info.heartbeat_details = Payloads(of.last_heartbeat_details)
+    return info

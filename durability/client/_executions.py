@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Self, cast, overload
 
-from durability._core.message_view import Message
 from durability._core.payload import Payload
-from durability._runtime.frontend import Description
+from durability._runtime.frontend import Description, Frontend
+from durability.client._attribute_types import attribute_types
 from durability.client._descriptions import raw_info
 from durability.client._history import WorkflowHistory, WorkflowHistoryEventFilterType
 from durability.common import SearchAttributes, SearchAttributeValue, TypedSearchAttributes
@@ -25,6 +26,8 @@ from durability.converter._search_attributes import (
 from durability.types import AnyType, ParamType
 
 if TYPE_CHECKING:
+    from durability.api.workflow.v1 import WorkflowExecutionInfo
+    from durability.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
     from durability.client._client import Client
     from durability.client._interceptor import ListWorkflowsInput
 
@@ -74,7 +77,7 @@ class WorkflowExecution:
     parent_run_id: str | None
     root_id: str | None
     root_run_id: str | None
-    raw_info: Message
+    raw_info: WorkflowExecutionInfo
     run_id: str
     search_attributes: SearchAttributes
     start_time: datetime
@@ -91,13 +94,13 @@ class WorkflowExecution:
         return self._context_free_data_converter.with_context(context)
 
     @classmethod
-    def _from_description(cls, info: Description, namespace: str, converter: DataConverter, **more: Any) -> Self:
+    def _from_description(cls, info: Description, client: Client, **more: Any) -> Self:
         return cls(
             close_time=_time(info.close_time),
             execution_time=_time(info.execution_time),
             history_length=info.history_length,
             id=info.workflow_id,
-            namespace=namespace,
+            namespace=client.namespace,
             parent_id=info.parent_workflow_id or None,
             parent_run_id=info.parent_run_id or None,
             root_id=info.root_workflow_id or None,
@@ -108,9 +111,11 @@ class WorkflowExecution:
             start_time=_EPOCH + timedelta(milliseconds=info.start_time),
             status=WorkflowExecutionStatus(info.status),
             task_queue=info.task_queue,
-            typed_search_attributes=typed_search_attributes_from_payloads(with_types(info.search_attributes)),
+            typed_search_attributes=typed_search_attributes_from_payloads(
+                with_types(info.search_attributes, attribute_types(client))
+            ),
             workflow_type=info.workflow_type,
-            _context_free_data_converter=converter,
+            _context_free_data_converter=client.data_converter,
             **more,
         )
 
@@ -158,7 +163,7 @@ class WorkflowExecutionDescription(WorkflowExecution):
             its ``pending_workflow_task`` has a ``last_failure`` while the workflow task keeps failing.
     """
 
-    raw_description: Message = dataclasses.field(kw_only=True)
+    raw_description: DescribeWorkflowExecutionResponse = dataclasses.field(kw_only=True)
 
     async def static_summary(self) -> str | None:
         """The summary that the workflow was started with."""
@@ -211,6 +216,21 @@ class WorkflowExecutionCount:
         return WorkflowExecutionCount(sum(statuses.values()), groups)
 
 
+async def count_by_status(frontend: Frontend, query: str | None) -> WorkflowExecutionCount:
+    """Count executions by listing them. Raises RPCError(INVALID_ARGUMENT) for a query that cannot be read."""
+    from durability._rest.list_filter import parse_count_query
+
+    selected, by_status = parse_count_query(query)
+    selected.page_size = 1000
+    count: Counter[int] = Counter()
+    while True:
+        page = await frontend.list(selected)
+        count.update(execution.status for execution in page.executions)
+        selected.page_token = page.next_page_token
+        if not page.next_page_token:
+            return WorkflowExecutionCount._from_statuses(count, grouped=by_status)
+
+
 class WorkflowExecutionAsyncIterator:
     """Iterates over executions, page by page. Made by ``Client.list_workflows``."""
 
@@ -253,10 +273,7 @@ class WorkflowExecutionAsyncIterator:
             self._filter.page_size = min(self._filter.page_size, self._limit - self._yielded)
         self._filter.page_token = (self._next_page_token or b"").decode()
         page = await self._client.frontend.list(self._filter)
-        self._current_page = [
-            WorkflowExecution._from_description(info, self._client.namespace, self._client.data_converter)
-            for info in page.executions
-        ]
+        self._current_page = [WorkflowExecution._from_description(info, self._client) for info in page.executions]
         self._current_page_index = 0
         self._next_page_token = page.next_page_token.encode() or None
 

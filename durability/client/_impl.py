@@ -6,7 +6,6 @@ import asyncio
 import builtins
 import logging
 import uuid
-from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -17,7 +16,6 @@ from durability._core.history import RetryPolicyRecord
 from durability._core.options import milliseconds, priority_record
 from durability._core.payload import Payload, payload_size
 from durability._rest.chain import call_in_chain
-from durability._rest.list_filter import parse_count_query
 from durability._runtime.frontend import (
     ActivityReport,
     Outcome,
@@ -44,6 +42,7 @@ from durability.client._executions import (
     WorkflowExecutionCount,
     WorkflowExecutionDescription,
     WorkflowExecutionStatus,
+    count_by_status,
 )
 from durability.client._history import WorkflowHistoryEventAsyncIterator
 from durability.client._interceptor import (
@@ -416,8 +415,7 @@ class ClientImpl(OutboundInterceptor):
             description = await self._client.frontend.describe(input.id, input.run_id)
         return WorkflowExecutionDescription._from_description(
             description,
-            self._client.namespace,
-            self._client.data_converter,
+            self._client,
             raw_description=raw_description(description),
         )
 
@@ -431,16 +429,8 @@ class ClientImpl(OutboundInterceptor):
         return WorkflowExecutionAsyncIterator(self._client, input)
 
     async def count_workflows(self, input: CountWorkflowsInput) -> WorkflowExecutionCount:
-        selected, by_status = parse_count_query(input.query)
-        selected.page_size = 1000
-        count: Counter[int] = Counter()
         async with deadline(input.rpc_timeout):
-            while True:
-                page = await self._client.frontend.list(selected)
-                count.update(execution.status for execution in page.executions)
-                selected.page_token = page.next_page_token
-                if not page.next_page_token:
-                    return WorkflowExecutionCount._from_statuses(count, grouped=by_status)
+            return await count_by_status(self._client.frontend, input.query)
 
     async def _encode(
         self, converter: DataConverter, what: str, values: Sequence[Any], *, refuse: bool = True

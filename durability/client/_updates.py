@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Required, TypedDict, Unpack, cast, overload
 
-from durability._runtime.frontend import UpdateStage, UpdateState
+from durability._runtime.frontend import UpdateState
 from durability.client._exceptions import WorkflowUpdateFailedError, update_call_errors
 from durability.client._interceptor import UpdateWithStartStartWorkflowInput
 from durability.common import (
@@ -36,8 +36,6 @@ from durability.workflow._definition import _Definition
 if TYPE_CHECKING:
     from durability.client._client import Client
     from durability.client._workflow_handle import WorkflowHandle
-
-_LONG_POLL = 20.0
 
 
 class WorkflowUpdateStage(IntEnum):
@@ -115,13 +113,14 @@ class WorkflowUpdateHandle(Generic[LocalReturnType]):
         return cast(LocalReturnType, (await converter.decode([outcome.result], hints))[0])
 
     async def _wait_for_outcome(self, rpc_timeout: timedelta | None = None) -> None:
+        from durability.client._service_requests import completed_state, poll_request
+
+        # By the client's service, as in Temporal's: code that stands in for its method sees each poll.
         async with update_call_errors(rpc_timeout):
             while self._known_outcome is None:
-                state = await self._client.frontend.update_outcome(
-                    self._workflow_id, self._workflow_run_id, self._id, stage=UpdateStage.COMPLETED, wait=_LONG_POLL
-                )
-                if state.stage == UpdateStage.COMPLETED:
-                    self._known_outcome = state
+                request = poll_request(self._client, self._workflow_id, self._workflow_run_id, self._id)
+                response = await self._client.workflow_service.poll_workflow_execution_update(request)
+                self._known_outcome = completed_state(response)
 
 
 class _StartOptions(TypedDict, total=False):

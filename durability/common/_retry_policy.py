@@ -55,9 +55,9 @@ class RetryPolicy:
             ValueError: The policy is not valid.
         """
         self._validate()
-        proto.initial_interval.FromTimedelta(self.initial_interval)
+        _set_duration(proto, "initial_interval", self.initial_interval)
         proto.backoff_coefficient = self.backoff_coefficient
-        proto.maximum_interval.FromTimedelta(self.maximum_interval or self.initial_interval * 100)
+        _set_duration(proto, "maximum_interval", self.maximum_interval or self.initial_interval * 100)
         proto.maximum_attempts = self.maximum_attempts
         if self.non_retryable_error_types:
             proto.non_retryable_error_types.extend(self.non_retryable_error_types)
@@ -109,3 +109,11 @@ class RetryPolicy:
 def _milliseconds(duration: timedelta) -> int:
     """Whole milliseconds, rounded up so that a short interval does not turn into none."""
     return -(-duration // _MILLISECOND)
+
+
+def _set_duration(proto: Any, name: str, value: timedelta) -> None:
+    field = getattr(proto, name)
+    if hasattr(field, "FromTimedelta"):
+        field.FromTimedelta(value)
+    else:  # a message of this package, whose durations are timedeltas
+        setattr(proto, name, type(field)(microseconds=value // timedelta(microseconds=1)))

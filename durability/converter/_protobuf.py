@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import Any, TypeGuard
 
-import msgspec
-
-from durability._core.messages import MESSAGES, Message
+from durability._core.api_message import ApiMessage
+from durability._core.messages import MESSAGES
 from durability._core.payload import Payload
 from durability.converter._payload_converter import EncodingPayloadConverter
 
 
 class JSONProtoPayloadConverter(EncodingPayloadConverter):
-    """The encoding ``json/protobuf``, for protobuf messages, and for those of ``durability.api.sdk.v1``."""
+    """The encoding ``json/protobuf``, for protobuf messages, and for those of ``durability.api``."""
 
     def __init__(self, ignore_unknown_fields: bool = False) -> None:
         """Create the converter.
@@ -31,9 +30,10 @@ class JSONProtoPayloadConverter(EncodingPayloadConverter):
 
     def to_payload(self, value: Any) -> Payload | None:
         """Convert a protobuf message."""
-        if isinstance(value, Message):
+        if isinstance(value, ApiMessage):
             metadata = {"encoding": self.encoding.encode(), "messageType": value.message_type().encode()}
-            return Payload(metadata=metadata, data=msgspec.json.encode(value, order="sorted"))
+            text = json.dumps(value.to_json(), separators=(",", ":"), sort_keys=True)
+            return Payload(metadata=metadata, data=text.encode())
         if not _is_message(value):
             return None
         from google.protobuf import json_format
@@ -47,9 +47,9 @@ class JSONProtoPayloadConverter(EncodingPayloadConverter):
         Raises:
             RuntimeError: The type of message is not known to this process, or the data does not fit it.
         """
-        own = MESSAGES.get(payload.metadata.get("messageType", b"").decode())
+        own = type_hint if _is_own(type_hint) else MESSAGES.get(payload.metadata.get("messageType", b"").decode())
         if own is not None and not _is_protobuf(type_hint):
-            return msgspec.json.decode(payload.data, type=own)
+            return own.from_json(json.loads(payload.data))
         message = _new_message(payload)
         from google.protobuf import json_format
 
@@ -91,6 +91,10 @@ def _is_message(value: Any) -> bool:
     """A process that has not imported protobuf has no messages."""
     module = sys.modules.get("google.protobuf.message")
     return module is not None and isinstance(value, module.Message) and value.DESCRIPTOR is not None
+
+
+def _is_own(type_hint: Any) -> TypeGuard[type[ApiMessage]]:
+    return isinstance(type_hint, type) and issubclass(type_hint, ApiMessage)
 
 
 def _is_protobuf(type_hint: type | None) -> bool:

@@ -68,11 +68,23 @@ def typed_search_attributes_from_payloads(payloads: Mapping[str, Payload]) -> Ty
     return TypedSearchAttributes([pair for pair in pairs if pair is not None])
 
 
-def with_types(payloads: Mapping[str, Payload]) -> dict[str, Payload]:
-    """Payloads by name, with the types that values suggest where they name none: those that workflows upserted."""
-    return {
-        name: payload if "type" in payload.metadata else _guessed(name, payload) for name, payload in payloads.items()
-    }
+def with_types(payloads: Mapping[str, Payload], known: Mapping[str, int] | None = None) -> dict[str, Payload]:
+    """Payloads by name, with their types.
+
+    Args:
+        payloads: The search attributes.
+        known: Numbers of ``IndexedValueType`` by name, which count where a value fits them, as in Temporal's server.
+            Where neither these nor the payload say a type, the value suggests one.
+    """
+    return {name: _with_type(name, payload, (known or {}).get(name, 0)) for name, payload in payloads.items()}
+
+
+def _with_type(name: str, payload: Payload, kind: int) -> Payload:
+    if kind:
+        typed = Payload({**payload.metadata, "type": SearchAttributeIndexedValueType(kind).name.encode()}, payload.data)
+        if _typed_pair(name, typed) is not None:
+            return typed
+    return payload if "type" in payload.metadata else _guessed(name, payload)
 
 
 def _guessed(name: str, payload: Payload) -> Payload:

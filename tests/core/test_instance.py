@@ -292,7 +292,7 @@ def test_queries_only_read() -> None:
     assert "class Flexible" in trace.sources[__file__].content
     metadata = driver.query("__temporal_workflow_metadata")
     assert isinstance(metadata, WorkflowMetadata)
-    assert WorkflowInteractionDefinition("slow") in metadata.definition.signal_definitions
+    assert WorkflowInteractionDefinition(name="slow") in metadata.definition.signal_definitions
     assert driver.instance.query(QueryRequest("read", [])) == payload(["before"])
 
 

@@ -9,6 +9,10 @@ from typing import Any
 
 import pytest
 
+from durability.api.common.v1 import WorkflowExecution
+from durability.api.operatorservice.v1 import ListSearchAttributesRequest
+from durability.api.update.v1 import UpdateRef
+from durability.api.workflowservice import v1
 from durability.client import (
     Client,
     RPCError,
@@ -55,6 +59,27 @@ async def test_a_workflow_from_start_to_result(client: Client) -> None:
     assert started.attributes["workflowExecutionTimeout"] == "300s"
     assert started.attributes["retryPolicy"]["maximumAttempts"] == 2
     assert [e.id async for e in client.list_workflows("ExecutionStatus = 'Completed'")] == ["order/1 ü"]
+
+
+async def test_the_services(client: Client) -> None:
+    handle = await client.start_workflow(Sleeper.run, id="s", task_queue=QUEUE)
+    execution = WorkflowExecution(workflow_id="s", run_id=handle.result_run_id or "")
+    described = await client.workflow_service.describe_workflow_execution(
+        v1.DescribeWorkflowExecutionRequest(namespace=client.namespace, execution=execution)
+    )
+    assert described.workflow_execution_info.execution == execution
+    history = await client.workflow_service.get_workflow_execution_history(
+        v1.GetWorkflowExecutionHistoryRequest(namespace=client.namespace, execution=execution, maximum_page_size=1)
+    )
+    assert [event.event_id for event in history.history.events] == [1]
+    with pytest.raises(RPCError, match='update "u" not found') as caught:
+        await client.workflow_service.poll_workflow_execution_update(
+            v1.PollWorkflowExecutionUpdateRequest(
+                namespace=client.namespace, update_ref=UpdateRef(workflow_execution=execution, update_id="u")
+            )
+        )
+    assert caught.value.status == RPCStatusCode.NOT_FOUND
+    await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace=client.namespace))
 
 
 async def test_values_that_are_not_json_and_failures(client: Client) -> None:

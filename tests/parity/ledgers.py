@@ -6,8 +6,8 @@ from typing import Final
 
 NEXUS: Final = "Nexus is not part of this project."
 GRPC: Final = (
-    "There is no gRPC, no TLS to configure and no raw service to call: "
-    "a client speaks HTTP, or to the stack's own resources."
+    "There is no gRPC and no TLS to configure: a client speaks HTTP, or to the stack's own resources. "
+    "Its services take requests, but are no public classes."
 )
 BUILD_IDS: Final = "Sets of compatible build ids were replaced by worker deployments in the reference itself."
 TIME_SKIPPING: Final = (
@@ -100,7 +100,7 @@ MISSING_MEMBERS: Final = {
         "worker.WorkflowOutboundInterceptor": "start_nexus_operation start_system_nexus_operation",
     },
     GRPC: {
-        "client.Client": "operator_service test_service workflow_service",
+        "client.Client": "test_service",
         "client.RPCError": "grpc_status",
         "client.ServiceClient": "connect update_api_key update_rpc_metadata worker_service_client",
     },

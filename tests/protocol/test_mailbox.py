@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
+from typing import Any
 
 import pytest
 
 from durability._aws import items
-from durability._aws.mailbox import Mailbox, Request
+from durability._aws.mailbox import Mailbox, Request, read_request
 from durability._core.failure import Failure
 from durability._core.payload import Payload
 from durability._runtime import queries, updates
@@ -54,3 +56,35 @@ async def test_the_failure_of_an_update(caller: TwiceCaller, table: str) -> None
     with pytest.raises(RPCError, match="the answer has") as caught:
         updates.read_answer(REQUEST, answer)
     assert caught.value.status == RPCStatusCode.RESOURCE_EXHAUSTED
+
+
+class WithAQueue:
+    """Keeps the message that is sent to a queue; everything else goes to AWS."""
+
+    def __init__(self, caller: TwiceCaller) -> None:
+        self.caller = caller
+        self.message = ""
+
+    async def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        if service == "sqs":
+            self.message = parameters["MessageBody"]
+            return {}
+        return await self.caller.call(service, operation, **parameters)
+
+    async def close(self) -> None: ...
+
+
+async def test_an_update_that_waits_leaves_a_mark_until_it_is_answered(caller: TwiceCaller, table: str) -> None:
+    mark = items.asked_key("default", "w", uuid.uuid4().hex)
+    with_queue = WithAQueue(caller)
+    mailbox = Mailbox(with_queue, table, patience=20)
+    asking = asyncio.create_task(mailbox.ask("url", UPDATE, "queue", mark=mark))
+    assert not await mailbox.is_marked(mark)
+    async with asyncio.timeout(10):
+        while not await mailbox.is_marked(mark):  # noqa: ASYNC110 - there is nothing else to ask
+            await asyncio.sleep(0.05)
+    request = read_request(with_queue.message)
+    assert request is not None
+    await mailbox.answer(request, updates.encode_answer(UpdateAnswer()))
+    await asking
+    assert not await mailbox.is_marked(mark)

@@ -64,20 +64,29 @@ def _enum(name: str) -> Enum:
     return Enum(name, {f"{enum_prefix(name)}_{value}": number for number, value in enumerate(ENUMS[name])})
 
 
+ActivityTaskFailedCause: Final = _enum("ActivityTaskFailedCause")
 ApplicationErrorCategory: Final = _enum("ApplicationErrorCategory")
+ArchivalState: Final = _enum("ArchivalState")
 CancelExternalWorkflowExecutionFailedCause: Final = _enum("CancelExternalWorkflowExecutionFailedCause")
 ContinueAsNewInitiator: Final = _enum("ContinueAsNewInitiator")
 EventType: Final = Enum(
     "EventType",
     {"EVENT_TYPE_UNSPECIFIED": 0, **{f"EVENT_TYPE_{enum_prefix(name)}": n for name, n in EVENT_TYPES.items()}},
 )
+HistoryEventFilterType: Final = _enum("HistoryEventFilterType")
+IndexedValueType: Final = _enum("IndexedValueType")
+NamespaceState: Final = _enum("NamespaceState")
 ParentClosePolicy: Final = _enum("ParentClosePolicy")
 PendingActivityState: Final = _enum("PendingActivityState")
+PendingWorkflowTaskState: Final = _enum("PendingWorkflowTaskState")
+QueryRejectCondition: Final = _enum("QueryRejectCondition")
 RetryState: Final = _enum("RetryState")
 SignalExternalWorkflowExecutionFailedCause: Final = _enum("SignalExternalWorkflowExecutionFailedCause")
 StartChildWorkflowExecutionFailedCause: Final = _enum("StartChildWorkflowExecutionFailedCause")
 TaskQueueKind: Final = _enum("TaskQueueKind")
 TimeoutType: Final = _enum("TimeoutType")
+UpdateWorkflowExecutionLifecycleStage: Final = _enum("UpdateWorkflowExecutionLifecycleStage")
+VersioningBehavior: Final = _enum("VersioningBehavior")
 WorkflowExecutionStatus: Final = _enum("WorkflowExecutionStatus")
 WorkflowIdConflictPolicy: Final = _enum("WorkflowIdConflictPolicy")
 WorkflowIdReusePolicy: Final = _enum("WorkflowIdReusePolicy")

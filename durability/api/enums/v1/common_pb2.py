@@ -1,0 +1,11 @@
+"""Enumerations of ``temporal/api/enums/v1/common.proto``."""
+
+from __future__ import annotations
+
+from durability.api.enums.v1._values import ApplicationErrorCategory, IndexedValueType
+from durability.api.enums.v1._values import value_of as __getattr__  # noqa: F401 - the values are names of the module
+
+__all__ = [
+    "ApplicationErrorCategory",
+    "IndexedValueType",
+]
