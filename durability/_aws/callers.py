@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, Final, Protocol
 
 from durability._runtime.lifetime import close_with_loop
@@ -110,11 +111,25 @@ class BotoCaller:
             client.close()
 
 
+def _leave_no_generators(client: Any) -> None:
+    """Have a client make requests without aiobotocore's context, which is for statistics of features.
+
+    It is an asynchronous generator around each request. A program that closes those of its loop while requests are
+    under way, as one that was interrupted may do, would have an error logged for each.
+    """
+    inner = getattr(type(client)._make_api_call, "__wrapped__", None)
+    if inner is not None:
+        client._make_api_call = partial(inner, client)
+
+
 class AioCaller:
     """Requests through aioboto3.
 
     Credentials, region and endpoints are found as boto3 finds them, or in the ``AWS_*`` variables of an environment
     that is not the process's own.
+
+    Attributes:
+        before_closing: Ends what makes requests, when the event loop ends and would close the connections under it.
     """
 
     def __init__(
@@ -137,6 +152,7 @@ class AioCaller:
         self._clients: dict[str, Any] = {}
         self._opening = asyncio.Lock()
         self._lifetime: AsyncGenerator[None] | None = None
+        self.before_closing: Callable[[], Awaitable[None]] | None = None
 
     async def _client(self, service: str) -> Any:
         client = self._clients.get(service)
@@ -147,7 +163,9 @@ class AioCaller:
                     if self._lifetime is None:
                         self._lifetime = await close_with_loop(self._close)
                     context = self._session.client(service, config=self._config, endpoint_url=self._endpoint(service))
-                    client = self._clients[service] = await self._stack.enter_async_context(context)
+                    client = await self._stack.enter_async_context(context)
+                    _leave_no_generators(client)
+                    self._clients[service] = client
         return client
 
     def _endpoint(self, service: str) -> str | None:
@@ -172,6 +190,8 @@ class AioCaller:
             await self._lifetime.aclose()
 
     async def _close(self) -> None:
+        if self.before_closing is not None:
+            await self.before_closing()
         self._lifetime = None
         self._clients.clear()
         await self._stack.aclose()
