@@ -234,7 +234,7 @@ def _polling_host(gateway: ConnectedGateway) -> PollingHost:
     polling = AioCaller(gateway.connection.environment, read_timeout=LONG_POLL + 10, connections=CONNECTIONS)
     caller = gateway.connection.caller
     host = PollingHost(gateway.namespace, make, caller, polling, ports.task_queues, ports.mailbox)
-    caller.before_closing = polling.before_closing = host.end
+    caller.connections.before_closing = polling.connections.before_closing = host.end
     return host
 
 
