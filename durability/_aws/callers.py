@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, Protocol
 
 from durability._runtime.lifetime import close_with_loop
@@ -110,11 +112,45 @@ class BotoCaller:
             client.close()
 
 
+def _leave_no_generators(client: Any) -> None:
+    """Have a client make requests without aiobotocore's context, which is for statistics of features.
+
+    It is an asynchronous generator around each request. A program that closes those of its loop while requests are
+    under way, as one that was interrupted may do, would have an error logged for each.
+    """
+    inner = getattr(type(client)._make_api_call, "__wrapped__", None)
+    if inner is not None:
+        client._make_api_call = partial(inner, client)
+
+
+@dataclass(eq=False)
+class Connections:
+    """The clients of a caller, one a service.
+
+    Attributes:
+        before_closing: Ends what makes requests, when the event loop ends and would close the connections under it.
+    """
+
+    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    clients: dict[str, Any] = field(default_factory=dict)
+    before_closing: Callable[[], Awaitable[None]] | None = None
+
+    async def close(self) -> None:
+        """Close them; they are opened again when they are needed."""
+        if self.before_closing is not None:
+            await self.before_closing()
+        self.clients.clear()
+        await self.stack.aclose()
+
+
 class AioCaller:
     """Requests through aioboto3.
 
     Credentials, region and endpoints are found as boto3 finds them, or in the ``AWS_*`` variables of an environment
     that is not the process's own.
+
+    Attributes:
+        connections: What requests are sent through.
     """
 
     def __init__(
@@ -133,21 +169,23 @@ class AioCaller:
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
             max_pool_connections=connections,
         )
-        self._stack = AsyncExitStack()
-        self._clients: dict[str, Any] = {}
         self._opening = asyncio.Lock()
         self._lifetime: AsyncGenerator[None] | None = None
+        self.connections = Connections()
 
     async def _client(self, service: str) -> Any:
-        client = self._clients.get(service)
+        connections = self.connections
+        client = connections.clients.get(service)
         if client is None:
             async with self._opening:
-                client = self._clients.get(service)
+                client = connections.clients.get(service)
                 if client is None:
-                    if self._lifetime is None:
-                        self._lifetime = await close_with_loop(self._close)
+                    if not connections.clients:
+                        self._lifetime = await close_with_loop(self, connections.close)
                     context = self._session.client(service, config=self._config, endpoint_url=self._endpoint(service))
-                    client = self._clients[service] = await self._stack.enter_async_context(context)
+                    client = await connections.stack.enter_async_context(context)
+                    _leave_no_generators(client)
+                    connections.clients[service] = client
         return client
 
     def _endpoint(self, service: str) -> str | None:
@@ -170,8 +208,3 @@ class AioCaller:
         """See ``Caller.close``."""
         if self._lifetime is not None:
             await self._lifetime.aclose()
-
-    async def _close(self) -> None:
-        self._lifetime = None
-        self._clients.clear()
-        await self._stack.aclose()

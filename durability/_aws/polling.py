@@ -153,10 +153,14 @@ class PollingHost:
                 return json.dumps(await direct.answer(worker.engine, json.loads(request), deadline=NEVER)).encode()
         return None
 
-    async def close(self) -> None:
+    async def end(self) -> None:
         """End all workers that are still attached."""
         for worker in list(self._workers):
             await worker.close()
+
+    async def close(self) -> None:
+        """End all workers that are still attached, and close the connections for messages."""
+        await self.end()
         await self.polling.close()
 
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
+_let_go: set[AsyncGenerator[None]] = set()
+"""Those that are being closed: kept until they are, or until their event loop ends and closes them."""
 
-async def close_with_loop(close: Callable[[], Awaitable[None]]) -> AsyncGenerator[None]:
-    """Have the running event loop close something when it ends, or when nobody refers to it any more.
 
-    Event loops do that for asynchronous generators (``asyncio.run`` before it returns). The owner of the connections
-    must keep what this returns. The two then refer to each other, so that a client which is a local variable of the
-    program's last coroutine lives until the loop closes it in good order.
+async def close_with_loop(owner: object, close: Callable[[], Awaitable[None]]) -> AsyncGenerator[None]:
+    """Have the running event loop close something when it ends, or when nobody refers to its owner any more.
+
+    Event loops do that for asynchronous generators (``asyncio.run`` before it returns). This one is kept apart from its
+    owner: what the garbage collector finds together it finalizes together, and connections complain if they are open.
 
     Args:
-        close: Closes the connections; does nothing when they are closed already.
+        owner: Whose connections they are.
+        close: Closes the connections; does nothing when they are closed already. Must not refer to the owner.
     """
     lifetime = _lifetime(close)
     await anext(lifetime)
+    weakref.finalize(owner, _let_go_of, asyncio.get_running_loop(), lifetime).atexit = False
     return lifetime
 
 
@@ -25,3 +32,15 @@ async def _lifetime(close: Callable[[], Awaitable[None]]) -> AsyncGenerator[None
         yield
     finally:
         await close()
+
+
+def _let_go_of(loop: asyncio.AbstractEventLoop, lifetime: AsyncGenerator[None]) -> None:
+    """Close it in its own loop: the garbage collector works in any thread."""
+    _let_go.add(lifetime)
+    with contextlib.suppress(RuntimeError):  # the loop is closed
+        loop.call_soon_threadsafe(lambda: loop.create_task(_close(lifetime)))
+
+
+async def _close(lifetime: AsyncGenerator[None]) -> None:
+    await lifetime.aclose()
+    _let_go.discard(lifetime)

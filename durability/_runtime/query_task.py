@@ -11,6 +11,7 @@ import logging
 
 from durability._core.activation import QueryRequest
 from durability._core.encoding import decode_deltas
+from durability._core.errors import NondeterminismError
 from durability._core.history import Input
 from durability._core.run import Run
 from durability._runtime import closing
@@ -69,6 +70,8 @@ async def _answer(engine: Engine, query: WorkflowQuery) -> QueryAnswer:
             untouched = not await _look_ahead(engine, run, loaded.head, superseded or [])
         except Exception as error:
             untouched = False
+            if isinstance(error, NondeterminismError) and not (loaded.head.open and loaded.head.task_attempts):
+                return QueryAnswer(failure=engine.to_failure(error))  # nothing but the query fails
             raise RPCError(
                 f"the workflow task of {query.workflow_id!r} fails, so its state cannot be asked for: "
                 f"{type(error).__name__}: {error}",

@@ -237,11 +237,6 @@ class HttpFrontend(HealthCheck):
         if self._lifetime is not None:
             await self._lifetime.aclose()
 
-    async def _close(self) -> None:
-        session, self._session, self._lifetime = self._session, None, None
-        if session is not None:
-            await session.close()
-
     # --- requests ---------------------------------------------------------------------------------------------------
 
     async def _call(
@@ -278,9 +273,9 @@ class HttpFrontend(HealthCheck):
             headers["Authorization"] = f"Bearer {self.api_key}"
         if self._signer:
             headers = await self._signer.sign(method, url, headers, content)
-        if self._session is None:
+        if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
-            self._lifetime = await close_with_loop(self._close)
+            self._lifetime = await close_with_loop(self, self._session.close)
         async with self._session.request(
             method, URL(url, encoded=True), data=content or None, headers=headers, allow_redirects=False
         ) as response:

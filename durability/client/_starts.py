@@ -20,6 +20,7 @@ from durability.common import (
 from durability.common._arguments import _arg_or_args, _arg_unset
 from durability.types import MethodAsyncNoParam, MethodAsyncSingleParam, MultiParamSpec, ParamType, ReturnType, SelfType
 from durability.workflow._definition import _Definition
+from durability.workflow._deprecations import warn_untyped
 
 
 class _StartOptions(TypedDict, total=False):
@@ -144,7 +145,7 @@ class WorkflowStarts:
             request_eager_start: Accepted for compatibility; there is no worker to start on.
             priority: Priority, inherited by activities and children.
             versioning_override: Accepted for compatibility; runs are pinned to the build that started them.
-            stack_level: Accepted for compatibility.
+            stack_level: How many frames up the code is that a warning of deprecated arguments names.
 
         Returns:
             A handle on the started run.
@@ -153,6 +154,7 @@ class WorkflowStarts:
             WorkflowAlreadyStartedError: The id policies forbid the start.
             RPCError: INVALID_ARGUMENT if an id or a value is not acceptable; nothing was sent then.
         """
+        warn_untyped(search_attributes, stack_level)
         name, known_type = _Definition.get_name_and_result_type(workflow)
         return await self._impl.start_workflow(
             StartWorkflowInput(
@@ -287,5 +289,6 @@ class WorkflowStarts:
             request_eager_start=request_eager_start,
             priority=priority,
             versioning_override=versioning_override,
+            stack_level=3,
         )
         return await handle.result(rpc_metadata=rpc_metadata, rpc_timeout=rpc_timeout)

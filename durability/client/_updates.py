@@ -32,6 +32,7 @@ from durability.types import (
     SelfType,
 )
 from durability.workflow._definition import _Definition
+from durability.workflow._deprecations import warn_untyped
 
 if TYPE_CHECKING:
     from durability.client._client import Client
@@ -226,11 +227,12 @@ class WithStartWorkflowOperation(Generic[SelfType, ReturnType]):
             start_delay: How long to wait before the first workflow task; the update ends the wait.
             priority: Priority.
             versioning_override: Accepted for compatibility.
-            stack_level: Accepted for compatibility.
+            stack_level: See ``Client.start_workflow``.
 
         Raises:
             ValueError: ``id_conflict_policy`` is UNSPECIFIED.
         """
+        warn_untyped(search_attributes, stack_level)
         name, known_type = _Definition.get_name_and_result_type(workflow)
         if id_conflict_policy == WorkflowIDConflictPolicy.UNSPECIFIED:
             raise ValueError("WorkflowIDConflictPolicy is required")

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def warn_untyped(attributes: Any) -> None:
-    """Warn of search attributes that are given as a mapping."""
+def warn_untyped(attributes: Any, stack_level: int = 2) -> None:
+    """Warn of search attributes that are given as a mapping. Level 2 names who calls the function that calls this."""
     if isinstance(attributes, Mapping) and attributes:
         warnings.warn(
             "Dictionary-based search attributes are deprecated, use typed search attributes",
             DeprecationWarning,
-            stacklevel=3,
+            stacklevel=1 + stack_level,
         )

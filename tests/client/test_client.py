@@ -19,6 +19,7 @@ from durability.client import (
     RPCStatusCode,
     SignalWorkflowInput,
     StartWorkflowInput,
+    WithStartWorkflowOperation,
     WorkflowContinuedAsNewError,
     WorkflowExecutionStatus,
     WorkflowFailureError,
@@ -380,3 +381,17 @@ async def test_a_lazy_client_of_a_local_cloud_looks_for_it_with_its_first_call()
     assert client.service_client.config.lazy
     with pytest.raises(RPCError, match="no local cloud at localhost:1"):
         await client.get_workflow_handle("w").describe()
+
+
+async def test_untyped_search_attributes_are_deprecated_where_they_are_given(client: Client) -> None:
+    order = Order("tea", 1)
+    options: Any = {"task_queue": QUEUE, "search_attributes": {"Colour": ["red"]}, "start_signal": "finish"}
+    with pytest.warns(DeprecationWarning, match="Dictionary-based search attributes are deprecated") as started:
+        await client.start_workflow(Shop.run, order, id=new_id(), **options)
+    with pytest.warns(DeprecationWarning, match="Dictionary-based search attributes are deprecated") as executed:
+        await client.execute_workflow(Shop.run, order, id=new_id(), **options)
+    del options["start_signal"]
+    policy = WorkflowIDConflictPolicy.USE_EXISTING
+    with pytest.warns(DeprecationWarning, match="Dictionary-based search attributes are deprecated") as described:
+        WithStartWorkflowOperation(Shop.run, order, id=new_id(), id_conflict_policy=policy, **options)
+    assert {warning.filename for warning in (*started, *executed, *described)} == {__file__}

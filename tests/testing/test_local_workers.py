@@ -96,6 +96,7 @@ class Coloured:
         return workflow.info().typed_search_attributes.get(COLOUR)
 
 
+@pytest.mark.filterwarnings("ignore:Dictionary-based search attributes")
 async def test_what_a_query_tells_of_has_happened(env: WorkflowEnvironment) -> None:
     async with Worker(env.client, task_queue="q", workflows=[Coloured]):
         handle = await env.client.start_workflow(

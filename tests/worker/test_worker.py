@@ -14,7 +14,8 @@ import pytest
 
 from durability import activity, workflow
 from durability._memory.workers import AttachedWorker
-from durability.client import Client, RPCError, WorkflowFailureError
+from durability.api.enums.v1 import EventType
+from durability.client import Client, RPCError, WorkflowFailureError, WorkflowQueryFailedError
 from durability.common import RawValue, RetryPolicy
 from durability.exceptions import ActivityError, ApplicationError, ConfigurationError
 from durability.service import RPCStatusCode
@@ -211,6 +212,44 @@ async def test_a_run_goes_on_on_another_worker(env: WorkflowEnvironment) -> None
             await asyncio.sleep(0)
     async with Worker(env.client, task_queue="q", workflows=[Greeting], activities=[greet]):
         assert await handle.result() == "Hello, Ada, from q"
+
+
+@workflow.defn(name="Changed")
+class Before:
+    @workflow.run
+    async def run(self, wait: bool) -> None:
+        await workflow.sleep(0.001)
+        await workflow.wait_condition(lambda: not wait)
+
+    @workflow.query
+    def state(self) -> str:
+        return "before"
+
+
+@workflow.defn(name="Changed")
+class After:
+    @workflow.run
+    async def run(self, wait: bool) -> None:
+        await workflow.execute_activity(greet, "Ada", start_to_close_timeout=SECONDS)
+
+    @workflow.query
+    def state(self) -> str:
+        return "after"
+
+
+@pytest.mark.parametrize("waits", [True, False])
+async def test_a_query_fails_if_the_code_is_not_that_of_the_history(env: WorkflowEnvironment, waits: bool) -> None:
+    async with Worker(env.client, task_queue="q", workflows=[Before]):
+        handle = await env.client.start_workflow(Before.run, waits, id="w", task_queue="q")
+        fired = EventType.EVENT_TYPE_TIMER_FIRED
+        while fired not in [event.event_type for event in (await handle.fetch_history()).events]:  # noqa: ASYNC110 - nothing tells the test
+            await asyncio.sleep(0.01)
+        if not waits:
+            await handle.result()
+        assert await handle.query(Before.state) == "before"
+    async with Worker(env.client, task_queue="q", workflows=[After]):
+        with pytest.raises(WorkflowQueryFailedError, match=r"\[TMPRL1100\] Nondeterminism error"):
+            await handle.query("state")
 
 
 async def test_threads_and_dynamic_workflows(env: WorkflowEnvironment) -> None:
