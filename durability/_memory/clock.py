@@ -47,6 +47,7 @@ class EnvironmentClock:
 
     Attributes:
         held: Asked before time is skipped whether something is under way that is not done here.
+        resting: Asked how much of the work under way does nothing but wait for this clock.
     """
 
     def __init__(self) -> None:
@@ -59,6 +60,7 @@ class EnvironmentClock:
         self._timer: asyncio.TimerHandle | None = None
         self._settling = False
         self.held: Callable[[], bool] = lambda: False
+        self.resting: Callable[[], int] = lambda: 0
 
     def __call__(self) -> int:
         """Milliseconds since the epoch."""
@@ -74,7 +76,7 @@ class EnvironmentClock:
         heapq.heappush(self._entries, entry)
         if self._entries[0] is entry:
             self._arm()
-        self._consider_skipping()
+        self.consider_skipping()
 
         def cancel() -> None:
             entry.call = None
@@ -104,7 +106,7 @@ class EnvironmentClock:
     def unlock(self) -> None:
         """Allow time to be skipped, until ``lock`` has been called as often."""
         self._unlocked += 1
-        self._consider_skipping()
+        self.consider_skipping()
 
     def lock(self) -> None:
         """Take one ``unlock`` back."""
@@ -117,12 +119,14 @@ class EnvironmentClock:
     def end_work(self) -> None:
         """Something was done."""
         self._working -= 1
-        self._consider_skipping()
+        self.consider_skipping()
 
     def _may_skip(self) -> bool:
-        return self._unlocked > 0 and self._working == 0 and bool(self._entries)
+        idle = self._working == 0 or self._working == self.resting()
+        return self._unlocked > 0 and idle and bool(self._entries)
 
-    def _consider_skipping(self) -> None:
+    def consider_skipping(self) -> None:
+        """Skip time if there is nothing to do any more."""
         if not self._settling and self._may_skip():
             self._settling = True
             asyncio.get_running_loop().call_soon(self._settle, _SETTLING)
@@ -163,7 +167,7 @@ class EnvironmentClock:
             if entry.call is not None:
                 entry.call()
         self._arm()
-        self._consider_skipping()
+        self.consider_skipping()
 
     def _arm(self) -> None:
         if self._timer is not None:

@@ -29,7 +29,7 @@ from durability._memory.local_gateway import LocalGateway
 from durability._memory.offers import Offers
 from durability._memory.payloads import MemoryPayloadStore
 from durability._memory.watched_store import WatchedStore
-from durability._memory.workers import AttachedWorker, Message
+from durability._memory.workers import AttachedWorker, Delivery, Message, current_delivery
 from durability._runtime import activity_task, direct, queries, updates
 from durability._runtime.attempts import TaskToken
 from durability._runtime.engine import Engine
@@ -44,6 +44,7 @@ from durability._runtime.turns import Turns
 from durability._runtime.validation import workflow_not_found
 from durability._runtime.workflow_payloads import PayloadOptions
 from durability._runtime.workflow_task import WorkflowTask
+from durability.activity._context import current_context
 from durability.activity._runner import ActivityRunner, ActivityTask
 from durability.service import ConnectConfig, RPCError, RPCStatusCode
 
@@ -109,7 +110,9 @@ class LocalCloud:
         self._closed = False
         self.offers: Final = Offers()
         self._completed_outside: set[TaskToken] = set()
+        self._with_sleepers: list[Delivery] = []
         self.clock.held = self._awaits_report
+        self.clock.resting = lambda: sum(delivery.rests for delivery in set(self._with_sleepers))
 
     def _gateway(self, config: ConnectConfig) -> LocalGateway:
         large = LargePayloads(self.payload_store, LOCAL_SETTINGS.inline_limit, LOCAL_SETTINGS.storage_concurrency)
@@ -130,6 +133,27 @@ class LocalCloud:
         """Whether there are activities under way of which no worker knows: users complete them in real time."""
         self._completed_outside = {token for token in self._completed_outside if self.store.awaits_report(token)}
         return bool(self._completed_outside)
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep in the environment's time, which may be skipped meanwhile.
+
+        An activity that sleeps is not waited for, but does not allow time to be skipped: somebody else has to, as in
+        Temporal.
+        """
+        delivery, activity = current_delivery.get(None), current_context.get(None)
+        if delivery is None or delivery.cloud is not self or activity is None:
+            self.clock.unlock()
+            try:
+                await self.clock.sleep(seconds)
+            finally:
+                self.clock.lock()
+            return
+        self._with_sleepers.append(delivery)
+        try:
+            with delivery.asleep(activity):
+                await self.clock.sleep(seconds)
+        finally:
+            self._with_sleepers.remove(delivery)
 
     # --- workers ----------------------------------------------------------------------------------------------------
 
@@ -395,7 +419,8 @@ class LocalCloud:
             self.clock.at(due, lambda: self._hand_out(task_queue), lambda: Relevance.NEEDED)
 
     async def _deliver(self, worker: AttachedWorker, message: Message) -> None:
-        engine = worker.engine
+        engine, delivery = worker.engine, Delivery(self)
+        current_delivery.set(delivery)
         if isinstance(message, ActivityAttempt):
             await activity_task.execute_attempt(engine, message)
             return
@@ -405,6 +430,7 @@ class LocalCloud:
         if await engine.wake_ups.put_back(message, engine.clock()):
             return
         task = WorkflowTask(engine, message, _NEVER * 100)
+        delivery.eager, task.eager.on_idle = task.eager, self.clock.consider_skipping
         worker.tasks.append(task)
         try:
             await task.run_to_release()

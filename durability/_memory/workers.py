@@ -4,19 +4,57 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from durability._runtime.eager import EagerActivities
 from durability._runtime.engine import Engine
 from durability._runtime.hosting import WorkerSpecification
 from durability._runtime.pace import Pace
 from durability._runtime.ports import ActivityAttempt, WakeUp
 from durability._runtime.workflow_task import WorkflowTask
+from durability.activity._context import Context
 
 if TYPE_CHECKING:
     from durability._memory.local import LocalCloud
 
 Message = WakeUp | ActivityAttempt
+
+
+@dataclass(eq=False)
+class Delivery:
+    """A message that a worker is at work on.
+
+    Attributes:
+        cloud: Where.
+        eager: The activities of a workflow task; None for a dispatched one, which is all there is.
+    """
+
+    cloud: LocalCloud
+    eager: EagerActivities | None = None
+    _sleeping: list[int] = field(default_factory=list)
+
+    @property
+    def rests(self) -> bool:
+        """Whether all that is under way are activities that sleep in the environment's time."""
+        sleeping = len(set(self._sleeping))
+        if self.eager is None:
+            return sleeping > 0
+        return self.eager.idle and sleeping == self.eager.under_way
+
+    @contextmanager
+    def asleep(self, activity: Context) -> Iterator[None]:
+        """A context in which an activity sleeps."""
+        self._sleeping.append(id(activity))
+        try:
+            yield
+        finally:
+            self._sleeping.remove(id(activity))
+
+
+current_delivery: contextvars.ContextVar[Delivery] = contextvars.ContextVar("durability_delivery")
 
 
 @dataclass(eq=False)

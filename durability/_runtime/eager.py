@@ -75,6 +75,8 @@ class EagerActivities:
         released: Whether the run was ever let go of, so that others may have decided about its activities.
         elsewhere: Whether the activities of the run's task queue are others' business.
         planned: How many the delta that is being made has planned so far.
+        on_idle: Called when nothing is left to do here but to wait for attempts.
+        idle: Whether that is so.
     """
 
     engine: Engine
@@ -84,6 +86,8 @@ class EagerActivities:
     released: bool = False
     elsewhere: bool = False
     planned: int = 0
+    on_idle: Callable[[], None] = lambda: None
+    idle: bool = False
     news: deque[Input] = field(default_factory=deque)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     _unwritten: dict[int, tuple[int, list[Payload]]] = field(default_factory=dict)
@@ -94,6 +98,11 @@ class EagerActivities:
     def busy(self) -> bool:
         """Whether an attempt is under way here."""
         return bool(self._running)
+
+    @property
+    def under_way(self) -> int:
+        """How many attempts are under way here."""
+        return len(self._running)
 
     def owns(self, sequence: int) -> bool:
         """Whether an activity's attempt is under way here."""
@@ -157,9 +166,12 @@ class EagerActivities:
         waits: set[asyncio.Future[object]] = {changed}  # type: ignore[arg-type]
         if patience is not None:
             waits.add(asyncio.ensure_future(self.engine.sleep(patience / 1000)))
+        self.idle = True
+        self.on_idle()
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self.idle = False
             for wait in waits:
                 wait.cancel()
         # Others that end in the same turn of the loop share the next delta.

@@ -262,6 +262,9 @@ class WorkflowEnvironment:
     async def sleep(self, duration: timedelta | float) -> None:
         """Wait in the environment's time; where time is skipped, that takes none.
 
+        In an activity this simulates work that takes long: time is skipped if the workflow's result is awaited, and
+        timers and timeouts come on the way.
+
         Args:
             duration: How long; in seconds if it is a number.
         """
@@ -335,11 +338,7 @@ class _TimeSkippingEnvironment(_MemoryEnvironment):
         self._automatic = True
 
     async def sleep(self, duration: timedelta | float) -> None:
-        self._clock.unlock()
-        try:
-            await self._clock.sleep(_seconds(duration))
-        finally:
-            self._clock.lock()
+        await self._cloud.sleep(_seconds(duration))
 
     async def get_current_time(self, handle: WorkflowHandle[Any, Any] | None = None) -> datetime:
         return _EPOCH + timedelta(milliseconds=self._clock())
