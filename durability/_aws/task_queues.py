@@ -92,7 +92,7 @@ class TaskQueues:
     @property
     def environment(self) -> tuple[str, str, str]:
         """What tells the task queues of one deployment and namespace from those of others."""
-        return self._account_url, self._table, self._namespace
+        return self._account_url, self._table, self.namespace
 
     def is_own(self, name: str) -> bool:
         """Whether a task queue is the stack's own."""

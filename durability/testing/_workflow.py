@@ -441,7 +441,10 @@ def _with_interceptors(client: Client, *interceptors: Interceptor) -> Client:
 
 def _long_history(arguments: Sequence[str]) -> LongHistory:
     """From when on workflows are told to continue as new, by the arguments of a development server."""
-    values = dict(argument.partition("=")[::2] for argument in arguments if argument.startswith("limit."))
+    values: dict[str, str] = {}
+    for argument in arguments:
+        name, _, value = argument.partition("=")
+        values[name] = value
     default = LongHistory()
     return LongHistory(
         int(values.get("limit.historyCount.suggestContinueAsNew", default.events)),
