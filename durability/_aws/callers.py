@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from copy import deepcopy
 from typing import Any, Final, Protocol
 
 from durability._runtime.lifetime import close_with_loop
@@ -110,20 +111,49 @@ class BotoCaller:
             client.close()
 
 
+class _RequestContext:
+    """aiobotocore's ``start_as_current_context``, which is an asynchronous generator there.
+
+    An event loop that ends closes all such generators at once, those of requests under way among them: they complain of
+    another task's context, and a request that is cancelled then fails with a RuntimeError instead.
+    """
+
+    def __init__(self, context: Any = None) -> None:
+        self._context = context
+
+    async def __aenter__(self) -> None:
+        from botocore.context import ClientContext, get_context, set_context
+
+        current = self._context or get_context()
+        self._token = set_context(ClientContext() if current is None else deepcopy(current))
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        from botocore.context import reset_context
+
+        reset_context(self._token)
+
+
 class AioCaller:
     """Requests through aioboto3.
 
     Credentials, region and endpoints are found as boto3 finds them, or in the ``AWS_*`` variables of an environment
     that is not the process's own.
+
+    Attributes:
+        before_loop_ends: What the event loop waits for before it closes connections that nobody has closed.
     """
+
+    before_loop_ends: Callable[[], Awaitable[None]] | None = None
 
     def __init__(
         self, environment: Mapping[str, str] = os.environ, *, read_timeout: int = READ_TIMEOUT, connections: int = POOL
     ) -> None:
         import aioboto3
+        import aiobotocore.context
         from aiobotocore.config import AioConfig
         from botocore.exceptions import ClientError
 
+        aiobotocore.context.start_as_current_context = _RequestContext
         self._client_error = ClientError
         self._environment = None if environment is os.environ else environment
         self._session = aioboto3.Session(**_credentials(environment) if self._environment is not None else {})
@@ -145,7 +175,7 @@ class AioCaller:
                 client = self._clients.get(service)
                 if client is None:
                     if self._lifetime is None:
-                        self._lifetime = await close_with_loop(self._close)
+                        self._lifetime = await close_with_loop(self._close_with_loop)
                     context = self._session.client(service, config=self._config, endpoint_url=self._endpoint(service))
                     client = self._clients[service] = await self._stack.enter_async_context(context)
         return client
@@ -168,10 +198,13 @@ class AioCaller:
 
     async def close(self) -> None:
         """See ``Caller.close``."""
-        if self._lifetime is not None:
-            await self._lifetime.aclose()
+        lifetime, self.before_loop_ends = self._lifetime, None
+        if lifetime is not None:
+            await lifetime.aclose()
 
-    async def _close(self) -> None:
+    async def _close_with_loop(self) -> None:
+        if self.before_loop_ends is not None:
+            await self.before_loop_ends()
         self._lifetime = None
         self._clients.clear()
         await self._stack.aclose()

@@ -148,7 +148,7 @@ def milliseconds() -> int:
 class Connection:
     """The connections of a client, and the workers that share them, and take turns."""
 
-    caller: Caller
+    caller: AioCaller
     environment: Mapping[str, str]
     turns: Turns = field(default_factory=Turns)
     hosts: list[PollingHost] = field(default_factory=list)
@@ -231,8 +231,11 @@ def _polling_host(gateway: ConnectedGateway) -> PollingHost:
             **own,
         )
 
+    caller = gateway.connection.caller
     polling = AioCaller(gateway.connection.environment, read_timeout=LONG_POLL + 10, connections=CONNECTIONS)
-    return PollingHost(gateway.namespace, make, gateway.connection.caller, polling, ports.task_queues, ports.mailbox)
+    host = PollingHost(gateway.namespace, make, caller, polling, ports.task_queues, ports.mailbox)
+    caller.before_loop_ends = polling.before_loop_ends = host.end
+    return host
 
 
 async def connect_gateway(

@@ -148,6 +148,14 @@ class PollingHost:
                 return json.dumps(await direct.answer(worker.engine, json.loads(request), deadline=NEVER)).encode()
         return None
 
+    async def end(self) -> None:
+        """Have all workers shut down as they do when they are told to, and wait until they have."""
+        workers = list(self._workers)
+        for worker in workers:
+            worker.end()
+        for worker in workers:
+            await worker.closed.wait()
+
     async def close(self) -> None:
         """End all workers that are still attached."""
         for worker in list(self._workers):
@@ -180,6 +188,7 @@ class PolledWorker:
     _tasks: list[WorkflowTask] = field(default_factory=list)
     _updates: dict[asyncio.Task[Any], str] = field(default_factory=dict)
     _failure: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def answers(self) -> bool:
@@ -222,6 +231,11 @@ class PolledWorker:
         """See ``HostedWorker.failed``."""
         await asyncio.shield(self._failure)
 
+    def end(self) -> None:
+        """Have ``failed`` return."""
+        if not self._failure.done():
+            self._failure.set_result(None)
+
     def stop(self) -> None:
         """See ``HostedWorker.stop``. Tasks under way begin no further activities.
 
@@ -243,14 +257,17 @@ class PolledWorker:
         self.stop()
         for delivery in list(self._deliveries):
             delivery.cancel()
-        await self.finished()
-        for poller in self._pollers:
-            poller.cancel()
-        await asyncio.gather(*self._pollers, return_exceptions=True)
-        self._failure.cancel()
-        self.engine.sessions.clear()
-        self.engine.code.end()
-        self.host.detach(self)
+        try:
+            await self.finished()
+            for poller in self._pollers:
+                poller.cancel()
+            await asyncio.gather(*self._pollers, return_exceptions=True)
+        finally:
+            self._failure.cancel()
+            self.engine.sessions.clear()
+            self.engine.code.end()
+            self.host.detach(self)
+            self.closed.set()
 
     # --- receiving --------------------------------------------------------------------------------------------------
 
