@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from copy import deepcopy
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from durability._runtime.lifetime import close_with_loop
+from durability._runtime.lifetime import PerLoop
 
 CONNECT_TIMEOUT: Final = 2
 READ_TIMEOUT: Final = 10
@@ -133,6 +134,15 @@ class _RequestContext:
         reset_context(self._token)
 
 
+@dataclass(slots=True)
+class _Clients:
+    """An event loop's clients of the services."""
+
+    open: dict[str, Any] = field(default_factory=dict)
+    opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+
 class AioCaller:
     """Requests through aioboto3.
 
@@ -163,21 +173,17 @@ class AioCaller:
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
             max_pool_connections=connections,
         )
-        self._stack = AsyncExitStack()
-        self._clients: dict[str, Any] = {}
-        self._opening = asyncio.Lock()
-        self._lifetime: AsyncGenerator[None] | None = None
+        self._clients = PerLoop(_Clients, self._close)
 
     async def _client(self, service: str) -> Any:
-        client = self._clients.get(service)
+        clients = await self._clients.get()
+        client = clients.open.get(service)
         if client is None:
-            async with self._opening:
-                client = self._clients.get(service)
+            async with clients.opening:
+                client = clients.open.get(service)
                 if client is None:
-                    if self._lifetime is None:
-                        self._lifetime = await close_with_loop(self._close_with_loop)
                     context = self._session.client(service, config=self._config, endpoint_url=self._endpoint(service))
-                    client = self._clients[service] = await self._stack.enter_async_context(context)
+                    client = clients.open[service] = await clients.stack.enter_async_context(context)
         return client
 
     def _endpoint(self, service: str) -> str | None:
@@ -198,13 +204,11 @@ class AioCaller:
 
     async def close(self) -> None:
         """See ``Caller.close``."""
-        lifetime, self.before_loop_ends = self._lifetime, None
-        if lifetime is not None:
-            await lifetime.aclose()
+        self.before_loop_ends = None
+        await self._clients.close()
 
-    async def _close_with_loop(self) -> None:
+    async def _close(self, clients: _Clients) -> None:
         if self.before_loop_ends is not None:
             await self.before_loop_ends()
-        self._lifetime = None
-        self._clients.clear()
-        await self._stack.aclose()
+        clients.open.clear()
+        await clients.stack.aclose()

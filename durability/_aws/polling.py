@@ -149,8 +149,9 @@ class PollingHost:
         return None
 
     async def end(self) -> None:
-        """Have all workers shut down as they do when they are told to, and wait until they have."""
-        workers = list(self._workers)
+        """Have the workers of the running loop shut down as they do when they are told to, and wait until they have."""
+        loop = asyncio.get_running_loop()
+        workers = [worker for worker in self._workers if worker.loop is loop]
         for worker in workers:
             worker.end()
         for worker in workers:
@@ -188,6 +189,7 @@ class PolledWorker:
     _tasks: list[WorkflowTask] = field(default_factory=list)
     _updates: dict[asyncio.Task[Any], str] = field(default_factory=dict)
     _failure: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
