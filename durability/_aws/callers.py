@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Protocol
 
-from durability._runtime.lifetime import close_with_loop
+from durability._runtime.lifetime import PerLoop
 
 CONNECT_TIMEOUT: Final = 2
 READ_TIMEOUT: Final = 10
@@ -123,24 +123,27 @@ def _leave_no_generators(client: Any) -> None:
         client._make_api_call = partial(inner, client)
 
 
-@dataclass(eq=False)
-class Connections:
-    """The clients of a caller, one a service.
+@dataclass
+class BeforeClosing:
+    """What an event loop that ends waits for before it closes connections that nobody has closed."""
 
-    Attributes:
-        before_closing: Ends what makes requests, when the event loop ends and would close the connections under it.
-    """
+    call: Callable[[], Awaitable[None]] | None = None
 
+
+@dataclass(slots=True)
+class _Clients:
+    """An event loop's clients of the services."""
+
+    open: dict[str, Any] = field(default_factory=dict)
+    opening: asyncio.Lock = field(default_factory=asyncio.Lock)
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
-    clients: dict[str, Any] = field(default_factory=dict)
-    before_closing: Callable[[], Awaitable[None]] | None = None
 
-    async def close(self) -> None:
-        """Close them; they are opened again when they are needed."""
-        if self.before_closing is not None:
-            await self.before_closing()
-        self.clients.clear()
-        await self.stack.aclose()
+
+async def _close(before: BeforeClosing, clients: _Clients) -> None:
+    if before.call is not None:
+        await before.call()
+    clients.open.clear()
+    await clients.stack.aclose()
 
 
 class AioCaller:
@@ -150,7 +153,7 @@ class AioCaller:
     that is not the process's own.
 
     Attributes:
-        connections: What requests are sent through.
+        before_closing: See there.
     """
 
     def __init__(
@@ -169,23 +172,20 @@ class AioCaller:
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
             max_pool_connections=connections,
         )
-        self._opening = asyncio.Lock()
-        self._lifetime: AsyncGenerator[None] | None = None
-        self.connections = Connections()
+        self.before_closing = BeforeClosing()
+        self._clients = PerLoop(_Clients, partial(_close, self.before_closing))
 
     async def _client(self, service: str) -> Any:
-        connections = self.connections
-        client = connections.clients.get(service)
+        clients = await self._clients.get()
+        client = clients.open.get(service)
         if client is None:
-            async with self._opening:
-                client = connections.clients.get(service)
+            async with clients.opening:
+                client = clients.open.get(service)
                 if client is None:
-                    if not connections.clients:
-                        self._lifetime = await close_with_loop(self, connections.close)
                     context = self._session.client(service, config=self._config, endpoint_url=self._endpoint(service))
-                    client = await connections.stack.enter_async_context(context)
+                    client = await clients.stack.enter_async_context(context)
                     _leave_no_generators(client)
-                    connections.clients[service] = client
+                    clients.open[service] = client
         return client
 
     def _endpoint(self, service: str) -> str | None:
@@ -206,5 +206,5 @@ class AioCaller:
 
     async def close(self) -> None:
         """See ``Caller.close``."""
-        if self._lifetime is not None:
-            await self._lifetime.aclose()
+        self.before_closing.call = None
+        await self._clients.close()

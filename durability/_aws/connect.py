@@ -231,10 +231,10 @@ def _polling_host(gateway: ConnectedGateway) -> PollingHost:
             **own,
         )
 
-    polling = AioCaller(gateway.connection.environment, read_timeout=LONG_POLL + 10, connections=CONNECTIONS)
     caller = gateway.connection.caller
+    polling = AioCaller(gateway.connection.environment, read_timeout=LONG_POLL + 10, connections=CONNECTIONS)
     host = PollingHost(gateway.namespace, make, caller, polling, ports.task_queues, ports.mailbox)
-    caller.connections.before_closing = polling.connections.before_closing = host.end
+    caller.before_closing.call = polling.before_closing.call = host.end
     return host
 
 

@@ -154,13 +154,18 @@ class PollingHost:
         return None
 
     async def end(self) -> None:
-        """End all workers that are still attached."""
-        for worker in list(self._workers):
-            await worker.close()
+        """Have the workers of the running loop shut down as they do when they are told to, and wait until they have."""
+        loop = asyncio.get_running_loop()
+        workers = [worker for worker in self._workers if worker.loop is loop]
+        for worker in workers:
+            worker.end()
+        for worker in workers:
+            await worker.closed.wait()
 
     async def close(self) -> None:
         """End all workers that are still attached, and close the connections for messages."""
-        await self.end()
+        for worker in list(self._workers):
+            await worker.close()
         await self.polling.close()
 
 
@@ -189,6 +194,8 @@ class PolledWorker:
     _tasks: list[WorkflowTask] = field(default_factory=list)
     _updates: dict[asyncio.Task[Any], str] = field(default_factory=dict)
     _failure: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def answers(self) -> bool:
@@ -231,6 +238,11 @@ class PolledWorker:
         """See ``HostedWorker.failed``."""
         await asyncio.shield(self._failure)
 
+    def end(self) -> None:
+        """Have ``failed`` return."""
+        if not self._failure.done():
+            self._failure.set_result(None)
+
     def stop(self) -> None:
         """See ``HostedWorker.stop``. Tasks under way begin no further activities.
 
@@ -252,14 +264,17 @@ class PolledWorker:
         self.stop()
         for delivery in list(self._deliveries):
             delivery.cancel()
-        await self.finished()
-        for poller in self._pollers:
-            poller.cancel()
-        await asyncio.gather(*self._pollers, return_exceptions=True)
-        self._failure.cancel()
-        self.engine.sessions.clear()
-        self.engine.code.end()
-        self.host.detach(self)
+        try:
+            await self.finished()
+            for poller in self._pollers:
+                poller.cancel()
+            await asyncio.gather(*self._pollers, return_exceptions=True)
+        finally:
+            self._failure.cancel()
+            self.engine.sessions.clear()
+            self.engine.code.end()
+            self.host.detach(self)
+            self.closed.set()
 
     # --- receiving --------------------------------------------------------------------------------------------------
 

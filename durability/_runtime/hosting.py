@@ -67,7 +67,7 @@ class HostedWorker(Protocol):
     """A worker at work."""
 
     async def failed(self) -> None:
-        """Wait until the worker cannot go on, and raise why; for ever if it can."""
+        """Wait until the worker cannot go on, and raise why; returns if it is to end as nothing is to go on."""
 
     def stop(self) -> None:
         """Take no further tasks."""

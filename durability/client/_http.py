@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode, urlsplit
 
@@ -33,7 +33,7 @@ from durability._runtime.frontend import (
     UpdateState,
 )
 from durability._runtime.health import HealthCheck
-from durability._runtime.lifetime import close_with_loop
+from durability._runtime.lifetime import PerLoop
 from durability._runtime.queries import QueryFailedError
 from durability.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from durability.exceptions import WorkflowAlreadyStartedError
@@ -68,8 +68,7 @@ class HttpFrontend(HealthCheck):
         match = _EXECUTE_API.search(urlsplit(base_url).hostname or "")
         region = match[1] if match else os.environ.get("DURABILITY_HTTP_SIGNING_REGION")
         self._signer = _Signer(region) if region and not api_key else None
-        self._session: aiohttp.ClientSession | None = None
-        self._lifetime: AsyncGenerator[None] | None = None
+        self._sessions = PerLoop(_session, aiohttp.ClientSession.close)
 
     async def reach(self) -> None:
         """See ``HealthCheck.reach``."""
@@ -234,8 +233,7 @@ class HttpFrontend(HealthCheck):
         return Page(executions=executions, next_page_token=page.next_page_token)
 
     async def close(self) -> None:
-        if self._lifetime is not None:
-            await self._lifetime.aclose()
+        await self._sessions.close()
 
     # --- requests ---------------------------------------------------------------------------------------------------
 
@@ -273,13 +271,15 @@ class HttpFrontend(HealthCheck):
             headers["Authorization"] = f"Bearer {self.api_key}"
         if self._signer:
             headers = await self._signer.sign(method, url, headers, content)
-        if self._session is None or self._session.closed:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
-            self._lifetime = await close_with_loop(self, self._session.close)
-        async with self._session.request(
+        session = await self._sessions.get()
+        async with session.request(
             method, URL(url, encoded=True), data=content or None, headers=headers, allow_redirects=False
         ) as response:
             return response.status, await response.read()
+
+
+def _session() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
 
 
 class _DeltasPage(msgspec.Struct):

@@ -17,7 +17,7 @@ from durability.testing import WorkflowEnvironment
 from durability.testing._cloud import LocalCloudEnvironment
 
 ROOT = Path(__file__).parents[2]
-Serve = Callable[[str], Awaitable[Process]]
+Serve = Callable[..., Awaitable[Process]]
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -46,15 +46,16 @@ async def serve(env: LocalCloudEnvironment) -> AsyncIterator[Serve]:
     """Starts worker processes and waits until they are ready."""
     processes: list[Process] = []
 
-    async def start(task_queue: str) -> Process:
+    async def start(task_queue: str, module: str = "serve", stderr: int | None = None) -> Process:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "tests.polling.serve",
+            f"tests.polling.{module}",
             task_queue,
             cwd=ROOT,
             env={**os.environ, **env.environment},
             stdout=PIPE,
+            stderr=stderr,
         )
         processes.append(process)
         assert process.stdout is not None

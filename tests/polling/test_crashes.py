@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import uuid
+from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import pytest
@@ -73,3 +75,20 @@ async def test_an_activity_in_a_container_outlives_its_workflows_function(
     await asyncio.to_thread(env._cloud.wait_until_idle)  # no function runs meanwhile
     (tmp_path / "go").touch()
     assert await handle.result() == "attempt 1 after []"
+
+
+async def test_interrupted(env: LocalCloudEnvironment, serve: Serve, tmp_path: Path) -> None:
+    """Workers whose loop is only told to close its generators still give back at once what they have taken."""
+    queue = await queue_with_visibility(env, 600)
+    first = await serve(queue, "interrupted", PIPE)
+    handle = await env.client.start_workflow(
+        Holds.run, args=[str(tmp_path), None, 300.0], id=str(uuid.uuid4()), task_queue=queue
+    )
+    assert int(await appears(tmp_path / "attempt-1")) == first.pid
+    first.send_signal(signal.SIGINT)
+    said, complained = await first.communicate()
+    assert (said.decode(), complained.decode(), first.returncode) == ("shutting down\n", "", 0)
+    second = await serve(queue)
+    assert int(await appears(tmp_path / "attempt-2")) == second.pid
+    (tmp_path / "go").touch()
+    assert await handle.result() == f"attempt 2 after [{first.pid}]"
