@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from durability.service import ConnectConfig
+
 if TYPE_CHECKING:
     from durability.client._client import Client
 
@@ -13,4 +15,5 @@ _added: Final[dict[tuple[str, str], dict[str, int]]] = {}
 def attribute_types(client: Client) -> dict[str, int]:
     """Numbers of ``IndexedValueType`` by name: one registry for all clients of a namespace that connect to the same."""
     config = getattr(client.frontend, "config", None)
-    return _added.setdefault((config.target_host if config is not None else "", client.namespace), {})
+    target = config.target_host if isinstance(config, ConnectConfig) else ""
+    return _added.setdefault((target, client.namespace), {})

@@ -205,7 +205,8 @@ async def test_untyped_search_attributes_have_the_types_that_were_added(client: 
         )
     )
     given: Any = {"Story": ["long"], "Weight": [2], "Wrong": ["text"]}
-    handle = await client.start_workflow(Waits.run, id="w", task_queue=QUEUE, search_attributes=given)
+    with pytest.warns(DeprecationWarning, match="Dictionary-based search attributes"):
+        handle = await client.start_workflow(Waits.run, id="w", task_queue=QUEUE, search_attributes=given)
     typed = (await handle.describe()).typed_search_attributes
     assert typed[SearchAttributeKey.for_text("Story")] == "long"
     assert typed[SearchAttributeKey.for_float("Weight")] == 2.0

@@ -179,16 +179,22 @@ class Waiting:
         )
 
 
-@scenario(
-    Waiting,
-    Child,
-    cases=["TRY_CANCEL", "WAIT_CANCELLATION_COMPLETED", "WAIT_CANCELLATION_REQUESTED", "ABANDON"],
-)
-async def cancel_parent_of_child(stage: Stage, type: str) -> Any:
+async def _cancel_parent(stage: Stage, type: str) -> Any:
     handle = await stage.start(Waiting.run, type, stage.id("-child"))
     await stage.reached(handle, "ChildWorkflowExecutionStarted", "WorkflowTaskCompleted", "WorkflowTaskCompleted")
     await handle.cancel()
     return await handle.result()
+
+
+@scenario(Waiting, Child, cases=["TRY_CANCEL", "WAIT_CANCELLATION_REQUESTED", "ABANDON"])
+async def cancel_parent_of_child(stage: Stage, type: str) -> Any:
+    return await _cancel_parent(stage, type)
+
+
+# Whether the end of the child comes before the next workflow task, or while it runs, is up to the server.
+@scenario(Waiting, Child, histories=False)
+async def cancel_parent_of_child_wait_cancellation_completed(stage: Stage) -> Any:
+    return await _cancel_parent(stage, "WAIT_CANCELLATION_COMPLETED")
 
 
 @workflow.defn
