@@ -369,7 +369,7 @@ def _tls_of(raw: Mapping[str, Any]) -> dict[str, Any]:
         if len(given) > 1:
             raise ConfigurationError(f"Invalid configuration: Cannot specify both {name}_path and {name}_data")
         if given:
-            tls[name] = given
+            tls[name] = _certificate(given)
     return tls
 
 
@@ -414,7 +414,7 @@ def _tls_variables(tls: Mapping[str, Any], environment: Mapping[str, str]) -> di
                     f"Invalid configuration: Cannot specify {what} {kind} via {variable} "
                     f"when {what} {other} is already specified"
                 )
-            found[name] = {kind: environment[variable]}
+            found[name] = _certificate({kind: environment[variable]})
     return found
 
 
@@ -425,7 +425,12 @@ def _meta_name(name: str) -> str:
 def _source(given: Mapping[str, str] | None) -> DataSource | None:
     if not given:
         return None
-    return Path(given["path"]) if "path" in given else given["data"].encode()
+    return Path(given["path"]) if "path" in given else given["data"]
+
+
+def _certificate(given: Mapping[str, str]) -> dict[str, str | bytes]:
+    """What was read of a certificate, whose data are bytes; those of a dictionary stay what they are there."""
+    return {kind: value.encode() if kind == "data" else value for kind, value in given.items()}
 
 
 def _contents(source: DataSource | None) -> bytes | None:

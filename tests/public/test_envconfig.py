@@ -96,7 +96,15 @@ def test_all_profiles_and_back(tmp_path: Path) -> None:
     variables = {"TEMPORAL_CONFIG_FILE": str(path), "TEMPORAL_ADDRESS": "unused"}
     config = envconfig.ClientConfig.load(override_env_vars=variables)
     assert config.to_dict() == reference.ClientConfig.load(override_env_vars=variables).to_dict()
-    assert envconfig.ClientConfig.from_dict(config.to_dict()) == config
+    back = envconfig.ClientConfig.from_dict(config.to_dict())
+    assert back.to_dict() == config.to_dict()
+    theirs = reference.ClientConfig.from_dict(reference.ClientConfig.load(override_env_vars=variables).to_dict())
+    for name, profile in back.profiles.items():
+        mine, other = profile.tls, theirs.profiles[name].tls
+        assert (mine is None) == (other is None)
+        if mine is not None and other is not None:
+            # Data are bytes when they were loaded, and what a dictionary has when they come from one.
+            assert (mine.client_cert, mine.client_private_key) == (other.client_cert, other.client_private_key)
     connect = envconfig.ClientConfig.load_client_connect_config(config_file=str(path), override_env_vars={})
     assert connect == {
         "target_host": "https://one.example",
