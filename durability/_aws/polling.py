@@ -312,6 +312,8 @@ class PolledWorker:
                 if isinstance(error, AwsError) and error.code in _REFUSALS:
                     self._fail(kind, error)
                     return
+                if self._stopped:
+                    return  # what broke the request off may come out of it as an error of its own
                 failures += 1
                 logger.warning("receiving from %s failed: %r", url, error)
                 await asyncio.sleep(min(2 ** min(failures, 5), 20))
@@ -323,6 +325,8 @@ class PolledWorker:
             permitted = permitted and not messages
             for message in sorted(messages, key=_asks, reverse=True):
                 self._begin(message, slots, execute)
+            if self._stopped:
+                return
 
     async def _receive(self, url: str, free: int) -> list[_Message]:
         answer = await self.host.polling.call(

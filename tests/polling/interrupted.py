@@ -23,9 +23,13 @@ async def main(task_queue: str) -> None:
         print("shutting down", flush=True)
 
 
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     loop = asyncio.new_event_loop()
+    loop.add_signal_handler(signal.SIGINT, interrupt)  # between two tasks, not in the middle of one
     try:
         loop.run_until_complete(main(sys.argv[1]))
     except KeyboardInterrupt:
