@@ -86,11 +86,10 @@ class Mailbox:
         deadline = time.time() + self._patience
         body = json.dumps({"event": json.loads(request), "reply": reply, "expires": deadline})
         await self._caller.call("sqs", "send_message", QueueUrl=url, MessageBody=body)
-        pause = _FIRST_PAUSE
-        unmarked_until = deadline - self._patience + _MARKED_AFTER if mark is not None else deadline
+        pause, marked = _FIRST_PAUSE, False
         while (now := time.time()) < deadline:
-            if now >= unmarked_until and mark is not None:
-                unmarked_until = deadline
+            if mark is not None and not marked and now >= deadline - self._patience + _MARKED_AFTER:
+                marked = True
                 await self._mark(mark, deadline + _MARK_OUTLASTS)
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE)
@@ -98,7 +97,7 @@ class Mailbox:
                 "dynamodb", "get_item", TableName=self._table, Key=items.reply_key(reply), ConsistentRead=True
             )
             if "Item" in answer:
-                if mark is not None and unmarked_until == deadline:
+                if marked:
                     await self._caller.call("dynamodb", "delete_item", TableName=self._table, Key=mark)
                 return bytes(answer["Item"]["answer"]["B"])
         raise RPCError(

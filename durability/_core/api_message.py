@@ -118,8 +118,6 @@ class ApiMessage:
     def message_type(cls) -> str:
         """Protobuf's full name of the message."""
         package = cls.__module__.removeprefix("durability.").partition("._")[0]
-        if package == "_core.messages":
-            package = "api.sdk.v1"
         return f"temporal.{package}.{cls.__qualname__}"
 
     def to_json(self) -> dict[str, Any]:

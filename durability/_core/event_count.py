@@ -10,6 +10,7 @@ from durability._core.history import Command, Delta, Input
 CLOSING_INPUTS = (history.WorkflowExecutionTerminated, history.WorkflowExecutionTimedOut)
 _INPUTS_WITHOUT_EVENT = (history.ActivityRetryScheduled, history.WorkflowExecutionUpdateAdmitted)
 """The event of an accepted update holds its request; retries show in the started event."""
+_INPUTS_WITHOUT_TASK = (history.ActivityRetryScheduled,)
 _COMMANDS_WITHOUT_EVENT = (
     history.CommandGrouped,
     history.SignalExternalWorkflowExecutionCanceled,
@@ -80,23 +81,26 @@ def is_local_outcome(message: Input, local: Container[int]) -> bool:
 
 def activates(inputs: Iterable[Input]) -> bool:
     """Whether the workflow gets to see any of the inputs."""
-    seen = False
-    for message in inputs:
-        if isinstance(message, CLOSING_INPUTS):
-            return False
-        seen = seen or message.__class__ not in history.UNSEEN_INPUTS
-    return seen
+    return _has_other_than(history.UNSEEN_INPUTS, inputs)
 
 
-def has_task(inputs: Sequence[Input]) -> bool:
+def has_task(inputs: Iterable[Input]) -> bool:
     """Whether Temporal's history would show a workflow task for the inputs.
 
     Retries of activities need none, nor does an end from outside; a run that is failed because its code does not fit
     its history has one.
     """
-    if any(isinstance(message, CLOSING_INPUTS) for message in inputs):
-        return False
-    return activates(inputs) or any(message.__class__ is history.WorkflowTaskFailed for message in inputs)
+    return _has_other_than(_INPUTS_WITHOUT_TASK, inputs)
+
+
+def _has_other_than(kinds: Container[type], inputs: Iterable[Input]) -> bool:
+    """Whether there are inputs of other kinds, and none that ends the run from outside."""
+    found = False
+    for message in inputs:
+        if isinstance(message, CLOSING_INPUTS):
+            return False
+        found = found or message.__class__ not in kinds
+    return found
 
 
 def unbegun_task(inputs: Iterable[Input], local: Container[int]) -> Input | None:

@@ -97,8 +97,8 @@ class _Reader(InputReader, CommandReader):
         self.task_inputs, self._inputs = self._inputs, []
         inputs = [message for _, message in self.task_inputs]
         build = attributes.get("workerVersion", {}).get("buildId", "")
-        delta = Delta(FORMAT, time, inputs, [], build, attributes.get("identity", ""))
-        delta.suggests_continue_as_new = self._suggests
+        identity, suggests = attributes.get("identity", ""), self._suggests
+        delta = Delta(FORMAT, time, inputs, [], build, identity, suggests_continue_as_new=suggests)
         metadata = attributes.get("sdkMetadata", {})
         self._core_flags.update(metadata.get("coreUsedFlags", ()))
         self._sdk_flags.update(metadata.get("langUsedFlags", ()))

@@ -11,21 +11,30 @@ from typing import Final
 from durability._core.api_message import UNSET, ApiMessage
 
 
-class StackTraceSDKInfo(ApiMessage):
+class _SdkMessage(ApiMessage):
+    """A message of ``temporal.api.sdk.v1``, whatever module it is in."""
+
+    @classmethod
+    def message_type(cls) -> str:
+        """See ``ApiMessage.message_type``."""
+        return f"temporal.api.sdk.v1.{cls.__qualname__}"
+
+
+class StackTraceSDKInfo(_SdkMessage):
     """Who made a stack trace."""
 
     name: str = ""
     version: str = ""
 
 
-class StackTraceFileSlice(ApiMessage):
+class StackTraceFileSlice(_SdkMessage):
     """Part of a source file, from a line on."""
 
     line_offset: int = 0
     content: str = ""
 
 
-class StackTraceFileLocation(ApiMessage):
+class StackTraceFileLocation(_SdkMessage):
     """One frame of a stack."""
 
     file_path: str = ""
@@ -35,13 +44,13 @@ class StackTraceFileLocation(ApiMessage):
     internal_code: bool = False
 
 
-class StackTrace(ApiMessage):
+class StackTrace(_SdkMessage):
     """The stack of one task, outermost frame first."""
 
     locations: list[StackTraceFileLocation] = UNSET
 
 
-class EnhancedStackTrace(ApiMessage):
+class EnhancedStackTrace(_SdkMessage):
     """The stacks of all tasks of a workflow, with their sources by file name."""
 
     sdk: StackTraceSDKInfo = UNSET
@@ -49,14 +58,14 @@ class EnhancedStackTrace(ApiMessage):
     stacks: list[StackTrace] = UNSET
 
 
-class WorkflowInteractionDefinition(ApiMessage):
+class WorkflowInteractionDefinition(_SdkMessage):
     """A signal, query or update that a workflow takes; the dynamic one has no name."""
 
     name: str = ""
     description: str = ""
 
 
-class WorkflowDefinition(ApiMessage):
+class WorkflowDefinition(_SdkMessage):
     """What a workflow can be told and asked."""
 
     type: str = ""
@@ -65,7 +74,7 @@ class WorkflowDefinition(ApiMessage):
     update_definitions: list[WorkflowInteractionDefinition] = UNSET
 
 
-class WorkflowMetadata(ApiMessage):
+class WorkflowMetadata(_SdkMessage):
     """What a workflow tells of itself."""
 
     definition: WorkflowDefinition = UNSET

@@ -212,9 +212,8 @@ class Run:
             for key in rejected:
                 del self._keys[key]
         self._absorb_commands(commands, time)
-        delta = Delta(history.FORMAT, time, inputs, commands, build, identity, PYTHON)
-        delta.suggests_continue_as_new = self._suggests
-        return delta
+        suggests = self._suggests
+        return Delta(history.FORMAT, time, inputs, commands, build, identity, PYTHON, suggests_continue_as_new=suggests)
 
     @property
     def open_since(self) -> int:

@@ -11,6 +11,33 @@ from durability.service import RPCError, RPCStatusCode
 _Result = TypeVar("_Result")
 
 
+async def call_run(
+    frontend: Frontend,
+    workflow_id: str,
+    run_id: str | None,
+    first_run_id: str | None,
+    call: Callable[[str | None], Awaitable[_Result]],
+) -> _Result:
+    """Make a call to a run, or to the chain that began with ``first_run_id``, or to whichever run is current.
+
+    Args:
+        frontend: Where to look up the current run.
+        workflow_id: The workflow id.
+        run_id: The run.
+        first_run_id: First run of the chain; it makes no difference if a run is named.
+        call: Makes the call to the run with the id that it is given.
+
+    Returns:
+        What the call returned.
+
+    Raises:
+        RPCError: See ``call_in_chain``.
+    """
+    if run_id or not first_run_id:
+        return await call(run_id)
+    return await call_in_chain(frontend, workflow_id, first_run_id, call)
+
+
 async def call_in_chain(
     frontend: Frontend,
     workflow_id: str,

@@ -30,8 +30,7 @@ class PerLoop(Generic[T]):
         """
         self._make = make
         self._close = close
-        self._made: dict[asyncio.AbstractEventLoop, T] = {}
-        self._lifetimes: dict[asyncio.AbstractEventLoop, AsyncGenerator[None]] = {}
+        self._made: dict[asyncio.AbstractEventLoop, tuple[T, AsyncGenerator[None]]] = {}
 
     async def get(self) -> T:
         """What the running loop has.
@@ -43,22 +42,22 @@ class PerLoop(Generic[T]):
         loop = asyncio.get_running_loop()
         if loop not in self._made:
             self._forget_closed_loops()
-            made = self._made[loop] = self._make()
-            lifetime = self._lifetimes[loop] = _lifetime(weakref.ref(self), loop, made, self._close)
+            made = self._make()
+            lifetime = _lifetime(weakref.ref(self), loop, made, self._close)
+            self._made[loop] = made, lifetime
             await anext(lifetime)
             weakref.finalize(self, _let_go_of, loop, lifetime).atexit = False
-        return self._made[loop]
+        return self._made[loop][0]
 
     async def close(self) -> None:
         """Close what the running loop has, if it has anything."""
-        lifetime = self._lifetimes.get(asyncio.get_running_loop())
-        if lifetime is not None:
-            await lifetime.aclose()
+        made = self._made.get(asyncio.get_running_loop())
+        if made is not None:
+            await made[1].aclose()
 
     def forget(self, loop: asyncio.AbstractEventLoop) -> None:
         """Leave what a loop has to itself: the next time it asks it gets another."""
         self._made.pop(loop, None)
-        self._lifetimes.pop(loop, None)
 
     def _forget_closed_loops(self) -> None:
         for loop in list(self._made):

@@ -29,11 +29,12 @@ async def end(task: WorkflowTask) -> bool:
         return False
     ending = await _Ending.of(task)
     if not ending.run.closed:
-        now = task.engine.clock()
-        over = 0 < ending.run.run_deadline <= now
-        if not (_is_terminated(task.head) or over):
-            return False
-        ends = [] if _is_terminated(task.head) else [history.WorkflowExecutionTimedOut(time=now)]
+        ends: list[Input] = []
+        if not _is_terminated(task.head):
+            now = task.engine.clock()
+            if not 0 < ending.run.run_deadline <= now:
+                return False
+            ends.append(history.WorkflowExecutionTimedOut(time=now))
         await ending.append(None, (), ends)
     return ending.take_over()
 

@@ -15,7 +15,7 @@ from durability._core.failure import CanceledFailureInfo, Failure
 from durability._core.history import RetryPolicyRecord
 from durability._core.options import milliseconds, priority_record
 from durability._core.payload import Payload, payload_size
-from durability._rest.chain import call_in_chain
+from durability._rest.chain import call_run
 from durability._runtime.frontend import (
     ActivityReport,
     Outcome,
@@ -198,10 +198,7 @@ class ClientImpl(OutboundInterceptor):
 
         async with deadline(input.rpc_timeout):
             with suppress(_HasEndedError):
-                if input.run_id or not input.first_execution_run_id:
-                    await cancel(input.run_id)
-                else:
-                    await call_in_chain(self._client.frontend, input.id, input.first_execution_run_id, cancel)
+                await call_run(self._client.frontend, input.id, input.run_id, input.first_execution_run_id, cancel)
 
     async def terminate_workflow(self, input: TerminateWorkflowInput) -> None:
         check_identifier("workflow id", input.id)
@@ -219,10 +216,7 @@ class ClientImpl(OutboundInterceptor):
             )
 
         async with deadline(input.rpc_timeout):
-            if input.run_id or not input.first_execution_run_id:
-                await terminate(input.run_id)
-            else:
-                await call_in_chain(self._client.frontend, input.id, input.first_execution_run_id, terminate)
+            await call_run(self._client.frontend, input.id, input.run_id, input.first_execution_run_id, terminate)
 
     async def signal_workflow(self, input: SignalWorkflowInput) -> None:
         check_identifier("workflow id", input.id)
@@ -249,10 +243,7 @@ class ClientImpl(OutboundInterceptor):
                 request.run_id = run_id or ""
                 return await self._until_taken(request)
 
-            if input.run_id or not input.first_execution_run_id:
-                state = await update(input.run_id)
-            else:
-                state = await call_in_chain(self._client.frontend, input.id, input.first_execution_run_id, update)
+            state = await call_run(self._client.frontend, input.id, input.run_id, input.first_execution_run_id, update)
             handle = self._update_handle(state, input.ret_type)
             if input.wait_for_stage == WorkflowUpdateStage.COMPLETED:
                 await handle._wait_for_outcome()

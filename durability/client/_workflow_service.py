@@ -11,7 +11,7 @@ from typing import Literal
 from durability import __version__
 from durability._core.payload import Payload
 from durability._core.payload_fields import PAYLOAD_LIMIT
-from durability._rest.chain import call_in_chain
+from durability._rest.chain import call_run
 from durability._rest.list_filter import parse_list_query
 from durability._runtime.frontend import ActivityReport, Status, UpdateRequest, UpdateStage
 from durability._runtime.queries import QueryFailedError
@@ -170,10 +170,7 @@ class WorkflowService(Service):
                 workflow_id, run_id, request_id=request_id, reason=req.reason, identity=req.identity
             )
 
-        if run_id or not req.first_execution_run_id:
-            await cancel(run_id)
-        else:
-            await call_in_chain(self._client.frontend, workflow_id, req.first_execution_run_id, cancel)
+        await call_run(self._client.frontend, workflow_id, run_id, req.first_execution_run_id, cancel)
         return v1.RequestCancelWorkflowExecutionResponse()
 
     @served
@@ -189,10 +186,7 @@ class WorkflowService(Service):
                 workflow_id, run_id, reason=req.reason, details=list(req.details.payloads), identity=req.identity
             )
 
-        if run_id or not req.first_execution_run_id:
-            await terminate(run_id)
-        else:
-            await call_in_chain(self._client.frontend, workflow_id, req.first_execution_run_id, terminate)
+        await call_run(self._client.frontend, workflow_id, run_id, req.first_execution_run_id, terminate)
         return v1.TerminateWorkflowExecutionResponse()
 
     @served
@@ -263,9 +257,7 @@ class WorkflowService(Service):
             return update_answer(await self._client.frontend.update(request, wait=_LONG_POLL))
 
         update_id = meta.update_id or str(uuid.uuid4())
-        if run_id or not req.first_execution_run_id:
-            return await update(run_id)
-        return await call_in_chain(self._client.frontend, workflow_id, req.first_execution_run_id, update)
+        return await call_run(self._client.frontend, workflow_id, run_id, req.first_execution_run_id, update)
 
     @served
     async def poll_workflow_execution_update(

@@ -12,40 +12,7 @@ from asyncio.subprocess import PIPE, Process
 
 from durability.testing._cloud import LocalCloudEnvironment
 
-from .conftest import ROOT
-
-# Its main coroutine is left where it was; what the loop still runs is what closing its generators takes.
-INTERRUPTED = """
-    import asyncio, logging, signal, sys
-
-    from durability.client import Client
-    from durability.worker import Worker
-    from tests.polling.application import ACTIVITIES, WORKFLOWS
-
-    interrupted = asyncio.Event()
-
-
-    async def main() -> None:
-        client = await Client.connect()
-        async with Worker(client, task_queue=sys.argv[1], workflows=WORKFLOWS, activities=ACTIVITIES):
-            print("ready", flush=True)
-            await interrupted.wait()
-
-
-    def interrupt() -> None:
-        raise KeyboardInterrupt
-
-
-    loop = asyncio.new_event_loop()
-    loop.add_signal_handler(signal.SIGINT, interrupt)  # between two tasks, not in the middle of one
-    logging.basicConfig(level=logging.WARNING)
-    try:
-        loop.run_until_complete(main())
-    except KeyboardInterrupt:
-        interrupted.set()
-        loop.run_until_complete(loop.shutdown_asyncgens())
-"""
-
+from .conftest import ROOT, Serve
 
 # The clients that it has no more refer to themselves: it takes the garbage collector to find them.
 FORGETFUL = """
@@ -72,8 +39,8 @@ FORGETFUL = """
 """
 
 
-async def started(env: LocalCloudEnvironment, script: str, *arguments: str) -> Process:
-    command = (sys.executable, "-c", textwrap.dedent(script), *arguments)
+async def started(env: LocalCloudEnvironment, script: str) -> Process:
+    command = (sys.executable, "-c", textwrap.dedent(script))
     environment = {**os.environ, **env.environment}
     return await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment, stdout=PIPE, stderr=PIPE)
 
@@ -88,10 +55,8 @@ async def complaints_of(process: Process) -> tuple[int | None, str]:
     return process.returncode, complaints.decode()
 
 
-async def test_a_worker_that_is_left_with_its_loop_ends_without_complaints(env: LocalCloudEnvironment) -> None:
-    process = await started(env, INTERRUPTED, f"queue-{uuid.uuid4()}")
-    assert process.stdout is not None
-    assert await process.stdout.readline() == b"ready\n"
+async def test_a_worker_that_is_left_with_its_loop_ends_without_complaints(serve: Serve) -> None:
+    process = await serve(f"queue-{uuid.uuid4()}", "interrupted", PIPE)
     process.send_signal(signal.SIGINT)
     assert await complaints_of(process) == (0, "")
 
